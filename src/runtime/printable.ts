@@ -1,0 +1,8 @@
+/**
+ * Text from outside, made safe to show: everything but printable ASCII becomes a `\u{…}` escape, so that no pool, file name or
+ * server can move a terminal's cursor, forge a log line or hide letters; cut to `limit` characters.
+ */
+export function printable(text: string, limit = 200): string {
+  const escaped = text.replace(/[^\x20-\x7e]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return escaped.length > limit ? `${escaped.slice(0, limit)}...` : escaped;
+}
