@@ -1,0 +1,60 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+
+const LOOPBACK = subnets([
+  ['127.0.0.0', 8, 'ipv4'],
+  ['::1', 128, 'ipv6'],
+]);
+/**
+ * Addresses that no server may have. CVE-2021-25740 shows why: whoever may name the proxy's targets can aim it at what only the
+ * proxy can reach. IPv4-mapped IPv6 is refused whole (below), because it is a second spelling of every IPv4 address on this list.
+ */
+const NEVER = subnets([
+  ['0.0.0.0', 8, 'ipv4'],
+  ['169.254.0.0', 16, 'ipv4'],
+  ['224.0.0.0', 4, 'ipv4'],
+  ['240.0.0.0', 4, 'ipv4'],
+  ['::', 128, 'ipv6'],
+  ['fe80::', 10, 'ipv6'],
+  ['ff00::', 8, 'ipv6'],
+]);
+
+/** What reading an address gives: its one canonical spelling, or why it was refused. */
+export type AddressReading =
+  | { readonly kind: 'address'; readonly canonical: string }
+  | { readonly kind: 'refused'; readonly expected: string };
+
+const EXPECTED = 'expected an IPv4 or IPv6 address; names, paths, zones and other spellings are refused';
+
+/**
+ * Reads the address of a server. HAProxy itself takes `127.1`, `0x7f000001`, `localhost`, `unix@/path` and `"${HOME}"` for
+ * addresses, so nothing but the canonical spelling that this function returns may ever reach it.
+ *
+ * @param options.loopback whether 127.0.0.0/8 and ::1 are fine, as they are on one box without Kubernetes
+ */
+export function readAddress(text: string, options: { readonly loopback: boolean }): AddressReading {
+  if (text.length > 45 || !/^[0-9A-Fa-f.:]+$/.test(text)) return { kind: 'refused', expected: EXPECTED };
+  const family = isIPv4(text) ? 'ipv4' : isIPv6(text) ? 'ipv6' : undefined;
+  if (family === undefined) return { kind: 'refused', expected: EXPECTED };
+  const canonical = family === 'ipv4' ? text : canonicalIpv6(text);
+  if (NEVER.check(text, family) || canonical.startsWith('::ffff:')) {
+    return {
+      kind: 'refused',
+      expected: 'expected an address that a server can have: not unspecified, link-local, multicast, broadcast or IPv4-mapped',
+    };
+  }
+  if (!options.loopback && LOOPBACK.check(text, family)) {
+    return { kind: 'refused', expected: 'expected an address other than loopback: a proxy in a cluster would reach itself' };
+  }
+  return { kind: 'address', canonical };
+}
+
+/** RFC 5952 spelling; the URL parser of the platform is a well-kept implementation of it. */
+function canonicalIpv6(text: string): string {
+  return new URL(`http://[${text}]`).hostname.slice(1, -1);
+}
+
+function subnets(rows: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]): BlockList {
+  const list = new BlockList();
+  for (const [address, bits, family] of rows) list.addSubnet(address, bits, family);
+  return list;
+}

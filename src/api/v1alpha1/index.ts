@@ -1,0 +1,7 @@
+export { type AddressReading, readAddress } from './address.ts';
+export { durationMs, durationText } from './grammar.ts';
+export * from './names.ts';
+export { type FieldPath, type Issue, isSet, type ParsedPool, PoolInvalidError, parsePool, pathText } from './parse.ts';
+export { type CccamPool, cccamPool } from './pool.ts';
+export type { BackendSpec, Capacity, PoolSpec, PoolSpecInput, Role, WeightPolicy } from './spec.ts';
+export type { BackendStatus, Condition, PoolStatus, ServerStateName, ServerStatus } from './status.ts';

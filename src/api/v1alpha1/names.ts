@@ -1,0 +1,41 @@
+/** Every name that other people's tools rely on: the API group, annotations, conditions and reasons. One file, so that a rename is seen. */
+
+export const GROUP = 'cccam.dev';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+export const KIND = 'CccamPool';
+export const PLURAL = 'cccampools';
+export const SINGULAR = 'cccampool';
+export const SHORT_NAME = 'ccp';
+
+/** On a pod: `"true"` or a deadline such as `"10m"` drains it; removing the annotation undoes the drain. */
+export const DRAIN_ANNOTATION = `${GROUP}/drain`;
+/** On a pod, written by the operator: when its drain began, so that a new leader does not restart the clock. */
+export const DRAIN_SINCE_ANNOTATION = `${GROUP}/drain-since`;
+/** On a pool: `"true"` stops all writes for it but status. */
+export const PAUSED_ANNOTATION = `${GROUP}/paused`;
+/** Pod condition: True when nobody is left on a draining pod. */
+export const DRAINED_CONDITION = `${GROUP}/Drained`;
+/** Pod readiness gate: True once every proxy has seen the greeting and routes to the pod. */
+export const IN_ROTATION_CONDITION = `${GROUP}/InRotation`;
+
+/** Condition types of a pool's status; `Ready` is the one to wait for. */
+export const CONDITION_TYPES = ['Accepted', 'ProxiesSynced', 'Ready', 'Progressing', 'Degraded'] as const;
+export type ConditionType = (typeof CONDITION_TYPES)[number];
+
+/** Every reason that a condition can carry, with what it means. The reference lists the same; a test compares them. */
+export const CONDITION_REASONS = {
+  Valid: 'the pool was understood and is in force',
+  Invalid: 'the pool was refused; the last good one goes on serving',
+  Synced: 'every proxy runs exactly what was asked for',
+  Syncing: 'a proxy does not run yet what was asked for',
+  Unreachable: 'a proxy does not answer',
+  Serving: 'every proxy runs this generation and at least one Active server is up',
+  NoServerUp: 'no server takes new sessions',
+  OnBackup: 'no Active server is up; Backup servers take the sessions',
+  Draining: 'at least one server is being drained',
+  Settled: 'nothing is under way',
+  ServerDown: 'at least one server that should serve is down',
+  AllServersUp: 'every server that should serve is up',
+} as const;
+export type ConditionReason = keyof typeof CONDITION_REASONS;
