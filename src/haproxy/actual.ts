@@ -1,0 +1,53 @@
+/** What was read back from a running HAProxy: plain data, made by `readback.ts`. */
+export interface ActualProxy {
+  readonly masterPid: number;
+  /** The worker that takes new sessions. */
+  readonly current: ActualWorker;
+  /** Workers of before a reload, that live until their last session ends. */
+  readonly old: readonly OldWorker[];
+}
+
+export interface ActualWorker {
+  readonly pid: number;
+  /** Hash of the structure that it runs, or null when its configuration is not ours. */
+  readonly structureHash: string | null;
+  readonly uptimeSeconds: number;
+  readonly servers: readonly ActualServer[];
+}
+
+export interface OldWorker {
+  readonly pid: number;
+  /** Live sessions by server name. */
+  readonly sessions: ReadonlyMap<string, number>;
+}
+
+export interface ActualServer {
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** Weight as set at run time, 0..256. */
+  readonly weight: number;
+  /** 0 means no limit. */
+  readonly maxConnections: number;
+  readonly backup: boolean;
+  readonly admin: 'ready' | 'drain' | 'maint';
+  readonly operational: 'up' | 'starting' | 'stopping' | 'down';
+  readonly checksEnabled: boolean;
+  /** Outcome of HAProxy's last check, such as `L7OK` or `L7TOUT`; empty before the first. */
+  readonly checkStatus: string;
+  readonly sessions: number;
+  /** Sessions since the worker began. */
+  readonly totalSessions: number;
+  /** Sessions refused by the greeting guard since the worker began. */
+  readonly withoutGreeting: number;
+  readonly connectErrors: number;
+  /** Clients remembered by the stick table; read only for servers that are drained, else 0. */
+  readonly remembered: number;
+}
+
+/** Sessions of a server over all workers: what a drain waits for. */
+export function sessionsOf(actual: ActualProxy, name: string): number {
+  const current = actual.current.servers.find((server) => server.name === name)?.sessions ?? 0;
+  return actual.old.reduce((sum, worker) => sum + (worker.sessions.get(name) ?? 0), current);
+}

@@ -1,0 +1,89 @@
+import { messageOf } from '../runtime/errors.ts';
+import type { ActualWorker } from './actual.ts';
+import { checkConfig, replaceFile } from './config-file.ts';
+import type { Report } from './event.ts';
+import type { ProxyModel, Structure } from './model.ts';
+import { renderConfig, structureHash } from './render.ts';
+
+/**
+ * The `haproxy.cfg` on disk. It follows the runtime state after every change, because a HAProxy that is started or reloaded for
+ * whatever reason begins with it.
+ */
+export class ConfigStore {
+  readonly #path: string;
+  readonly #binary: string;
+  readonly #report: Report;
+  #written: string | undefined;
+  #checked: string | undefined;
+  #refused: string | undefined;
+  #failing = false;
+
+  constructor(path: string, binary: string, report: Report) {
+    this.#path = path;
+    this.#binary = binary;
+    this.#report = report;
+  }
+
+  /**
+   * Writes the file for a cold start: nobody is in rotation until each server was heard to greet.
+   *
+   * @throws CccamError CCP_HAPROXY_CONFIG_REFUSED or CCP_STATE_UNWRITABLE: without a file there is nothing to start with
+   */
+  async writeForStart(model: ProxyModel): Promise<void> {
+    const text = renderConfig(
+      model.structure,
+      model.servers.map((server) => ({ ...server, inService: false })),
+    );
+    await this.#check(model.structure, text);
+    await replaceFile(this.#path, text);
+    this.#written = text;
+  }
+
+  /**
+   * Writes the file so that a new worker would go on where the current one is: servers that serve now serve at once.
+   *
+   * @returns whether the file on disk is right, so that a reload may read it
+   */
+  async write(model: ProxyModel, current: ActualWorker): Promise<boolean> {
+    const running = new Map(current.servers.map((server) => [server.name, server]));
+    const servers = model.servers.map((server) => {
+      const found = running.get(server.name);
+      return { ...server, inService: server.state === 'ready' && found?.admin === 'ready' && found.operational === 'up' };
+    });
+    const text = renderConfig(model.structure, servers);
+    if (text === this.#written) return true;
+    if (this.#refused === structureHash(model.structure)) return false;
+    return await this.#tryToWrite(model.structure, text);
+  }
+
+  async #tryToWrite(structure: Structure, text: string): Promise<boolean> {
+    try {
+      await this.#check(structure, text);
+      await replaceFile(this.#path, text);
+      this.#written = text;
+      if (this.#failing)
+        this.#report({ severity: 'Normal', reason: 'FileWritten', server: null, message: 'the configuration is on disk again' });
+      this.#failing = false;
+      return true;
+    } catch (thrown) {
+      if (!this.#failing) this.#report({ severity: 'Warning', reason: 'FileNotWritten', server: null, message: messageOf(thrown) });
+      this.#failing = true;
+      return false;
+    }
+  }
+
+  /** `haproxy -c` costs 60 ms, and server lines are of a grammar that cannot fail: only a new structure is checked. */
+  async #check(structure: Structure, text: string): Promise<void> {
+    const hash = structureHash(structure);
+    if (hash === this.#checked) return;
+    const candidate = `${this.#path}.candidate`;
+    await replaceFile(candidate, text);
+    try {
+      await checkConfig(this.#binary, candidate);
+    } catch (thrown) {
+      this.#refused = hash;
+      throw thrown;
+    }
+    this.#checked = hash;
+  }
+}

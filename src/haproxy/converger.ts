@@ -1,0 +1,217 @@
+import { Bell, type Clock } from '../runtime/clock.ts';
+import { CccamError, messageOf } from '../runtime/errors.ts';
+import { type ActualProxy, sessionsOf } from './actual.ts';
+import { Admission, type Probe } from './admission.ts';
+import { type Command, commandText, isGoodAnswer } from './command.ts';
+import type { ConfigStore } from './config-store.ts';
+import { type Difference, diff } from './diff.ts';
+import type { Report } from './event.ts';
+import { probeServer } from './greeting.ts';
+import { GreetingGuard } from './greeting-guard.ts';
+import type { ProxyModel } from './model.ts';
+import { observe, type ProxyObservation } from './observation.ts';
+import { readBack } from './readback.ts';
+import { RELOAD_SPACING_MS, reload } from './reload.ts';
+import { type ControlSockets, runCommands } from './runtime-socket.ts';
+import { overdue, Pace } from './session-closer.ts';
+import { closeSessions } from './sessions.ts';
+
+/** How often the proxy is looked at when nothing has happened: what was changed by hand is put right within this time. */
+export const RESYNC_MS = 500;
+const CLOSING_MS = 100;
+/** Rounds of compare and command in one pass; a server's removal takes three, and a refused command must not spin. */
+const MAX_ROUNDS = 6;
+
+export interface ConvergerOptions {
+  readonly sockets: ControlSockets;
+  readonly config: ConfigStore;
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly onObservation: (observation: ProxyObservation) => void;
+  readonly probe?: Probe;
+}
+
+/** Makes one HAProxy match its model and keeps it so: compares, commands, reads back, until nothing differs. */
+export class Converger {
+  readonly #options: ConvergerOptions;
+  readonly #bell = new Bell();
+  readonly #admission: Admission;
+  readonly #guard: GreetingGuard;
+  readonly #pace = new Pace();
+  #wanted: ProxyModel | undefined;
+  /** The model that HAProxy matched last; a difference from it that we did not ask for was made behind our back. */
+  #matched: ProxyModel | undefined;
+  #workerPid = 0;
+  #reachable = true;
+  #reloadAnnounced = false;
+  #closing = false;
+
+  constructor(options: ConvergerOptions) {
+    this.#options = options;
+    const probe = options.probe ?? probeServer;
+    this.#admission = new Admission(options.clock, this.#bell, options.report, probe);
+    this.#guard = new GreetingGuard(this.#bell, probe);
+  }
+
+  /** Sets what HAProxy should be from now on. Takes effect at once if the converger runs. */
+  want(model: ProxyModel): void {
+    this.#wanted = model;
+    this.#bell.ring();
+  }
+
+  /** Looks at HAProxy now instead of at the next resync; for whoever knows that something happened to it. */
+  wake(): void {
+    this.#bell.ring();
+  }
+
+  /** Converges until the signal is aborted. No error of a pass ends it. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#pass(signal);
+      await this.#bell.wait(this.#options.clock, this.#closing ? CLOSING_MS : RESYNC_MS, signal);
+    }
+    this.#admission.stop();
+  }
+
+  async #pass(signal: AbortSignal): Promise<void> {
+    const wanted = this.#wanted;
+    if (wanted === undefined) return;
+    try {
+      const { actual, difference } = await this.#match(wanted);
+      if (!this.#reachable)
+        this.#options.report({ severity: 'Normal', reason: 'Reachable', server: null, message: 'HAProxy answers again' });
+      this.#reachable = true;
+      this.#options.onObservation(observe(wanted, actual, difference, null));
+      this.#guard.look(actual.current, wanted.structure.check, signal);
+      await this.#closeOverdue(wanted, actual);
+      await this.#writeAndReload(wanted, actual, difference, signal);
+    } catch (thrown) {
+      this.#failed(thrown);
+    }
+  }
+
+  /** Compares and commands until nothing is left to command. */
+  async #match(wanted: ProxyModel): Promise<{ actual: ActualProxy; difference: Difference }> {
+    let actual = await this.#read(wanted);
+    let difference = diff(wanted, actual.current, this.#admission.admitted);
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const down = this.#guard
+        .takeHung()
+        .filter((name) => actual.current.servers.some((server) => server.name === name && server.operational === 'up'));
+      const commands: Command[] = [...down.map((name) => ({ kind: 'mark-down', name }) as const), ...difference.commands];
+      if (commands.length === 0) break;
+      this.#reportRepairs(wanted, difference);
+      await this.#execute(commands);
+      actual = await this.#read(wanted);
+      difference = diff(wanted, actual.current, this.#admission.admitted);
+    }
+    this.#admission.await(difference.awaiting, wanted.structure.check);
+    if (isMatch(difference)) this.#matched = wanted;
+    return { actual, difference };
+  }
+
+  async #read(wanted: ProxyModel): Promise<ActualProxy> {
+    const drained = wanted.structure.stickinessMs === null ? [] : wanted.servers.filter((server) => server.state === 'drain');
+    const actual = await readBack(this.#options.sockets, { countRemembered: drained.map((server) => server.id) });
+    if (actual.current.pid !== this.#workerPid) this.#matched = undefined; // a new worker has matched nothing yet
+    this.#workerPid = actual.current.pid;
+    return actual;
+  }
+
+  async #execute(commands: readonly Command[]): Promise<void> {
+    const { report, sockets } = this.#options;
+    const answers = await runCommands(sockets.runtime, commands.map(commandText));
+    for (const [index, command] of commands.entries()) {
+      const answer = answers[index] ?? '';
+      const server = 'name' in command ? command.name : command.kind === 'add' ? command.server.name : null;
+      if (!isGoodAnswer(answer)) {
+        report({
+          severity: 'Warning',
+          reason: 'CommandRefused',
+          server,
+          message: `${command.kind}: ${answer.trim().split('\n')[0] ?? ''}`,
+        });
+      } else if (command.kind === 'state' && command.state === 'ready') {
+        this.#admission.done(command.name);
+        report({ severity: 'Normal', reason: 'Admitted', server, message: 'greets and takes sessions' });
+      } else if (command.kind === 'mark-down') {
+        report({ severity: 'Warning', reason: 'Hung', server, message: 'clients got no greeting and neither did we' });
+      }
+    }
+  }
+
+  /** A difference under the same model that matched before is somebody else's doing. */
+  #reportRepairs(wanted: ProxyModel, difference: Difference): void {
+    if (this.#matched !== wanted) return;
+    for (const command of difference.commands) {
+      if (command.kind === 'forget-clients' || (command.kind === 'state' && command.state === 'ready')) continue;
+      const server = command.kind === 'add' ? command.server.name : command.name;
+      this.#options.report({
+        severity: 'Warning',
+        reason: 'Repaired',
+        server,
+        message: `was changed behind our back; put right with ${command.kind}`,
+      });
+    }
+  }
+
+  async #closeOverdue(wanted: ProxyModel, actual: ActualProxy): Promise<void> {
+    const { clock, report, sockets } = this.#options;
+    const servers = overdue(wanted, actual, clock.now());
+    const pids = [...actual.old.map((worker) => worker.pid), actual.current.pid];
+    if (servers.length > 0 && !this.#closing) {
+      for (const server of servers) {
+        const message = `the deadline has passed; closing ${sessionsOf(actual, server.name)} sessions, ${wanted.closePerSecond} per second`;
+        report({ severity: 'Normal', reason: 'ClosingSessions', server: server.name, message });
+      }
+    }
+    this.#closing = servers.length > 0;
+    if (!this.#closing) return this.#pace.reset();
+    let permits = this.#pace.take(wanted.closePerSecond, clock.monotonic());
+    for (const server of servers) {
+      if (permits > 0) permits -= await closeSessions(sockets, pids, server.name, permits);
+    }
+    this.#pace.giveBack(permits);
+  }
+
+  async #writeAndReload(wanted: ProxyModel, actual: ActualProxy, difference: Difference, signal: AbortSignal): Promise<void> {
+    const { clock, config, report, sockets } = this.#options;
+    const written = await config.write(wanted, actual.current);
+    if (difference.reload.length === 0 || !written) {
+      this.#reloadAnnounced = false;
+      return;
+    }
+    const why = difference.reload.slice(0, 3).join(', ');
+    if (actual.current.uptimeSeconds * 1_000 < RELOAD_SPACING_MS) {
+      if (!this.#reloadAnnounced) report({ severity: 'Normal', reason: 'ReloadPending', server: null, message: why });
+      this.#reloadAnnounced = true;
+      return;
+    }
+    this.#reloadAnnounced = false;
+    try {
+      await reload(sockets, clock, signal);
+      report({ severity: 'Normal', reason: 'Reloaded', server: null, message: why });
+    } catch (thrown) {
+      report({ severity: 'Warning', reason: 'ReloadFailed', server: null, message: messageOf(thrown) });
+    }
+    this.#bell.ring();
+  }
+
+  #failed(thrown: unknown): void {
+    const known = thrown instanceof CccamError;
+    if (this.#reachable) {
+      this.#options.report({
+        severity: 'Warning',
+        reason: 'Unreachable',
+        server: null,
+        message: known ? `${thrown.code} ${thrown.message}` : messageOf(thrown),
+      });
+    }
+    this.#reachable = false;
+    this.#options.onObservation(observe(this.#wanted, null, null, known ? thrown.code : 'CCP_HAPROXY_UNREACHABLE'));
+  }
+}
+
+function isMatch(difference: Difference): boolean {
+  return difference.commands.length === 0 && difference.reload.length === 0;
+}

@@ -1,0 +1,63 @@
+/**
+ * What one HAProxy should be: plain data, made by `pool/proxy-model.ts`, rendered by `render.ts`, compared with what runs by
+ * `diff.ts`. The structure is everything but the server lines: only a change of it needs a reload.
+ */
+export interface ProxyModel {
+  readonly structure: Structure;
+  readonly servers: readonly WantedServer[];
+  /** Sessions closed per second once a drain's deadline has passed, ≥ 1. */
+  readonly closePerSecond: number;
+}
+
+export type Algorithm = 'leastconn' | 'roundrobin' | 'source' | 'random';
+
+export interface Structure {
+  readonly bind: { readonly address: string; readonly port: number };
+  /** Sessions that the process may hold. */
+  readonly maxConnections: number;
+  readonly algorithm: Algorithm;
+  /** How long a client that is gone is remembered, or null for no stickiness. */
+  readonly stickinessMs: number | null;
+  readonly check: CheckModel;
+  readonly connectMs: number;
+  readonly idleMs: number;
+  readonly perClient: { readonly connections: number | null; readonly newPer10s: number | null };
+  readonly sockets: { readonly runtime: string; readonly peers: string };
+  /** Unix user and group that the workers change to, or null to stay who they are. */
+  readonly user: { readonly user: string; readonly group: string } | null;
+}
+
+export interface CheckModel {
+  readonly probe: 'greeting' | 'connect';
+  readonly intervalMs: number;
+  readonly fastIntervalMs: number;
+  readonly timeoutMs: number;
+  readonly fall: number;
+  readonly rise: number;
+  /** Whether a server that goes down has its sessions closed. */
+  readonly closeSessionsOnDown: boolean;
+}
+
+/** One server line. Its name belongs to one address and port for ever, so sessions of two servers are never mixed. */
+export interface WantedServer {
+  /** Small, the same in every proxy, and kept over restarts: consistent hashing and stick tables go by it. */
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** 0..256. */
+  readonly weight: number;
+  /** Sessions that this proxy may hold on the server, ≥ 1. */
+  readonly maxConnections: number;
+  readonly backup: boolean;
+  readonly state: 'ready' | 'drain';
+  /** Milliseconds since the epoch after which the sessions of a draining server are closed, or null to let them be. */
+  readonly closeAfter: number | null;
+}
+
+/** Names of the sections that the renderer writes and the commands speak of. */
+export const FRONTEND = 'clients';
+export const BACKEND = 'servers';
+
+/** Bytes that a CCcam server sends as soon as a client connects. */
+export const GREETING_BYTES = 16;

@@ -1,0 +1,131 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { Clock } from '../runtime/clock.ts';
+import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
+import { printable } from '../runtime/printable.ts';
+import { readProcesses } from './readback.ts';
+import type { ControlSockets } from './runtime-socket.ts';
+
+const run = promisify(execFile);
+const OLDEST: readonly [number, number] = [2, 6];
+const START_LIMIT_MS = 10_000;
+const START_POLL_MS = 10;
+const KILL_AFTER_MS = 2_000;
+
+export interface HaproxyProcess {
+  readonly binary: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  readonly sockets: ControlSockets;
+}
+
+/**
+ * The version of a haproxy binary, such as `3.0.11`.
+ *
+ * @throws CccamError CCP_HAPROXY_MISSING when there is none, or one older than 2.6, which cannot add servers at run time
+ */
+export async function haproxyVersion(binary: string): Promise<string> {
+  const output = await run(binary, ['-v'], { timeout: 5_000 }).catch((thrown: unknown) => {
+    throw missing(binary, systemCode(thrown) === 'ENOENT' ? 'was not found' : `does not run (${messageOf(thrown)})`);
+  });
+  const version = /version (\d+)\.(\d+)[.-]?(\S*)/.exec(output.stdout);
+  if (version === null) throw missing(binary, 'does not say its version');
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) throw missing(binary, `is version ${major}.${minor}`);
+  return `${major}.${minor}.${printable(version[3] ?? '', 40)}`;
+}
+
+/** Whether a HAProxy of ours is there already: one that outlived the program that started it. */
+export async function findRunning(process: HaproxyProcess): Promise<number | null> {
+  try {
+    return (await readProcesses(process.sockets)).masterPid;
+  } catch (thrown) {
+    if (thrown instanceof CccamError && thrown.code === 'CCP_HAPROXY_UNREACHABLE') return null;
+    throw thrown;
+  }
+}
+
+/**
+ * Starts HAProxy as a master with workers, in a process group of its own and with its output in a file, so that it outlives us.
+ *
+ * @returns the pid of the master, once it answers
+ * @throws CccamError CCP_HAPROXY_NOT_STARTED when it ends or does not answer within ten seconds
+ */
+export async function startHaproxy(process: HaproxyProcess, clock: Clock, signal: AbortSignal): Promise<number> {
+  const log = await open(process.logFile, 'w', 0o600);
+  try {
+    const child = spawn(process.binary, ['-W', '-S', `${process.sockets.master},mode,600`, '-f', process.configFile], {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    child.unref();
+    return await waitUntilUp(process, child, clock, signal);
+  } finally {
+    await log.close();
+  }
+}
+
+async function waitUntilUp(process: HaproxyProcess, child: ChildProcess, clock: Clock, signal: AbortSignal): Promise<number> {
+  const ended: { how?: string } = {};
+  child.once('exit', (code, name) => {
+    ended.how = `it ended with ${name ?? `code ${code}`}`;
+  });
+  child.once('error', (thrown) => {
+    ended.how = messageOf(thrown);
+  });
+  const deadline = clock.monotonic() + START_LIMIT_MS;
+  while (ended.how === undefined && !signal.aborted && clock.monotonic() < deadline) {
+    const running = await readProcesses(process.sockets).catch(() => null); // refused until the master listens; the deadline ends it
+    if (running !== null && running.currentPid !== null) return running.masterPid;
+    await clock.sleep(START_POLL_MS, signal);
+  }
+  if (ended.how === undefined) child.kill('SIGKILL');
+  throw new CccamError('CCP_HAPROXY_NOT_STARTED', {
+    subject: process.binary,
+    message: ended.how ?? 'it does not answer',
+    remedy: `See ${process.logFile}. Is the port taken by another program?`,
+    retryable: true,
+  });
+}
+
+/** Whether a process lives. A pid that another program has taken since counts too, so ask soon. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return systemCode(thrown) === 'EPERM';
+  }
+}
+
+/**
+ * Ends HAProxy softly: it stops listening at once and lives until its last session ends, `limitMs` have passed or `hurry` is
+ * aborted. What is left then is ended at once.
+ */
+export async function stopHaproxy(masterPid: number, limitMs: number, clock: Clock, hurry: AbortSignal): Promise<void> {
+  send(masterPid, 'SIGUSR1');
+  const deadline = clock.monotonic() + limitMs;
+  while (isAlive(masterPid) && !hurry.aborted && clock.monotonic() < deadline) await clock.sleep(50, hurry);
+  if (!isAlive(masterPid)) return;
+  send(masterPid, 'SIGTERM');
+  const kill = clock.monotonic() + KILL_AFTER_MS;
+  while (isAlive(masterPid) && clock.monotonic() < kill) await clock.sleep(20);
+  if (isAlive(masterPid)) send(masterPid, 'SIGKILL');
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'ESRCH') throw thrown;
+  }
+}
+
+function missing(binary: string, message: string): CccamError {
+  return new CccamError('CCP_HAPROXY_MISSING', {
+    subject: binary,
+    message: `${message}; expected HAProxy ${OLDEST.join('.')} or newer`,
+    remedy: 'Install the package haproxy, or name the binary with --haproxy or CCCAM_HAPROXY.',
+  });
+}

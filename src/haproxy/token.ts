@@ -1,0 +1,74 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { CccamError } from '../runtime/errors.ts';
+import { printable } from '../runtime/printable.ts';
+
+/**
+ * The closed grammar of everything that may reach `haproxy.cfg` or the runtime socket. The schema has checked the same before;
+ * this is the second wall, for the day when a value comes another way. `haproxy -c` is none: it accepts `unix@/path`, `localhost`,
+ * `"${HOME}"` and a newline that opens a new section.
+ */
+const SERVER_NAME = /^[a-z0-9]([-a-z0-9.:]{0,198}[a-z0-9])?$/;
+const PATH = /^(\/[A-Za-z0-9._-]{1,100}){1,12}$/;
+const UNIX_NAME = /^[a-z_][-a-z0-9_]{0,31}$/;
+/** Unix socket addresses hold 108 bytes with the closing zero; HAProxy adds a suffix of its own while it binds. */
+const SOCKET_PATH_MAX = 94;
+
+/** A server's name. @throws CccamError CCP_CONFIG_UNSAFE */
+export function serverName(text: string): string {
+  return SERVER_NAME.test(text) ? text : refuse('server name', text, 'lower-case letters, digits, dots, colons and dashes');
+}
+
+/** A server's address and port in HAProxy's form, IPv6 in brackets. @throws CccamError CCP_CONFIG_UNSAFE */
+export function endpoint(address: string, port: number): string {
+  return isIPv6(address) ? `[${ip(address)}]:${integer('port', port, 1, 65_535)}` : `${ip(address)}:${integer('port', port, 1, 65_535)}`;
+}
+
+/** An address in its canonical spelling. @throws CccamError CCP_CONFIG_UNSAFE */
+export function ip(address: string): string {
+  const fine =
+    isIPv4(address) || (isIPv6(address) && new URL(`http://[${address.replace(/[^0-9a-f:]/g, 'x')}]`).hostname === `[${address}]`);
+  return fine ? address : refuse('address', address, 'a canonical IPv4 or IPv6 address');
+}
+
+/** A whole number within [`min`, `max`]. @throws CccamError CCP_CONFIG_UNSAFE */
+export function integer(what: string, value: number, min: number, max: number): string {
+  return Number.isInteger(value) && value >= min && value <= max
+    ? String(value)
+    : refuse(what, String(value), `a whole number from ${min} to ${max}`);
+}
+
+/** A time in milliseconds: HAProxy counts in 31 bits, so 24 days is the longest. @throws CccamError CCP_CONFIG_UNSAFE */
+export function milliseconds(what: string, value: number): string {
+  return `${integer(what, value, 1, 2_147_483_647)}ms`;
+}
+
+/** The path of a Unix socket. @throws CccamError CCP_CONFIG_UNSAFE */
+export function socketPath(text: string): string {
+  const fine = PATH.test(text) && text.length <= SOCKET_PATH_MAX && !text.split('/').includes('..');
+  return fine
+    ? `unix@${text}`
+    : refuse(
+        'socket path',
+        text,
+        `an absolute path of letters, digits, dots, dashes and underscores, ${SOCKET_PATH_MAX} characters at most`,
+      );
+}
+
+/** The name of a Unix user or group. @throws CccamError CCP_CONFIG_UNSAFE */
+export function unixName(text: string): string {
+  return UNIX_NAME.test(text) ? text : refuse('user or group', text, 'a Unix user name');
+}
+
+/** One of the few words that the model's types allow; at run time a value may still be something else. @throws CccamError CCP_CONFIG_UNSAFE */
+export function word<const Words extends Readonly<Record<string, string>>>(what: string, words: Words, key: string): string {
+  const text = Object.hasOwn(words, key) ? words[key] : undefined;
+  return text ?? refuse(what, key, `one of ${Object.keys(words).join(', ')}`);
+}
+
+function refuse(what: string, value: unknown, expected: string): never {
+  throw new CccamError('CCP_CONFIG_UNSAFE', {
+    subject: what,
+    message: `'${printable(String(value), 60)}' was refused; expected ${expected}`,
+    remedy: 'This should have been refused before it came here. Report it, with the pool.',
+  });
+}
