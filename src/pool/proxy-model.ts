@@ -1,0 +1,67 @@
+import { durationMs, type PoolSpec } from '../api/v1alpha1/index.ts';
+import type { Algorithm, ProxyModel, Structure, WantedServer } from '../haproxy/model.ts';
+import type { Roster, RosterEntry } from './roster.ts';
+
+const ALGORITHMS = {
+  LeastConnections: 'leastconn',
+  RoundRobin: 'roundrobin',
+  SourceHash: 'source',
+  Random: 'random',
+} as const satisfies Record<PoolSpec['balance']['algorithm'], Algorithm>;
+
+/** Where a proxy runs: what the pool does not say and the machine does. */
+export interface ProxyPlace {
+  readonly bindAddress: string;
+  /** Sessions that the proxy may hold; at most what the pool asks for. */
+  readonly maxConnections: number;
+  readonly sockets: Structure['sockets'];
+  readonly user: Structure['user'];
+}
+
+/** What one proxy of a pool should be. */
+export function proxyModel(spec: PoolSpec, roster: Roster, place: ProxyPlace): ProxyModel {
+  return {
+    structure: structureOf(spec, place),
+    servers: roster.map((entry) => wantedServer(entry, spec)),
+    closePerSecond: spec.drain.closePerSecond,
+  };
+}
+
+function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
+  const { balance, health, limits, timeouts } = spec;
+  return {
+    bind: { address: place.bindAddress, port: spec.port },
+    maxConnections: place.maxConnections,
+    algorithm: ALGORITHMS[balance.algorithm],
+    stickinessMs: balance.stickiness.mode === 'None' ? null : durationMs(balance.stickiness.ttl),
+    check: {
+      probe: health.probe === 'Greeting' ? 'greeting' : 'connect',
+      intervalMs: durationMs(health.interval),
+      fastIntervalMs: durationMs(health.fastInterval),
+      timeoutMs: durationMs(health.timeout),
+      fall: health.fall,
+      rise: health.rise,
+      closeSessionsOnDown: health.onDown === 'CloseSessions',
+    },
+    connectMs: durationMs(timeouts.connect),
+    idleMs: durationMs(timeouts.idle),
+    perClient: { connections: limits?.perClient?.connections ?? null, newPer10s: limits?.perClient?.newPer10s ?? null },
+    sockets: place.sockets,
+    user: place.user,
+  };
+}
+
+function wantedServer(entry: RosterEntry, spec: PoolSpec): WantedServer {
+  const draining = entry.drain.kind === 'draining';
+  return {
+    id: entry.id,
+    name: entry.name,
+    address: entry.address,
+    port: entry.port,
+    weight: entry.weight,
+    maxConnections: entry.maxConnections,
+    backup: entry.role === 'Backup',
+    state: draining ? 'drain' : 'ready',
+    closeAfter: entry.drain.kind === 'draining' && spec.drain.onDeadline === 'Close' ? entry.drain.since + entry.deadlineMs : null,
+  };
+}

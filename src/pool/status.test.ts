@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { aBackend, aPool } from '../../test/fakes/pools.ts';
+import { poolStatus as statusSchema } from '../api/v1alpha1/status.ts';
+import { nextRoster } from './roster.ts';
+import { type ProxyFacts, poolStatus, type ServerFacts } from './status.ts';
+import { transitions } from './transitions.ts';
+
+const UP: ServerFacts = { sessions: 4, outOfRotation: false, inRotation: true, healthy: true };
+const DOWN: ServerFacts = { sessions: 0, outOfRotation: false, inRotation: false, healthy: false };
+
+const pool = aPool({ backends: [aBackend('a', '127.0.1.1'), aBackend('b', 'fd00::2', { role: 'Backup' })] });
+const roster = nextRoster(pool.spec, [], new Map(), 0);
+const [a = '', b = ''] = roster.map((entry) => entry.name);
+
+function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
+  return { desired: 1, reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
+}
+
+function condition(status: ReturnType<typeof poolStatus>, type: string): string {
+  const found = status.conditions.find((each) => each.type === type);
+  return `${found?.status}/${found?.reason}`;
+}
+
+describe('poolStatus', () => {
+  it('says what was read back, in the shape of the schema', () => {
+    const status = poolStatus(pool, roster, facts({ [a]: UP, [b]: { ...UP, sessions: 0 } }), '10.0.0.1:12000', null, 0);
+    expect(statusSchema.parse(status)).toEqual(status);
+    expect(status).toMatchObject({ sessions: 4, draining: 0, summary: '2/2', address: '10.0.0.1:12000' });
+    expect(condition(status, 'Ready')).toBe('True/Serving');
+    expect(status.backends[1]?.servers[0]?.address).toBe('[fd00::2]:12001');
+  });
+
+  it.each([
+    ['no proxy runs this generation', facts({ [a]: UP, [b]: UP }, { synced: 0 }), 'False/Syncing'],
+    ['the Active server is down', facts({ [a]: DOWN, [b]: UP }), 'False/OnBackup'],
+    ['every server is down', facts({ [a]: DOWN, [b]: DOWN }), 'False/NoServerUp'],
+    ['nothing was read back yet', facts({}), 'False/NoServerUp'],
+  ])('is not Ready when %s', (_when, proxies, expected) => {
+    expect(condition(poolStatus(pool, roster, proxies, null, null, 0), 'Ready')).toBe(expected);
+  });
+
+  it('tells a proxy that does not answer from one that is behind', () => {
+    expect(condition(poolStatus(pool, roster, facts({}, { synced: 0, reachable: 0 }), null, null, 0), 'ProxiesSynced')).toBe(
+      'False/Unreachable',
+    );
+    expect(condition(poolStatus(pool, roster, facts({}, { synced: 0 }), null, null, 0), 'ProxiesSynced')).toBe('False/Syncing');
+  });
+
+  it('moves a transition time only when the condition flips', () => {
+    const first = poolStatus(pool, roster, facts({ [a]: UP, [b]: UP }), null, null, 0);
+    const second = poolStatus(pool, roster, facts({ [a]: { ...UP, sessions: 9 }, [b]: UP }), null, first, 60_000);
+    expect(second.conditions).toEqual(first.conditions);
+    const third = poolStatus(pool, roster, facts({ [a]: DOWN, [b]: UP }), null, second, 120_000);
+    expect(third.conditions.find((each) => each.type === 'Ready')?.lastTransitionTime).toBe('1970-01-01T00:02:00Z');
+    expect(third.conditions.find((each) => each.type === 'ProxiesSynced')?.lastTransitionTime).toBe('1970-01-01T00:00:00Z');
+  });
+
+  it('counts a drain down and says when it is over', () => {
+    const draining = aPool({
+      backends: [aBackend('a', '127.0.1.1'), aBackend('b', 'fd00::2', { drain: { enabled: true, deadline: '10m' } })],
+    });
+    const entries = nextRoster(draining.spec, roster, new Map(), 1_000);
+    const busy = poolStatus(
+      draining,
+      entries,
+      facts({ [a]: UP, [b]: { sessions: 2, outOfRotation: true, inRotation: false, healthy: true } }),
+      null,
+      null,
+      2_000,
+    );
+    expect(busy.backends[1]?.servers[0]).toMatchObject({
+      state: 'Draining',
+      sessions: 2,
+      since: '1970-01-01T00:00:01Z',
+      deadline: '1970-01-01T00:10:01Z',
+    });
+    expect(condition(busy, 'Progressing')).toBe('True/Draining');
+    const empty = poolStatus(
+      draining,
+      entries,
+      facts({ [a]: UP, [b]: { sessions: 0, outOfRotation: true, inRotation: false, healthy: true } }),
+      null,
+      busy,
+      3_000,
+    );
+    expect(empty.backends[1]?.servers[0]?.state).toBe('Drained');
+    expect(transitions(busy, empty)).toEqual([{ server: b, from: 'Draining', to: 'Drained', sessions: 0 }]);
+  });
+});
+
+describe('transitions', () => {
+  it('names servers that came and went', () => {
+    const first = poolStatus(pool, roster, facts({ [a]: UP, [b]: UP }), null, null, 0);
+    expect(transitions(null, first).map((each) => [each.server, each.from, each.to])).toEqual([
+      [a, null, 'Up'],
+      [b, null, 'Up'],
+    ]);
+    const second = poolStatus(pool, roster.slice(0, 1), facts({ [a]: UP }), null, first, 0);
+    expect(transitions(first, second)).toEqual([{ server: b, from: 'Up', to: null, sessions: 4 }]);
+  });
+});

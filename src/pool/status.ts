@@ -1,0 +1,177 @@
+import type {
+  BackendStatus,
+  CccamPool,
+  Condition,
+  ConditionReason,
+  ConditionType,
+  PoolStatus,
+  ServerStateName,
+  ServerStatus,
+} from '../api/v1alpha1/index.ts';
+import { drainProgress } from './drain.ts';
+import type { Roster, RosterEntry } from './roster.ts';
+import { sharePercent } from './weights.ts';
+
+/** How a server does, over all proxies; a server that no proxy has told of yet is missing. */
+export interface ServerFacts {
+  readonly sessions: number;
+  /** Whether every proxy sends nobody new there. */
+  readonly outOfRotation: boolean;
+  /** Whether every proxy would send it new sessions. */
+  readonly inRotation: boolean;
+  /** Whether the proxies' checks find it healthy. */
+  readonly healthy: boolean;
+}
+
+/** What the proxies said of themselves. */
+export interface ProxyFacts {
+  readonly desired: number;
+  readonly reachable: number;
+  readonly synced: number;
+  readonly servers: ReadonlyMap<string, ServerFacts>;
+}
+
+/** Servers that are listed one by one; more are summed up, so that a status stays well below what etcd takes. */
+const LISTED_SERVERS = 256;
+
+/**
+ * The status of a pool: what was read back. Transition times move only when a condition's status does.
+ *
+ * @param previous the status of before, for its transition times
+ * @param now milliseconds since the epoch
+ */
+export function poolStatus(
+  pool: CccamPool,
+  roster: Roster,
+  proxies: ProxyFacts,
+  address: string | null,
+  previous: PoolStatus | null,
+  now: number,
+): PoolStatus {
+  const states = new Map(roster.map((entry) => [entry.name, serverStatus(entry, proxies.servers.get(entry.name), now)]));
+  const backends = backendStatuses(roster, states);
+  const { generation } = pool.metadata;
+  return {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    conditions: conditions(roster, states, proxies).map((drafted) => settle(drafted, previous, generation, now)),
+    ...(address === null ? {} : { address }),
+    sessions: [...states.values()].reduce((sum, server) => sum + server.sessions, 0),
+    draining: [...states.values()].filter((server) => server.state === 'Draining').length,
+    summary: `${backends.filter((backend) => backend.ready > 0).length}/${backends.length}`,
+    backends,
+    proxies: { desired: proxies.desired, ready: proxies.reachable, synced: proxies.synced },
+  };
+}
+
+function serverStatus(entry: RosterEntry, facts: ServerFacts | undefined, now: number): ServerStatus {
+  const progress = drainProgress(entry.drain, entry.deadlineMs, facts?.sessions ?? null, facts?.outOfRotation ?? false, now);
+  const times =
+    entry.drain.kind === 'draining' ? { since: iso(entry.drain.since), deadline: iso(entry.drain.since + entry.deadlineMs) } : {};
+  return {
+    name: entry.name,
+    address: entry.address.includes(':') ? `[${entry.address}]:${entry.port}` : `${entry.address}:${entry.port}`,
+    state: progress.kind === 'drained' ? 'Drained' : progress.kind === 'active' ? activeState(facts) : 'Draining',
+    sessions: facts?.sessions ?? 0,
+    ...times,
+  };
+}
+
+function activeState(facts: ServerFacts | undefined): ServerStateName {
+  if (facts === undefined) return 'Unknown';
+  if (facts.inRotation) return 'Up';
+  return facts.healthy ? 'Joining' : 'Down';
+}
+
+function backendStatuses(roster: Roster, states: ReadonlyMap<string, ServerStatus>): BackendStatus[] {
+  const weights = roster.filter((entry) => entry.drain.kind === 'active').map((entry) => entry.weight);
+  const grouped = Map.groupBy(roster, (entry) => entry.backend);
+  return [...grouped].map(([name, entries]) => {
+    const servers = entries.flatMap((entry) => states.get(entry.name) ?? []);
+    const active = entries.filter((entry) => entry.drain.kind === 'active');
+    const shown = active[0] ?? entries[0];
+    return {
+      name,
+      state: summed(servers),
+      weight: shown?.weight ?? 0,
+      sharePercent: active.reduce((sum, entry) => sum + sharePercent(entry.weight, weights), 0),
+      maxConnections: shown?.maxConnections ?? 0,
+      sessions: servers.reduce((sum, server) => sum + server.sessions, 0),
+      ready: servers.filter((server) => server.state === 'Up').length,
+      total: servers.length,
+      servers: servers.slice(0, LISTED_SERVERS),
+    };
+  });
+}
+
+const BEST_FIRST: readonly ServerStateName[] = ['Up', 'Joining', 'Down', 'Draining', 'Drained', 'Unknown'];
+
+/** The state of a backend is that of its best server. */
+function summed(servers: readonly ServerStatus[]): ServerStateName {
+  return BEST_FIRST.find((state) => servers.some((server) => server.state === state)) ?? 'Unknown';
+}
+
+interface Draft {
+  readonly type: ConditionType;
+  readonly status: Condition['status'];
+  readonly reason: ConditionReason;
+  readonly message: string;
+}
+
+function conditions(roster: Roster, states: ReadonlyMap<string, ServerStatus>, proxies: ProxyFacts): Draft[] {
+  const synced = proxies.synced === proxies.desired;
+  const up = (role: RosterEntry['role']): boolean => roster.some((entry) => entry.role === role && states.get(entry.name)?.state === 'Up');
+  const down = roster.filter((entry) => entry.drain.kind === 'active' && states.get(entry.name)?.state !== 'Up').map((entry) => entry.name);
+  const draining = roster.filter((entry) => entry.drain.kind === 'draining').map((entry) => entry.name);
+  return [
+    { type: 'Accepted', status: 'True', reason: 'Valid', message: 'The pool is in force.' },
+    syncedCondition(synced, proxies),
+    readyCondition(synced, up('Active'), up('Backup')),
+    draining.length > 0 || !synced
+      ? {
+          type: 'Progressing',
+          status: 'True',
+          reason: draining.length > 0 ? 'Draining' : 'Syncing',
+          message: listed(draining, 'Waiting for the proxies.'),
+        }
+      : { type: 'Progressing', status: 'False', reason: 'Settled', message: 'Nothing is under way.' },
+    down.length > 0
+      ? { type: 'Degraded', status: 'True', reason: 'ServerDown', message: listed(down, '') }
+      : { type: 'Degraded', status: 'False', reason: 'AllServersUp', message: 'Every server that should serve is up.' },
+  ];
+}
+
+function syncedCondition(synced: boolean, proxies: ProxyFacts): Draft {
+  const message = `${proxies.synced} of ${proxies.desired} proxies run what was asked for.`;
+  if (synced) return { type: 'ProxiesSynced', status: 'True', reason: 'Synced', message };
+  return { type: 'ProxiesSynced', status: 'False', reason: proxies.reachable < proxies.desired ? 'Unreachable' : 'Syncing', message };
+}
+
+function readyCondition(synced: boolean, active: boolean, backup: boolean): Draft {
+  if (!synced) return { type: 'Ready', status: 'False', reason: 'Syncing', message: 'Not every proxy runs this generation.' };
+  if (active) return { type: 'Ready', status: 'True', reason: 'Serving', message: 'At least one Active server takes sessions.' };
+  return {
+    type: 'Ready',
+    status: 'False',
+    reason: backup ? 'OnBackup' : 'NoServerUp',
+    message: backup ? 'No Active server is up; Backup servers take the sessions.' : 'No server takes new sessions.',
+  };
+}
+
+function listed(names: readonly string[], otherwise: string): string {
+  if (names.length === 0) return otherwise;
+  return names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
+}
+
+function settle(draft: Draft, previous: PoolStatus | null, generation: number | undefined, now: number): Condition {
+  const before = previous?.conditions.find((condition) => condition.type === draft.type);
+  return {
+    ...draft,
+    lastTransitionTime: before !== undefined && before.status === draft.status ? before.lastTransitionTime : iso(now),
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
+}
+
+/** RFC 3339 to the second, as Kubernetes writes times. */
+function iso(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,28 @@
+import type { PoolStatus, ServerStateName, ServerStatus } from '../api/v1alpha1/index.ts';
+
+/** A server that is in another state than before; null stands for not there. */
+export interface Transition {
+  readonly server: string;
+  readonly from: ServerStateName | null;
+  readonly to: ServerStateName | null;
+  readonly sessions: number;
+}
+
+/** What has changed from one status to the next, server by server. */
+export function transitions(previous: PoolStatus | null, next: PoolStatus): Transition[] {
+  const before = serversByName(previous);
+  const after = serversByName(next);
+  const changed = [...after.values()].flatMap((server): Transition[] => {
+    const from = before.get(server.name)?.state ?? null;
+    return from === server.state ? [] : [{ server: server.name, from, to: server.state, sessions: server.sessions }];
+  });
+  const gone = [...before.values()].filter((server) => !after.has(server.name));
+  return [
+    ...changed,
+    ...gone.map((server): Transition => ({ server: server.name, from: server.state, to: null, sessions: server.sessions })),
+  ];
+}
+
+function serversByName(status: PoolStatus | null): Map<string, ServerStatus> {
+  return new Map(status?.backends.flatMap((backend) => backend.servers).map((server) => [server.name, server]));
+}
