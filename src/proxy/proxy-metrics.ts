@@ -1,0 +1,84 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { ProxyEventReason } from '../haproxy/event.ts';
+import type { ProxyObservation } from '../haproxy/observation.ts';
+
+const ADMIN_STATES = ['ready', 'drain', 'maint'] as const;
+
+/** Metrics of one proxy, read from its observations. Labels hold names of a closed grammar only, never text of a peer. */
+export class ProxyMetrics {
+  readonly registry = new Registry();
+  readonly #up = this.#gauge('cccam_proxy_up', 'Whether HAProxy answers (1) or not (0).', []);
+  readonly #synced = this.#gauge('cccam_proxy_synced', 'Whether HAProxy runs exactly what was asked for.', []);
+  readonly #workers = this.#gauge('cccam_proxy_workers', 'Worker processes, by whether they take new sessions.', ['kind']);
+  readonly #sessions = this.#gauge('cccam_server_sessions', 'Live sessions of a server, over all workers.', ['server']);
+  readonly #oldSessions = this.#gauge('cccam_server_old_worker_sessions', 'Live sessions of a server in workers of before a reload.', [
+    'server',
+  ]);
+  readonly #inRotation = this.#gauge('cccam_server_in_rotation', 'Whether a server takes new sessions.', ['server']);
+  readonly #healthy = this.#gauge('cccam_server_check_up', 'Whether HAProxy takes a server for healthy.', ['server']);
+  readonly #weight = this.#gauge('cccam_server_weight', 'Weight of a server, 0 to 256.', ['server']);
+  readonly #limit = this.#gauge('cccam_server_max_sessions', 'Sessions that this proxy may hold on a server.', ['server']);
+  readonly #admin = this.#gauge('cccam_server_admin_state', 'What was asked of a server: 1 for its state, 0 for the others.', [
+    'server',
+    'state',
+  ]);
+  readonly #ungreeted = this.#gauge('cccam_server_clients_without_greeting', 'Clients that got no greeting, since the worker began.', [
+    'server',
+  ]);
+  readonly #refused = this.#gauge('cccam_server_connect_errors', 'Failed connections to a server, since the worker began.', ['server']);
+  readonly #events = new Counter({
+    name: 'cccam_proxy_events_total',
+    help: 'Events by reason: reloads, repairs, hung servers and so on.',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Counts an event. */
+  count(reason: ProxyEventReason): void {
+    this.#events.inc({ reason });
+  }
+
+  /** Takes over what was just observed. */
+  update(observation: ProxyObservation): void {
+    this.#up.set(observation.error === null ? 1 : 0);
+    this.#synced.set(observation.synced ? 1 : 0);
+    if (observation.error !== null) return; // the last known figures stay; cccam_proxy_up says that they are old
+    this.#workers.set({ kind: 'current' }, observation.currentPid === null ? 0 : 1);
+    this.#workers.set({ kind: 'old' }, observation.oldWorkers);
+    for (const gauge of this.#perServer()) gauge.reset(); // a server that is gone must not be shown for ever
+    for (const server of observation.servers) {
+      const labels = { server: server.name };
+      this.#sessions.set(labels, server.sessions);
+      this.#oldSessions.set(labels, server.sessionsInOldWorkers);
+      this.#inRotation.set(labels, server.inRotation ? 1 : 0);
+      this.#healthy.set(labels, server.operational === 'up' ? 1 : 0);
+      this.#weight.set(labels, server.weight);
+      this.#limit.set(labels, server.maxConnections);
+      this.#ungreeted.set(labels, server.withoutGreeting);
+      this.#refused.set(labels, server.connectErrors);
+      for (const state of ADMIN_STATES) this.#admin.set({ ...labels, state }, server.admin === state ? 1 : 0);
+    }
+  }
+
+  #perServer(): Gauge[] {
+    return [
+      this.#sessions,
+      this.#oldSessions,
+      this.#inRotation,
+      this.#healthy,
+      this.#weight,
+      this.#limit,
+      this.#admin,
+      this.#ungreeted,
+      this.#refused,
+    ];
+  }
+
+  #gauge(name: string, help: string, labelNames: string[]): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+}

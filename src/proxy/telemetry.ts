@@ -1,0 +1,47 @@
+import type { ProxyEvent } from '../haproxy/event.ts';
+import type { ProxyObservation } from '../haproxy/observation.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Route, sendText } from '../runtime/http-server.ts';
+import { ObservationStream } from './observation-stream.ts';
+import { ProxyMetrics } from './proxy-metrics.ts';
+
+/** What the agent of one proxy tells the outside: its observations as a stream, its metrics, and whether it is ready. */
+export class ProxyTelemetry {
+  readonly #stream: ObservationStream;
+  readonly #metrics = new ProxyMetrics();
+  #latest: ProxyObservation | null = null;
+
+  constructor(clock: Clock) {
+    this.#stream = new ObservationStream(clock);
+  }
+
+  /** Takes over what was just observed. */
+  update(observation: ProxyObservation): void {
+    this.#latest = observation;
+    this.#stream.publish(observation);
+    this.#metrics.update(observation);
+  }
+
+  /** Counts an event. */
+  count(event: ProxyEvent): void {
+    this.#metrics.count(event.reason);
+  }
+
+  /** The paths that every agent of a proxy serves. */
+  routes(): ReadonlyMap<string, Route> {
+    const { registry } = this.#metrics;
+    return new Map<string, Route>([
+      ['/v1/observations', (_request, response) => this.#stream.add(response)],
+      ['/metrics', async (_request, response) => sendText(response, 200, await registry.metrics(), registry.contentType)],
+      ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
+      ['/readyz', (_request, response) => this.#ready(response)],
+    ]);
+  }
+
+  #ready(response: Parameters<Route>[1]): void {
+    const latest = this.#latest;
+    const ready = latest?.synced === true;
+    const why = latest === null ? 'nothing was read back yet' : (latest.error ?? 'HAProxy does not run yet what was asked for');
+    sendText(response, ready ? 200 : 503, ready ? 'ok\n' : `${why}\n`);
+  }
+}

@@ -1,0 +1,63 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { CccamError, messageOf, systemCode } from './errors.ts';
+
+/** Answers one path; only GET and HEAD ever get here. */
+export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export interface HttpServer {
+  /** The port that was really taken; differs from the asked one where that was 0. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a few fixed paths.
+ *
+ * @param host address to listen on; agents and boxes use 127.0.0.1, so that nobody else can ask
+ * @throws CccamError CCP_SETTING_INVALID when the port is taken
+ */
+export async function serveHttp(host: string, port: number, routes: ReadonlyMap<string, Route>): Promise<HttpServer> {
+  const server = createServer((request, response) => {
+    answer(routes, request, response).catch((thrown: unknown) => {
+      response.statusCode = 500;
+      response.end(`${messageOf(thrown)}\n`);
+    });
+  });
+  await listen(server, host, port);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const route = routes.get(new URL(request.url ?? '/', 'http://localhost').pathname);
+  if (route === undefined) return sendText(response, 404, 'not found\n');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return sendText(response, 405, 'only GET\n');
+  await route(request, response);
+}
+
+/** Sends a short answer. */
+export function sendText(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  response.end(text);
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  }).catch((thrown: unknown) => {
+    throw new CccamError('CCP_SETTING_INVALID', {
+      subject: `${host}:${port}`,
+      message: `cannot be listened on (${systemCode(thrown) ?? messageOf(thrown)})`,
+      remedy: 'Name another port with --http-port; 0 takes any.',
+      cause: thrown,
+    });
+  });
+}

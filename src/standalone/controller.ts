@@ -1,0 +1,114 @@
+import type { CccamPool, PoolStatus } from '../api/v1alpha1/index.ts';
+import type { ProxyModel } from '../haproxy/model.ts';
+import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
+import { type ProxyPlace, proxyModel } from '../pool/proxy-model.ts';
+import { nextRoster, type Roster, type SessionCount } from '../pool/roster.ts';
+import { type ProxyFacts, poolStatus, type ServerFacts } from '../pool/status.ts';
+
+/** What the controller hands on. */
+export interface ControllerListener {
+  /** HAProxy should be this from now on. Called only when it differs from before. */
+  readonly onModel: (model: ProxyModel) => void;
+  /** The servers have changed in a way that must survive a restart. Called before `onModel`. */
+  readonly onRoster: (roster: Roster) => void;
+  readonly onStatus: (status: PoolStatus, previous: PoolStatus | null) => void;
+}
+
+/** Joins one pool with one proxy: from the pool and what was read back to what HAProxy should be, and to the status. */
+export class Controller {
+  readonly #listener: ControllerListener;
+  readonly #now: () => number;
+  readonly #address: string;
+  #pool: CccamPool;
+  #place: ProxyPlace;
+  #roster: Roster;
+  #observation: ProxyObservation | null = null;
+  #model = '';
+  #savedRoster = '';
+  #status: PoolStatus | null = null;
+
+  constructor(pool: CccamPool, place: ProxyPlace, roster: Roster, now: () => number, listener: ControllerListener) {
+    this.#pool = pool;
+    this.#place = place;
+    this.#roster = roster;
+    this.#now = now;
+    this.#address = `${place.bindAddress}:${pool.spec.port}`;
+    this.#listener = listener;
+  }
+
+  get status(): PoolStatus | null {
+    return this.#status;
+  }
+
+  /** Whether the pool serves as a whole. */
+  get isReady(): boolean {
+    return this.#status?.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
+  }
+
+  /** Whether the pool serves and nothing is on its way: no server still has to be heard or checked for the first time. */
+  get settled(): boolean {
+    const undecided =
+      this.#status?.backends.some((backend) =>
+        backend.servers.some((server) => server.state === 'Joining' || server.state === 'Unknown'),
+      ) ?? true;
+    return this.isReady && !undecided;
+  }
+
+  get pool(): CccamPool {
+    return this.#pool;
+  }
+
+  /** Another pool, or the same in another place. */
+  accept(pool: CccamPool, place: ProxyPlace): void {
+    this.#pool = pool;
+    this.#place = place;
+    this.decide();
+  }
+
+  /** The proxy was read: updates the status, and lets servers go that were seen empty. */
+  observe(observation: ProxyObservation): void {
+    this.#observation = observation;
+    this.decide();
+    const previous = this.#status;
+    this.#status = poolStatus(this.#pool, this.#roster, proxyFacts(observation), this.#address, previous, this.#now());
+    this.#listener.onStatus(this.#status, previous);
+  }
+
+  /** Decides what HAProxy should be by what is known now, and hands it on if it differs from before. */
+  decide(): void {
+    this.#roster = nextRoster(this.#pool.spec, this.#roster, sessionCounts(this.#observation), this.#now());
+    const text = JSON.stringify(this.#roster);
+    if (text !== this.#savedRoster) this.#listener.onRoster(this.#roster);
+    this.#savedRoster = text;
+    const model = proxyModel(this.#pool.spec, this.#roster, this.#place);
+    const modelText = JSON.stringify(model);
+    if (modelText !== this.#model) this.#listener.onModel(model);
+    this.#model = modelText;
+  }
+}
+
+function sessionCounts(observation: ProxyObservation | null): ReadonlyMap<string, SessionCount> {
+  if (observation === null || observation.error !== null) return new Map();
+  return new Map(
+    observation.servers.map((server) => [server.name, { sessions: server.sessions, outOfRotation: server.admin !== 'ready' }]),
+  );
+}
+
+function proxyFacts(observation: ProxyObservation): ProxyFacts {
+  const reachable = observation.error === null ? 1 : 0;
+  return {
+    desired: 1,
+    reachable,
+    synced: observation.synced ? 1 : 0,
+    servers: new Map(observation.servers.map((server) => [server.name, serverFacts(server)])),
+  };
+}
+
+function serverFacts(server: ServerObservation): ServerFacts {
+  return {
+    sessions: server.sessions,
+    outOfRotation: server.admin !== 'ready',
+    inRotation: server.inRotation,
+    healthy: server.operational === 'up',
+  };
+}

@@ -1,0 +1,76 @@
+import type { Report } from '../haproxy/event.ts';
+import { findRunning, type HaproxyProcess, isAlive, startHaproxy } from '../haproxy/supervisor.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+
+const LOOK_MS = 100;
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 30_000;
+/** A HAProxy that lived so long had started well: its end is a new story, and it is started again at once. */
+const GOOD_LIFE_MS = 60_000;
+
+/** Keeps HAProxy running: finds the one that is there, starts one where there is none, and starts it again when it ends. */
+export class Keeper {
+  readonly #process: HaproxyProcess;
+  readonly #clock: Clock;
+  readonly #report: Report;
+  #masterPid: number | null = null;
+
+  constructor(process: HaproxyProcess, clock: Clock, report: Report) {
+    this.#process = process;
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  get masterPid(): number | null {
+    return this.#masterPid;
+  }
+
+  /**
+   * Adopts a HAProxy that outlived its program, or starts one.
+   *
+   * @param prepare writes the configuration to start with; not called for one that runs already
+   * @throws CccamError CCP_HAPROXY_NOT_STARTED
+   */
+  async begin(prepare: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    this.#masterPid = await findRunning(this.#process);
+    if (this.#masterPid !== null) {
+      this.#say('Normal', 'HaproxyAdopted', `goes on with all its sessions (pid ${this.#masterPid})`);
+      return;
+    }
+    await prepare();
+    this.#masterPid = await startHaproxy(this.#process, this.#clock, signal);
+    this.#say('Normal', 'HaproxyStarted', `pid ${this.#masterPid}`);
+  }
+
+  /** Watches over HAProxy until the signal is aborted. @param onStart called after each start, so that it is converged at once */
+  async run(onStart: () => void, signal: AbortSignal): Promise<void> {
+    let delayMs = 0;
+    let startedAt = this.#clock.monotonic();
+    while (!signal.aborted) {
+      await this.#clock.sleep(LOOK_MS, signal);
+      if (signal.aborted || (this.#masterPid !== null && isAlive(this.#masterPid))) continue;
+      if (this.#masterPid !== null) this.#say('Warning', 'HaproxyDied', 'it ended by itself; it is started again');
+      this.#masterPid = null;
+      if (this.#clock.monotonic() - startedAt > GOOD_LIFE_MS) delayMs = 0;
+      await this.#clock.sleep(delayMs, signal);
+      delayMs = Math.min(Math.max(2 * delayMs, FIRST_DELAY_MS), LONGEST_DELAY_MS);
+      startedAt = this.#clock.monotonic();
+      await this.#restart(onStart, signal);
+    }
+  }
+
+  async #restart(onStart: () => void, signal: AbortSignal): Promise<void> {
+    try {
+      this.#masterPid = await startHaproxy(this.#process, this.#clock, signal);
+      this.#say('Normal', 'HaproxyStarted', `pid ${this.#masterPid}`);
+      onStart();
+    } catch (thrown) {
+      if (!signal.aborted) this.#say('Warning', 'HaproxyDied', messageOf(thrown));
+    }
+  }
+
+  #say(severity: 'Normal' | 'Warning', reason: 'HaproxyAdopted' | 'HaproxyStarted' | 'HaproxyDied', message: string): void {
+    this.#report({ severity, reason, server: null, message });
+  }
+}

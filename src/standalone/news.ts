@@ -1,0 +1,50 @@
+import type { PoolStatus } from '../api/v1alpha1/index.ts';
+import type { ProxyEvent } from '../haproxy/event.ts';
+import { type Transition, transitions } from '../pool/transitions.ts';
+import { printable } from '../runtime/printable.ts';
+import type { News } from './output.ts';
+import type { FileIssue } from './pool-file.ts';
+
+/** Every reason of a line of news that is about the pool or its file; those about the proxy are in `haproxy/event.ts`. */
+export const RUN_NEWS_REASONS = {
+  PoolAccepted: 'the changed file is in force',
+  PoolRefused: 'the changed file was refused; the last good pool goes on serving',
+  PoolUnreadable: 'the file cannot be read now; the last good pool goes on serving',
+  PoolWarning: 'the pool is in force, but its owner should mind something',
+  StateSetAside: 'the state of before could not be read and was set aside',
+  Listening: 'observations and metrics can be read there',
+  Stopping: 'the program ends; sessions may live on for a while',
+  ServerState: 'a server is in another state than before',
+} as const;
+
+export type RunNewsReason = keyof typeof RUN_NEWS_REASONS;
+
+/** An event of the proxy as a line of news. */
+export function eventNews(event: ProxyEvent): News {
+  return { severity: event.severity, reason: event.reason, subject: event.server ?? 'haproxy', message: printable(event.message, 500) };
+}
+
+/** The complaints about a file as lines of news. */
+export function issueNews(file: string, reason: RunNewsReason, issues: readonly FileIssue[]): News[] {
+  return issues.map((issue) => ({
+    severity: 'Warning',
+    reason,
+    subject: `${printable(file)}:${issue.line} ${issue.field}`,
+    message: issue.message,
+  }));
+}
+
+/** What has changed in a status as lines of news, a server each. */
+export function transitionNews(previous: PoolStatus | null, next: PoolStatus): News[] {
+  return transitions(previous, next).map((transition) => ({
+    severity: transition.to === 'Down' ? 'Warning' : 'Normal',
+    reason: 'ServerState',
+    subject: transition.server,
+    message: describe(transition),
+  }));
+}
+
+function describe({ from, to, sessions }: Transition): string {
+  if (to === null) return `gone (was ${from ?? 'unknown'})`;
+  return `${from === null ? '' : `${from} -> `}${to}, ${sessions} sessions`;
+}

@@ -1,0 +1,214 @@
+import Table from 'cli-table3';
+import { createLogUpdate } from 'log-update';
+import type { PoolStatus } from '../api/v1alpha1/index.ts';
+
+/** One line of news for the person or script that started the program. */
+export interface News {
+  readonly severity: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly subject: string;
+  readonly message: string;
+}
+
+/** How the program speaks: a live table on a terminal, plain lines or JSON lines elsewhere. */
+export interface Output {
+  news(news: News): void;
+  status(status: PoolStatus): void;
+  /** Shows the last status once and for all, and lets go of the terminal. */
+  end(): void;
+}
+
+export type OutputKind = 'auto' | 'table' | 'lines' | 'json';
+
+/**
+ * Picks the way to speak: `auto` is a live table where a person looks, else plain lines.
+ *
+ * @param once whether only the end result is wanted: one table or one JSON document
+ */
+export function createOutput(kind: OutputKind, once: boolean, stream: NodeJS.WriteStream, now: () => number): Output {
+  if (once) return kind === 'json' ? new FinalJson(stream) : new FinalTable(stream);
+  const resolved = kind === 'auto' ? (stream.isTTY ? 'table' : 'lines') : kind;
+  switch (resolved) {
+    case 'table':
+      return new LiveTable(stream, now);
+    case 'lines':
+      return new Lines(stream, now);
+    case 'json':
+      return new JsonLines(stream, now);
+  }
+}
+
+/** The servers of a pool as a table for people. */
+export function statusTable(status: PoolStatus): string {
+  const table = new Table({
+    head: ['BACKEND', 'SERVER', 'STATE', 'WEIGHT', 'SHARE', 'SESSIONS', 'MAX', 'UNTIL'],
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
+    chars: NO_BORDERS,
+    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'left'],
+  });
+  for (const backend of status.backends) {
+    for (const server of backend.servers) {
+      table.push([
+        backend.name,
+        server.address ?? server.name,
+        server.state,
+        backend.weight,
+        `${backend.sharePercent}%`,
+        server.sessions,
+        backend.maxConnections,
+        server.deadline ?? '',
+      ]);
+    }
+  }
+  const ready = status.conditions.find((condition) => condition.type === 'Ready');
+  return `${table.toString()}\n${status.sessions} sessions, ${status.summary} backends up, Ready=${ready?.status ?? 'Unknown'} (${ready?.reason ?? ''})`;
+}
+
+const NO_BORDERS = Object.fromEntries(
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((name) => [name, '']),
+);
+
+class LiveTable implements Output {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #now: () => number;
+  readonly #update: ReturnType<typeof createLogUpdate>;
+  #latest: PoolStatus | null = null;
+
+  constructor(stream: NodeJS.WriteStream, now: () => number) {
+    this.#stream = stream;
+    this.#now = now;
+    this.#update = createLogUpdate(stream);
+  }
+
+  news(news: News): void {
+    this.#update.clear();
+    this.#stream.write(`${newsLine(news, this.#now())}\n`);
+    if (this.#latest !== null) this.#update(statusTable(this.#latest));
+  }
+
+  status(status: PoolStatus): void {
+    this.#latest = status;
+    this.#update(statusTable(status));
+  }
+
+  end(): void {
+    this.#update.done();
+  }
+}
+
+class FinalTable implements Output {
+  readonly #stream: NodeJS.WriteStream;
+  #latest: PoolStatus | null = null;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  news(): void {
+    // A table that is not on a terminal is for a script that wants the end result alone.
+  }
+
+  status(status: PoolStatus): void {
+    this.#latest = status;
+  }
+
+  end(): void {
+    if (this.#latest !== null) this.#stream.write(`${statusTable(this.#latest)}\n`);
+  }
+}
+
+class Lines implements Output {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #now: () => number;
+
+  constructor(stream: NodeJS.WriteStream, now: () => number) {
+    this.#stream = stream;
+    this.#now = now;
+  }
+
+  news(news: News): void {
+    this.#stream.write(`${newsLine(news, this.#now())}\n`);
+  }
+
+  status(): void {
+    // Every change of a server is a line of news already.
+  }
+
+  end(): void {
+    // Nothing is held back.
+  }
+}
+
+class JsonLines implements Output {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #now: () => number;
+  #told = '';
+
+  constructor(stream: NodeJS.WriteStream, now: () => number) {
+    this.#stream = stream;
+    this.#now = now;
+  }
+
+  news(news: News): void {
+    this.#write({ kind: 'event', time: new Date(this.#now()).toISOString(), ...news });
+  }
+
+  /** A status is told when more than counts of sessions has changed. */
+  status(status: PoolStatus): void {
+    const state = JSON.stringify(status, (key: string, value: unknown) => (key === 'sessions' ? undefined : value));
+    if (state === this.#told) return;
+    this.#told = state;
+    this.#write({ kind: 'status', status });
+  }
+
+  end(): void {
+    // Nothing is held back.
+  }
+
+  #write(line: unknown): void {
+    this.#stream.write(`${JSON.stringify(line)}\n`);
+  }
+}
+
+/** For `--once --output json`: one document, the status, and nothing else. */
+class FinalJson implements Output {
+  readonly #stream: NodeJS.WriteStream;
+  #latest: PoolStatus | null = null;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  news(): void {
+    // The one document tells how things ended.
+  }
+
+  status(status: PoolStatus): void {
+    this.#latest = status;
+  }
+
+  end(): void {
+    if (this.#latest !== null) this.#stream.write(`${JSON.stringify(this.#latest, null, 2)}\n`);
+  }
+}
+
+function newsLine(news: News, now: number): string {
+  const time = new Date(now).toISOString().slice(11, 19);
+  return `${time} ${news.severity === 'Warning' ? 'WARN ' : ''}${news.reason} ${news.subject}: ${news.message}`;
+}
