@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { CccamError } from './runtime/errors.ts';
+import { printable } from './runtime/printable.ts';
+
+// Each subcommand is loaded only when it is called: an agent must not pay for what the operator needs.
+const program = new Command('cccam-operator')
+  .description('One address for several CCcam-protocol servers that never drops a viewer by accident.')
+  .showHelpAfterError()
+  .allowExcessArguments(false);
+
+program
+  .command('run')
+  .description('serve one pool on this machine, without Kubernetes')
+  .requiredOption('-f, --file <path>', 'YAML or JSON file with one CccamPool; it is followed')
+  .option('--state-dir <path>', 'folder for state and sockets (default: /var/lib/cccam-operator/<pool>, or under your home)')
+  .addOption(new Option('--haproxy <path>', 'HAProxy 2.6 or newer').env('CCCAM_HAPROXY').default('haproxy'))
+  .option('--bind <address>', 'address that clients connect to', address, '0.0.0.0')
+  .option('--http-port <port>', 'port on 127.0.0.1 for observations and metrics; 0 takes any', portOrZero, 9321)
+  .option('--no-http', 'serve no observations and metrics')
+  .option('--once', 'make it so, show the result and end; HAProxy goes on serving', false)
+  .addOption(new Option('--output <kind>', 'how to report').choices(['auto', 'table', 'lines', 'json']).default('auto'))
+  .option('--grace <duration>', 'how long sessions may live on after SIGTERM (default: the pool’s drain deadline)', milliseconds)
+  .action(async (options) => {
+    const { run } = await import('./standalone/run.ts');
+    process.exitCode = await run({
+      file: options.file,
+      stateDir: options.stateDir ?? null,
+      haproxy: options.haproxy,
+      bind: options.bind,
+      httpPort: options.http === false ? null : options.httpPort,
+      once: options.once,
+      output: options.output,
+      graceMs: options.grace ?? null,
+    });
+  });
+
+const simulate = program.command('simulate').description('CCcam-like servers and clients, for tests and demonstrations');
+
+simulate
+  .command('server')
+  .description('greets with 16 bytes, closes silent clients after 3 s, keeps the others alive')
+  .option('--host <address>', 'address to listen on', address, '127.0.0.1')
+  .requiredOption('--port <port>', 'port to listen on', portOrZero)
+  .option('--label <name>', 'what clients are told, at most 20 characters', 'server')
+  .addOption(
+    new Option('--mode <mode>', 'how it behaves').choices(['normal', 'hung', 'banning', 'closing', 'slow', 'leaking']).default('normal'),
+  )
+  .option('--slow <duration>', 'how long a slow one takes to greet', milliseconds, 1_000)
+  .action(async (options) => {
+    const { simulateServer } = await import('./simulate/command.ts');
+    process.exitCode = await simulateServer({
+      host: options.host,
+      port: options.port,
+      label: options.label,
+      mode: options.mode,
+      slowMs: options.slow,
+    });
+  });
+
+simulate
+  .command('clients')
+  .description('hold sessions and come back like real ones')
+  .option('--host <address>', 'address of the proxy', address, '127.0.0.1')
+  .option('--port <port>', 'port of the proxy', portOrZero, 12_000)
+  .option('--count <number>', 'how many', count, 100)
+  .option('--retry <duration>', 'wait before coming back', milliseconds, 3_000)
+  .option('--doubling', 'double the wait after each failure, up to a minute', false)
+  .option('--patience <duration>', 'how long to wait to be served before trying again (default: for ever)', milliseconds)
+  .action(async (options) => {
+    const { simulateClients } = await import('./simulate/command.ts');
+    const retry = options.doubling
+      ? ({ kind: 'doubling', firstMs: options.retry, capMs: 60_000 } as const)
+      : ({ kind: 'fixed', delayMs: options.retry } as const);
+    process.exitCode = await simulateClients({
+      host: options.host,
+      port: options.port,
+      count: options.count,
+      retry,
+      patienceMs: options.patience ?? null,
+    });
+  });
+
+function portOrZero(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9]{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('expected a port, 0 to 65535');
+  return value;
+}
+
+function count(text: string): number {
+  if (!/^[0-9]{1,5}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('expected a whole number from 1 to 99999');
+  return Number(text);
+}
+
+function milliseconds(text: string): number {
+  const match = /^([0-9]{1,9})(ms|s|m|h)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('expected a duration such as 500ms, 10s or 5m');
+  return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'];
+}
+
+function address(text: string): string {
+  if (!/^[0-9a-f.:]{2,45}$/.test(text)) throw new InvalidArgumentError('expected an IPv4 or IPv6 address');
+  return text;
+}
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  if (!(thrown instanceof CccamError)) throw thrown;
+  process.stderr.write(`${thrown.code} ${thrown.message}\n${printable(thrown.remedy, 500)}\n`);
+  process.exitCode = 1;
+}

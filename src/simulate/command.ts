@@ -1,0 +1,50 @@
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { Shutdown } from '../runtime/shutdown.ts';
+import { type RetryPolicy, startClients } from './client.ts';
+import { type ServerMode, SimulatedServer } from './server.ts';
+
+export interface SimulateServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly label: string;
+  readonly mode: ServerMode;
+  readonly slowMs: number;
+}
+
+/** `simulate server`: one server until SIGTERM. SIGTERM cuts everybody off, as OSCam does. */
+export async function simulateServer(options: SimulateServerOptions): Promise<number> {
+  const shutdown = new Shutdown();
+  const server = new SimulatedServer(options);
+  server.mode = options.mode;
+  await server.listen();
+  console.log(`${server.label} listens on ${server.host}:${server.port} (${server.mode})`);
+  await shutdown.requested();
+  await server.kill();
+  shutdown.dispose();
+  return 0;
+}
+
+export interface SimulateClientsOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly count: number;
+  readonly retry: RetryPolicy;
+  readonly patienceMs: number | null;
+}
+
+const REPORT_EVERY_MS = 5_000;
+
+/** `simulate clients`: clients that hold sessions until SIGTERM, with a line now and then of who serves them. */
+export async function simulateClients(options: SimulateClientsOptions, clock: Clock = systemClock): Promise<number> {
+  const shutdown = new Shutdown();
+  const { clients, done } = startClients(options.count, options, shutdown.ending);
+  while (!shutdown.ending.aborted) {
+    await clock.sleep(REPORT_EVERY_MS, shutdown.ending);
+    const served = Map.groupBy(clients, (client) => client.servedBy ?? '(nobody)');
+    const shares = [...served].sort().map(([label, group]) => `${label} ${group.length}`);
+    console.log(`${shares.join(', ')}; sessions lost ${clients.reduce((sum, client) => sum + client.lost, 0)}`);
+  }
+  await done;
+  shutdown.dispose();
+  return 0;
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { answerOf, GREETING_BYTES, HELLO, KEEPALIVE, KEEPALIVE_EVERY_MS, SILENCE_LIMIT_MS } from './protocol.ts';
+
+/**
+ * How a simulated server behaves. `normal`: like a real one. `hung`: accepts and says nothing, to old clients neither; like a
+ * stopped process. `banning`: old clients live, new ones are closed without a byte. `closing`: resets every new client. `slow`:
+ * greets after `slowMs`. `leaking`: never closes its side when a client leaves.
+ */
+export const SERVER_MODES = ['normal', 'hung', 'banning', 'closing', 'slow', 'leaking'] as const;
+export type ServerMode = (typeof SERVER_MODES)[number];
+
+export interface SimulatedServerOptions {
+  readonly host: string;
+  /** 0 takes any. */
+  readonly port: number;
+  /** 1 to 20 ASCII characters; what its clients are told. */
+  readonly label: string;
+  readonly clock?: Clock;
+  readonly slowMs?: number;
+}
+
+/** A CCcam-like server: greets with 16 random bytes, closes silent clients after 3 s, keeps the others alive. */
+export class SimulatedServer {
+  readonly label: string;
+  readonly host: string;
+  readonly #clock: Clock;
+  readonly #slowMs: number;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<Socket>();
+  #server: Server | undefined;
+  #port: number;
+  #mode: ServerMode = 'normal';
+  #accepted = 0;
+
+  constructor(options: SimulatedServerOptions) {
+    this.label = options.label;
+    this.host = options.host;
+    this.#port = options.port;
+    this.#clock = options.clock ?? systemClock;
+    this.#slowMs = options.slowMs ?? 1_000;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get mode(): ServerMode {
+    return this.#mode;
+  }
+
+  /** Clients that said hello and are still there. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Connections taken since it began, probes and checks among them. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Changes how it behaves from now on; `hung` also falls silent towards those who are there. */
+  set mode(mode: ServerMode) {
+    this.#mode = mode;
+  }
+
+  /** Begins to listen. Rejects when the address is taken. */
+  async listen(): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      this.#serve(socket).catch((thrown: unknown) => socket.destroy(thrown instanceof Error ? thrown : new Error(messageOf(thrown))));
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port: this.#port, host: this.host, backlog: 4_096 }, resolve);
+    });
+    const address = server.address();
+    if (address !== null && typeof address === 'object') this.#port = address.port;
+    this.#server = server;
+  }
+
+  /** Dies like a killed process: stops listening and resets everybody. */
+  async kill(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    await new Promise<void>((resolve) => {
+      if (server === undefined) return resolve();
+      server.close(() => resolve());
+    });
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    this.#accepted += 1;
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy()); // a client that resets is everyday life
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#sessions.delete(socket);
+    });
+    socket.on('end', () => {
+      if (this.#mode !== 'leaking' && this.#mode !== 'hung') socket.end();
+    });
+    socket.on('data', (chunk) => this.#hear(socket, chunk));
+    await this.#greet(socket);
+  }
+
+  async #greet(socket: Socket): Promise<void> {
+    switch (this.#mode) {
+      case 'hung':
+        return;
+      case 'banning':
+        socket.end();
+        return;
+      case 'closing':
+        socket.resetAndDestroy();
+        return;
+      case 'slow':
+        await this.#clock.sleep(this.#slowMs);
+    }
+    if (socket.destroyed) return;
+    socket.write(randomBytes(GREETING_BYTES));
+    await this.#clock.sleep(SILENCE_LIMIT_MS);
+    if (!this.#sessions.has(socket) && this.#mode !== 'leaking') socket.end();
+  }
+
+  #hear(socket: Socket, chunk: Buffer): void {
+    if (this.#mode === 'hung' || this.#sessions.has(socket) || !chunk.subarray(0, HELLO.length).equals(HELLO)) return;
+    this.#sessions.add(socket);
+    socket.write(answerOf(this.label));
+    this.#keepAlive(socket).catch((thrown: unknown) => socket.destroy(thrown instanceof Error ? thrown : new Error(messageOf(thrown))));
+  }
+
+  async #keepAlive(socket: Socket): Promise<void> {
+    const gone = new AbortController();
+    socket.once('close', () => gone.abort());
+    while (!socket.destroyed) {
+      await this.#clock.sleep(KEEPALIVE_EVERY_MS, gone.signal);
+      if (!socket.destroyed && this.#mode !== 'hung') socket.write(KEEPALIVE);
+    }
+  }
+}
