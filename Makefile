@@ -1,0 +1,72 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Node 24 comes with the dependencies, so that a machine with an older Node needs nothing else.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export CCCAM_CACHE ?= $(HOME)/.cache/cccam-operator
+export CCCAM_HAPROXY_3_0 ?= $(CCCAM_CACHE)/haproxy-3.0/haproxy
+
+##@ Use
+.PHONY: demo
+demo: node_modules haproxy ## Serve a pool with simulated servers and clients, and change it while they watch
+	node scripts/demo.ts
+
+##@ Develop
+.PHONY: setup
+setup: node_modules haproxy haproxy-3.0 ## Install everything that the tests need
+
+.PHONY: test
+test: setup ## Run every check and every tier of tests
+	node scripts/test.ts
+
+.PHONY: test-unit
+test-unit: node_modules ## Run the unit and architecture tests only
+	vitest run --project unit
+
+.PHONY: test-haproxy
+test-haproxy: setup ## Run the tests on real HAProxy only
+	vitest run --project haproxy
+
+.PHONY: check
+check: node_modules ## Check types, style and generated files
+	tsc
+	biome check .
+	node scripts/generate.ts --check
+
+.PHONY: fix
+fix: node_modules ## Format the sources and repair what the linter can
+	biome check --write .
+
+.PHONY: generate
+generate: node_modules ## Write the CRD and the reference from the sources
+	node scripts/generate.ts
+
+.PHONY: build
+build: node_modules ## Bundle the program into dist/
+	node scripts/build.ts
+
+.PHONY: bench
+bench: setup ## Measure against the guide's HAProxy and nginx in the same run, and print a table
+	./scripts/setup-nginx.sh
+	node test/bench/main.ts
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf dist coverage
+
+node_modules: package.json package-lock.json
+	npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch node_modules
+
+.PHONY: haproxy
+haproxy:
+	@./scripts/setup-haproxy.sh system
+
+.PHONY: haproxy-3.0
+haproxy-3.0:
+	@./scripts/setup-haproxy.sh
+
+##@ Help
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,24 @@
+/** Bundles the program into dist/: one entry, a chunk per subcommand, so that each process loads only what it needs. */
+import { rm, stat } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+await rm('dist', { recursive: true, force: true });
+const result = await build({
+  entryPoints: ['src/main.ts'],
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  minify: true,
+  sourcemap: 'linked',
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  metafile: true,
+  legalComments: 'none',
+  // Dependencies that are still CommonJS call require(); an ES module has none of its own.
+  banner: { js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);" },
+});
+const sizes = Object.keys(result.metafile.outputs).filter((path) => path.endsWith('.js'));
+let bytes = 0;
+for (const path of sizes) bytes += (await stat(path)).size;
+console.log(`dist: ${sizes.length} files, ${Math.round(bytes / 1_024)} KiB`);

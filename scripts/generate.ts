@@ -1,0 +1,61 @@
+/** Writes every generated file, or with `--check` only says which differ from what the sources make. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { stringify } from 'yaml';
+import { customResourceDefinition } from '../src/api/v1alpha1/crd.ts';
+import { CONDITION_REASONS } from '../src/api/v1alpha1/names.ts';
+import { referenceMarkdown } from '../src/api/v1alpha1/reference.ts';
+import { PROXY_EVENT_REASONS } from '../src/haproxy/event.ts';
+import { ERROR_CODES } from '../src/runtime/errors.ts';
+import { RUN_NEWS_REASONS } from '../src/standalone/news.ts';
+
+const HEADER = '# Generated from src/api/v1alpha1 by `make generate`; do not edit.\n';
+
+const generated: Readonly<Record<string, string>> = {
+  'crds/cccam.dev_cccampools.yaml': HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false }),
+  'docs/reference/cccampool.md': referenceMarkdown(),
+  'docs/reference/errors.md': catalogue(
+    'Error codes',
+    'Every error names the field or object it is about and what to do; the code never changes its meaning.',
+    'code',
+    ERROR_CODES,
+  ),
+  'docs/reference/events.md': catalogue(
+    'Events',
+    'What the program tells while it works: lines of news in `run`, Events in Kubernetes.',
+    'reason',
+    {
+      ...PROXY_EVENT_REASONS,
+      ...RUN_NEWS_REASONS,
+    },
+  ),
+};
+
+function catalogue(title: string, lead: string, column: string, rows: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(rows).map(([key, meaning]) => `| \`${key}\` | ${meaning} |`);
+  return [
+    `# ${title}`,
+    '',
+    'Generated from the sources by `make generate`; do not edit.',
+    '',
+    lead,
+    '',
+    `| ${column} | meaning |`,
+    '|---|---|',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+const check = process.argv.includes('--check');
+let stale = 0;
+for (const [path, text] of Object.entries(generated)) {
+  const found = await readFile(path, 'utf8').catch(() => '');
+  if (found === text) continue;
+  stale += 1;
+  if (check) console.error(`${path} is not what the sources make: run make generate`);
+  else await writeFile(path, text);
+}
+console.log(
+  `${Object.keys(generated).length} generated files, ${stale} ${check ? 'stale' : 'written'}; ${Object.keys(CONDITION_REASONS).length} condition reasons`,
+);
+if (check && stale > 0) process.exitCode = 1;

@@ -1,0 +1,64 @@
+/** Every check and every tier of tests, one after the other, and at the end one line that adds them all up. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const CHECKS = [
+  ['types', 'tsc', []],
+  ['style', 'biome', ['check', '.']],
+  ['generated files', 'node', ['scripts/generate.ts', '--check']],
+  ['bundle', 'node', ['scripts/build.ts']],
+] as const;
+const TIERS = ['unit', 'haproxy'] as const;
+
+const total: Tally = { passed: 0, failed: 0, skipped: 0 };
+const folder = mkdtempSync(join(tmpdir(), 'ccp-test-'));
+const begun = performance.now();
+
+for (const [name, command, args] of CHECKS) {
+  const fine = spawnSync(command, args, { stdio: 'inherit' }).status === 0;
+  total[fine ? 'passed' : 'failed'] += 1;
+  console.log(`${fine ? 'ok' : 'FAILED'}: ${name}`);
+}
+for (const tier of TIERS) {
+  const tally = runTier(tier);
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  total.skipped += tally.skipped;
+}
+rmSync(folder, { recursive: true, force: true });
+
+// A tier that skips something hides it: in CI that is a failure.
+const skippedInCi = process.env['CI'] !== undefined && total.skipped > 0;
+console.log(`\nall tiers in ${Math.round((performance.now() - begun) / 1_000)} s`);
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+if (total.failed > 0 || skippedInCi) process.exitCode = 1;
+
+function runTier(tier: string): Tally {
+  const report = join(folder, `${tier}.json`);
+  const args = ['run', '--project', tier, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
+  const { status } = spawnSync('vitest', args, { stdio: 'inherit' });
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>;
+    const tally = {
+      passed: result['numPassedTests'] ?? 0,
+      failed: result['numFailedTests'] ?? 0,
+      skipped: (result['numPendingTests'] ?? 0) + (result['numTodoTests'] ?? 0),
+    };
+    // A file that cannot even be loaded, or an error outside of every test, fails without a failed test.
+    if (status !== 0 && tally.failed === 0) tally.failed = 1;
+    if (tally.passed === 0 && tally.failed === 0) tally.failed = 1;
+    console.log(`${tier}: ${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
+    return tally;
+  } catch {
+    console.log(`${tier}: did not report`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
