@@ -41,7 +41,8 @@ export interface ActualServer {
   readonly totalSessions: number;
   /** Sessions refused by the greeting guard since the worker began. */
   readonly withoutGreeting: number;
-  readonly connectErrors: number;
+  /** Everything that went wrong between clients and the server since the worker began: no greeting, refused, reset, sent elsewhere. */
+  readonly troubles: number;
   /** Clients remembered by the stick table; read only for servers that are drained, else 0. */
   readonly remembered: number;
 }

@@ -7,7 +7,6 @@ import type { ConfigStore } from './config-store.ts';
 import { type Difference, diff } from './diff.ts';
 import type { Report } from './event.ts';
 import { probeServer } from './greeting.ts';
-import { GreetingGuard } from './greeting-guard.ts';
 import type { ProxyModel } from './model.ts';
 import { observe, type ProxyObservation } from './observation.ts';
 import { readBack } from './readback.ts';
@@ -15,6 +14,7 @@ import { RELOAD_SPACING_MS, reload } from './reload.ts';
 import { type ControlSockets, runCommands } from './runtime-socket.ts';
 import { overdue, Pace } from './session-closer.ts';
 import { closeSessions } from './sessions.ts';
+import { TroubleWatch } from './trouble-watch.ts';
 
 /** How often the proxy is looked at when nothing has happened: what was changed by hand is put right within this time. */
 export const RESYNC_MS = 500;
@@ -36,7 +36,7 @@ export class Converger {
   readonly #options: ConvergerOptions;
   readonly #bell = new Bell();
   readonly #admission: Admission;
-  readonly #guard: GreetingGuard;
+  readonly #troubles: TroubleWatch;
   readonly #pace = new Pace();
   #wanted: ProxyModel | undefined;
   /** The model that HAProxy matched last; a difference from it that we did not ask for was made behind our back. */
@@ -50,7 +50,7 @@ export class Converger {
     this.#options = options;
     const probe = options.probe ?? probeServer;
     this.#admission = new Admission(options.clock, this.#bell, options.report, probe);
-    this.#guard = new GreetingGuard(this.#bell, probe);
+    this.#troubles = new TroubleWatch(options.clock, this.#bell, probe);
   }
 
   /** Sets what HAProxy should be from now on. Takes effect at once if the converger runs. */
@@ -82,7 +82,7 @@ export class Converger {
         this.#options.report({ severity: 'Normal', reason: 'Reachable', server: null, message: 'HAProxy answers again' });
       this.#reachable = true;
       this.#options.onObservation(observe(wanted, actual, difference, null));
-      this.#guard.look(actual.current, wanted.structure.check, signal);
+      this.#troubles.look(actual.current, wanted.structure.check, signal);
       await this.#closeOverdue(wanted, actual);
       await this.#writeAndReload(wanted, actual, difference, signal);
     } catch (thrown) {
@@ -95,10 +95,7 @@ export class Converger {
     let actual = await this.#read(wanted);
     let difference = diff(wanted, actual.current, this.#admission.admitted);
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const down = this.#guard
-        .takeHung()
-        .filter((name) => actual.current.servers.some((server) => server.name === name && server.operational === 'up'));
-      const commands: Command[] = [...down.map((name) => ({ kind: 'mark-down', name }) as const), ...difference.commands];
+      const commands: Command[] = [...this.#takeDown(actual), ...difference.commands];
       if (commands.length === 0) break;
       this.#reportRepairs(wanted, difference);
       await this.#execute(commands);
@@ -108,6 +105,17 @@ export class Converger {
     this.#admission.await(difference.awaiting, wanted.structure.check);
     if (isMatch(difference)) this.#matched = wanted;
     return { actual, difference };
+  }
+
+  /** Commands for the servers that were found not to serve, unless HAProxy has noticed in the meantime. */
+  #takeDown(actual: ActualProxy): Command[] {
+    const up = new Set(actual.current.servers.filter((server) => server.operational === 'up').map((server) => server.name));
+    const found = [...this.#troubles.takeFound()].filter(([name]) => up.has(name));
+    return found.map(([name, outcome]) => {
+      const message = `clients have trouble with it, and to us it is ${outcome}: out of rotation`;
+      this.#options.report({ severity: 'Warning', reason: 'NotServing', server: name, message });
+      return { kind: 'mark-down', name };
+    });
   }
 
   async #read(wanted: ProxyModel): Promise<ActualProxy> {
@@ -134,8 +142,6 @@ export class Converger {
       } else if (command.kind === 'state' && command.state === 'ready') {
         this.#admission.done(command.name);
         report({ severity: 'Normal', reason: 'Admitted', server, message: 'greets and takes sessions' });
-      } else if (command.kind === 'mark-down') {
-        report({ severity: 'Warning', reason: 'Hung', server, message: 'clients got no greeting and neither did we' });
       }
     }
   }

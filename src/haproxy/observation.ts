@@ -31,7 +31,7 @@ export interface ServerObservation {
   readonly sessionsInOldWorkers: number;
   readonly totalSessions: number;
   readonly withoutGreeting: number;
-  readonly connectErrors: number;
+  readonly troubles: number;
 }
 
 /** Sums up a pass over one proxy. */
@@ -70,7 +70,7 @@ function serverObservation(server: ActualServer, actual: ActualProxy): ServerObs
     sessionsInOldWorkers: sessions - server.sessions,
     totalSessions: server.totalSessions,
     withoutGreeting: server.withoutGreeting,
-    connectErrors: server.connectErrors,
+    troubles: server.troubles,
   };
 }
 
@@ -96,5 +96,5 @@ const ABSENT = {
   maxConnections: 0,
   totalSessions: 0,
   withoutGreeting: 0,
-  connectErrors: 0,
+  troubles: 0,
 } as const;

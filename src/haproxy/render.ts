@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BACKEND, type CheckModel, FRONTEND, GREETING_BYTES, type Structure, type WantedServer } from './model.ts';
-import { endpoint, integer, ip, milliseconds, serverName, socketPath, unixName, word } from './token.ts';
+import { bindIp, endpoint, integer, milliseconds, serverName, socketPath, unixName, word } from './token.ts';
 
 const ALGORITHMS = { leastconn: 'leastconn', roundrobin: 'roundrobin', source: 'source', random: 'random(2)' } as const;
 const DESCRIPTION = 'cccam-operator';
@@ -46,8 +46,6 @@ export function serverOptions(check: CheckModel, server: WantedServer): string {
     `maxconn ${integer('maxconn', server.maxConnections, 1, 1_000_000)}`,
     `check inter ${milliseconds('interval', check.intervalMs)} fastinter ${milliseconds('fastInterval', check.fastIntervalMs)}`,
     `fall ${integer('fall', check.fall, 1, 20)} rise ${integer('rise', check.rise, 1, 20)}`,
-    // A refused client counts as a failed check, so `fall` of them take the server out at once, but one alone closes nobody's session.
-    'observe layer4 error-limit 1 on-error fail-check',
     ...(check.closeSessionsOnDown ? ['on-marked-down shutdown-sessions'] : []),
     ...(server.backup ? ['backup'] : []),
   ].join(' ');
@@ -117,7 +115,7 @@ function frontendSection(structure: Structure): string[] {
   const limited = connections !== null || newPer10s !== null;
   return [
     `frontend ${FRONTEND}`,
-    `    bind ${isWildcard(structure.bind.address) ? '*' : bindAddress(structure.bind.address)}:${integer('port', structure.bind.port, 1, 65_535)}`,
+    `    bind ${bindIp(structure.bind.address)}:${integer('port', structure.bind.port, 1, 65_535)}`,
     `    maxconn ${integer('maxConnections', structure.maxConnections, 1, 1_000_000)}`,
     ...(limited
       ? [
@@ -165,12 +163,4 @@ function greetingRules(check: CheckModel): string[] {
     `    tcp-response content accept if { res.len ge ${GREETING_BYTES} }`,
     '    tcp-response content reject if WAIT_END',
   ];
-}
-
-function isWildcard(address: string): boolean {
-  return address === '0.0.0.0';
-}
-
-function bindAddress(address: string): string {
-  return address.includes(':') ? `[${ip(address)}]` : ip(address);
 }

@@ -1,6 +1,6 @@
-import { isIPv4, isIPv6 } from 'node:net';
 import { CccamError } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
+import { readAddress } from '../runtime/server-address.ts';
 
 /**
  * The closed grammar of everything that may reach `haproxy.cfg` or the runtime socket. The schema has checked the same before;
@@ -9,7 +9,7 @@ import { printable } from '../runtime/printable.ts';
  */
 const SERVER_NAME = /^[a-z0-9]([-a-z0-9.:]{0,198}[a-z0-9])?$/;
 const PATH = /^(\/[A-Za-z0-9._-]{1,100}){1,12}$/;
-const UNIX_NAME = /^[a-z_][-a-z0-9_]{0,31}$/;
+const UNIX_NAME = /^[a-z]([-a-z0-9_]{0,30}[a-z0-9])?$/;
 /** Unix socket addresses hold 108 bytes with the closing zero; HAProxy adds a suffix of its own while it binds. */
 const SOCKET_PATH_MAX = 94;
 
@@ -20,14 +20,23 @@ export function serverName(text: string): string {
 
 /** A server's address and port in HAProxy's form, IPv6 in brackets. @throws CccamError CCP_CONFIG_UNSAFE */
 export function endpoint(address: string, port: number): string {
-  return isIPv6(address) ? `[${ip(address)}]:${integer('port', port, 1, 65_535)}` : `${ip(address)}:${integer('port', port, 1, 65_535)}`;
+  const host = serverIp(address);
+  return `${host.includes(':') ? `[${host}]` : host}:${integer('port', port, 1, 65_535)}`;
 }
 
-/** An address in its canonical spelling. @throws CccamError CCP_CONFIG_UNSAFE */
-export function ip(address: string): string {
-  const fine =
-    isIPv4(address) || (isIPv6(address) && new URL(`http://[${address.replace(/[^0-9a-f:]/g, 'x')}]`).hostname === `[${address}]`);
-  return fine ? address : refuse('address', address, 'a canonical IPv4 or IPv6 address');
+/** The address of a server in its canonical spelling. @throws CccamError CCP_CONFIG_UNSAFE */
+export function serverIp(address: string): string {
+  const reading = readAddress(address, { loopback: true });
+  return reading.kind === 'address' && reading.canonical === address
+    ? address
+    : refuse('address', address, 'a canonical IPv4 or IPv6 address');
+}
+
+/** An address to listen on, IPv6 in brackets; the unspecified ones mean every address of their family. @throws CccamError CCP_CONFIG_UNSAFE */
+export function bindIp(address: string): string {
+  if (address === '0.0.0.0') return '*';
+  if (address === '::') return '[::]';
+  return address.includes(':') ? `[${serverIp(address)}]` : serverIp(address);
 }
 
 /** A whole number within [`min`, `max`]. @throws CccamError CCP_CONFIG_UNSAFE */

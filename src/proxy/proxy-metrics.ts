@@ -25,7 +25,11 @@ export class ProxyMetrics {
   readonly #ungreeted = this.#gauge('cccam_server_clients_without_greeting', 'Clients that got no greeting, since the worker began.', [
     'server',
   ]);
-  readonly #refused = this.#gauge('cccam_server_connect_errors', 'Failed connections to a server, since the worker began.', ['server']);
+  readonly #troubles = this.#gauge(
+    'cccam_server_troubles',
+    'Refused, reset, ungreeted and redispatched sessions of a server, since the worker began.',
+    ['server'],
+  );
   readonly #events = new Counter({
     name: 'cccam_proxy_events_total',
     help: 'Events by reason: reloads, repairs, hung servers and so on.',
@@ -59,7 +63,7 @@ export class ProxyMetrics {
       this.#weight.set(labels, server.weight);
       this.#limit.set(labels, server.maxConnections);
       this.#ungreeted.set(labels, server.withoutGreeting);
-      this.#refused.set(labels, server.connectErrors);
+      this.#troubles.set(labels, server.troubles);
       for (const state of ADMIN_STATES) this.#admin.set({ ...labels, state }, server.admin === state ? 1 : 0);
     }
   }
@@ -74,7 +78,7 @@ export class ProxyMetrics {
       this.#limit,
       this.#admin,
       this.#ungreeted,
-      this.#refused,
+      this.#troubles,
     ];
   }
 

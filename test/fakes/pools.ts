@@ -75,7 +75,7 @@ export function anActualServer(server: WantedServer, changes: Partial<ActualServ
     sessions: 0,
     totalSessions: 0,
     withoutGreeting: 0,
-    connectErrors: 0,
+    troubles: 0,
     remembered: 0,
     ...changes,
   };

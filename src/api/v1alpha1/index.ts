@@ -1,4 +1,3 @@
-export { type AddressReading, readAddress } from './address.ts';
 export { durationMs, durationText } from './grammar.ts';
 export * from './names.ts';
 export { type FieldPath, type Issue, isSet, type ParsedPool, PoolInvalidError, parsePool, pathText } from './parse.ts';

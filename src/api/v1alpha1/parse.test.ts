@@ -100,7 +100,7 @@ const BAD_OBJECTS: readonly (readonly [string, unknown, string])[] = [
   ['a latency as text', poolObject({ backends: [{ ...one, capacity: { latencyMs: '10ms' } }] }), 'spec.backends[0].capacity.latencyMs'],
   [
     'too many connections',
-    poolObject({ backends: [{ ...one, capacity: { maxConnections: 1e309 } }] }),
+    poolObject({ backends: [{ ...one, capacity: { maxConnections: 1e300 } }] }),
     'spec.backends[0].capacity.maxConnections',
   ],
   ['weight 257', poolObject({ backends: [{ ...one, weight: 257 }] }), 'spec.backends[0].weight'],

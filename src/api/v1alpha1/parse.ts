@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { CccamError } from '../../runtime/errors.ts';
 import { printable } from '../../runtime/printable.ts';
-import { readAddress } from './address.ts';
+import { readAddress } from '../../runtime/server-address.ts';
 import { durationMs } from './grammar.ts';
 import { type CccamPool, cccamPool } from './pool.ts';
 import type { BackendSpec, PoolSpec } from './spec.ts';

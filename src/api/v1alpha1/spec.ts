@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { readAddress } from './address.ts';
+import { readAddress } from '../../runtime/server-address.ts';
 import { celRules, duration, integer, label, oneOf } from './grammar.ts';
 
 /** An object of Kubernetes' own that is handed through as it is; the API server checks it where it is used. */

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readAddress } from './address.ts';
+import { readAddress } from './server-address.ts';
 
 describe('readAddress', () => {
   it('prints an address in its one canonical spelling', () => {

@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { aModel, anActualServer, anActualWorker, aServer, aStructure } from '../../test/fakes/pools.ts';
+import type { ActualServer, ActualWorker } from './actual.ts';
+import { type Command, commandText } from './command.ts';
+import { type Difference, diff } from './diff.ts';
+import type { ProxyModel, WantedServer } from './model.ts';
+import { structureHash } from './render.ts';
+
+const NOBODY: ReadonlySet<string> = new Set();
+const s1 = aServer(1);
+const s2 = aServer(2);
+
+function texts(difference: Difference): string[] {
+  return difference.commands.map(commandText);
+}
+
+describe('diff', () => {
+  it('is nothing when HAProxy runs just what is wanted', () => {
+    const wanted = aModel([s1, aServer(2, { state: 'drain' })]);
+    const actual = anActualWorker([anActualServer(s1), anActualServer(s2, { admin: 'drain' })]);
+    expect(diff(wanted, actual, NOBODY)).toEqual({ commands: [], reload: [], awaiting: [] });
+  });
+
+  it('adds a server out of rotation, with its checks on, and waits for its greeting', () => {
+    const difference = diff(aModel([s1, s2]), anActualWorker([anActualServer(s1)]), NOBODY);
+    expect(texts(difference)).toEqual([
+      'add server servers/s2-127.0.1.2:12001 127.0.1.2:12001 id 2 weight 100 maxconn 500 check inter 10000ms fastinter 1000ms fall 3 rise 2 on-marked-down shutdown-sessions',
+      'enable health servers/s2-127.0.1.2:12001',
+      'set server servers/s2-127.0.1.2:12001 state drain',
+    ]);
+    expect(difference.awaiting).toEqual([s2]);
+  });
+
+  it('sets a server ready only once it was heard to greet', () => {
+    const actual = anActualWorker([anActualServer(s1, { admin: 'drain' })]);
+    expect(diff(aModel([s1]), actual, NOBODY)).toMatchObject({ commands: [], awaiting: [s1] });
+    expect(texts(diff(aModel([s1]), actual, new Set([s1.name])))).toEqual([`set server servers/${s1.name} state ready`]);
+  });
+
+  it('drains a server and forgets its sticky clients', () => {
+    const wanted = aModel([aServer(1, { state: 'drain' })]);
+    expect(texts(diff(wanted, anActualWorker([anActualServer(s1)]), NOBODY))).toEqual([
+      `set server servers/${s1.name} state drain`,
+      'clear table servers data.server_id eq 1',
+    ]);
+  });
+
+  it('forgets them again when a peer hands them back', () => {
+    const wanted = aModel([aServer(1, { state: 'drain' })]);
+    const actual = anActualWorker([anActualServer(s1, { admin: 'drain', remembered: 3 })]);
+    expect(texts(diff(wanted, actual, NOBODY))).toEqual(['clear table servers data.server_id eq 1']);
+  });
+
+  it('takes a server away in steps, and only when nobody is left', () => {
+    const gone = (changes: Partial<ActualServer>): string[] =>
+      texts(diff(aModel([]), anActualWorker([anActualServer(s1, changes)]), NOBODY));
+    expect(gone({ sessions: 5 })).toEqual([`set server servers/${s1.name} state drain`, 'clear table servers data.server_id eq 1']);
+    expect(gone({ sessions: 5, admin: 'drain' })).toEqual([]);
+    expect(gone({ sessions: 0 })).toEqual([`set server servers/${s1.name} state drain`, 'clear table servers data.server_id eq 1']);
+    expect(gone({ sessions: 0, admin: 'drain' })).toEqual([`set server servers/${s1.name} state maint`]);
+    expect(gone({ sessions: 0, admin: 'maint' })).toEqual(['clear table servers data.server_id eq 1', `del server servers/${s1.name}`]);
+  });
+
+  it('waits with a server whose id is not free yet, and needs no reload for that', () => {
+    const heir = aServer(1, { name: 'heir-127.0.1.9:12001', address: '127.0.1.9' });
+    const leaving = diff(aModel([heir]), anActualWorker([anActualServer(s1, { admin: 'drain' })]), NOBODY);
+    expect(texts(leaving)).toEqual([`set server servers/${s1.name} state maint`]);
+    expect(leaving.reload).toEqual([]);
+    const free = diff(aModel([heir]), anActualWorker([anActualServer(s1, { admin: 'maint' })]), NOBODY);
+    expect(texts(free).slice(1, 3)).toEqual([`del server servers/${s1.name}`, expect.stringContaining('add server servers/heir')]);
+  });
+
+  it.each([
+    ['the structure', anActualWorker([anActualServer(s1)], aStructure({ idleMs: 60_000 })), 'the structure changed'],
+    [
+      'a configuration that is not ours',
+      anActualWorker([anActualServer(s1)], aStructure(), { structureHash: null }),
+      'the structure changed',
+    ],
+    ['an address', anActualWorker([anActualServer(s1, { address: '127.0.1.77' })]), `address of ${s1.name}`],
+    ['a role', anActualWorker([anActualServer(s1, { backup: true })]), `role of ${s1.name}`],
+    ['an id', anActualWorker([anActualServer(s1, { id: 7 })]), `id of ${s1.name}`],
+  ])('needs a reload for %s, because no command can change it under live sessions', (_what, actual: ActualWorker, reason) => {
+    const { commands, reload } = diff(aModel([s1]), actual, NOBODY);
+    expect(reload).toEqual([reason]);
+    expect(commands).toEqual([]);
+  });
+
+  it('puts weight, maxconn and checks right without touching anything else', () => {
+    const actual = anActualWorker([anActualServer(s1, { weight: 3, maxConnections: 1, checksEnabled: false })]);
+    expect(texts(diff(aModel([s1]), actual, NOBODY))).toEqual([
+      `enable health servers/${s1.name}`,
+      `set server servers/${s1.name} weight 100`,
+      `set maxconn server servers/${s1.name} 500`,
+    ]);
+  });
+});
+
+describe('diff and HAProxy together', () => {
+  const anyState = fc.constantFrom('ready' as const, 'drain' as const);
+  const wantedServers = fc
+    .uniqueArray(fc.record({ id: fc.integer({ min: 1, max: 8 }), weight: fc.integer({ min: 0, max: 256 }), state: anyState }), {
+      selector: (server) => server.id,
+      maxLength: 8,
+    })
+    .map((list) => list.map((server) => aServer(server.id, server)));
+  const actualServers = fc
+    .uniqueArray(
+      fc.record({
+        id: fc.integer({ min: 1, max: 8 }),
+        weight: fc.integer({ min: 0, max: 256 }),
+        admin: fc.constantFrom('ready' as const, 'drain' as const, 'maint' as const),
+        sessions: fc.nat(2),
+        checksEnabled: fc.boolean(),
+      }),
+      { selector: (server) => server.id, maxLength: 8 },
+    )
+    .map((list) => list.map((server) => anActualServer(aServer(server.id), server)));
+
+  it('reach the wanted state within six rounds from any state, never by maint or deletion of a server with sessions', () => {
+    fc.assert(
+      fc.property(wantedServers, actualServers, (servers, running) => {
+        const wanted = aModel(servers);
+        let worker = anActualWorker(running);
+        const admitted = new Set(servers.map((server) => server.name));
+        for (let round = 0; round < 6; round += 1) {
+          const { commands, reload } = diff(wanted, worker, admitted);
+          expect(reload).toEqual([]);
+          for (const command of commands) worker = apply(worker, command, wanted);
+        }
+        const last = diff(wanted, worker, admitted);
+        expect(last.commands).toEqual([]);
+        for (const server of servers)
+          expect(worker.servers.find((each) => each.name === server.name)).toMatchObject({ weight: server.weight, admin: server.state });
+        for (const server of worker.servers) expect(servers.some((each) => each.name === server.name) || server.sessions > 0).toBe(true);
+      }),
+    );
+  });
+
+  it('let nobody in who was not heard to greet', () => {
+    fc.assert(
+      fc.property(wantedServers, actualServers, (servers, running) => {
+        const { commands } = diff(aModel(servers), anActualWorker(running), NOBODY);
+        expect(commands.some((command) => command.kind === 'state' && command.state === 'ready')).toBe(false);
+      }),
+    );
+  });
+});
+
+/** What HAProxy does with a command, as measured. */
+function apply(worker: ActualWorker, command: Command, wanted: ProxyModel): ActualWorker {
+  expect(worker.structureHash).toBe(structureHash(wanted.structure));
+  const change = (name: string, changes: Partial<ActualServer>): ActualWorker => ({
+    ...worker,
+    servers: worker.servers.map((server) => (server.name === name ? { ...server, ...changes } : server)),
+  });
+  const find = (name: string): ActualServer => worker.servers.find((server) => server.name === name) ?? fail(name);
+  switch (command.kind) {
+    case 'add':
+      expect(worker.servers.some((server) => server.id === command.server.id || server.name === command.server.name)).toBe(false);
+      return {
+        ...worker,
+        servers: [...worker.servers, anActualServer(command.server as WantedServer, { admin: 'maint', checksEnabled: false })],
+      };
+    case 'enable-checks':
+      return change(command.name, { checksEnabled: true });
+    case 'state':
+      if (command.state === 'maint') expect(find(command.name).sessions).toBe(0);
+      return change(command.name, { admin: command.state });
+    case 'weight':
+      return change(command.name, { weight: command.weight });
+    case 'max-connections':
+      return change(command.name, { maxConnections: command.maxConnections });
+    case 'delete':
+      expect(find(command.name)).toMatchObject({ admin: 'maint', sessions: 0 });
+      return { ...worker, servers: worker.servers.filter((server) => server.name !== command.name) };
+    case 'forget-clients':
+      return { ...worker, servers: worker.servers.map((server) => (server.id === command.id ? { ...server, remembered: 0 } : server)) };
+    case 'mark-down':
+      return change(command.name, { operational: 'down' });
+  }
+}
+
+function fail(name: string): never {
+  throw new Error(`${name} is not there`);
+}
