@@ -1,10 +1,11 @@
 import { Bell, type Clock } from '../runtime/clock.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
-import { type ActualProxy, sessionsOf } from './actual.ts';
+import { type ActualProxy, type ActualServer, sessionsOf } from './actual.ts';
 import { Admission, type Probe } from './admission.ts';
 import { type Command, commandText, isGoodAnswer } from './command.ts';
 import type { ConfigStore } from './config-store.ts';
 import { type Difference, diff } from './diff.ts';
+import { DriftWatch } from './drift.ts';
 import type { Report } from './event.ts';
 import { probeServer } from './greeting.ts';
 import type { ProxyModel } from './model.ts';
@@ -37,11 +38,11 @@ export class Converger {
   readonly #bell = new Bell();
   readonly #admission: Admission;
   readonly #troubles: TroubleWatch;
+  readonly #drift = new DriftWatch();
   readonly #pace = new Pace();
   #wanted: ProxyModel | undefined;
-  /** The model that HAProxy matched last; a difference from it that we did not ask for was made behind our back. */
-  #matched: ProxyModel | undefined;
-  #workerPid = 0;
+  /** Servers of the last look; those that are not wanted have sticky clients to forget, too. */
+  #seen: readonly ActualServer[] = [];
   #reachable = true;
   #reloadAnnounced = false;
   #closing = false;
@@ -94,16 +95,23 @@ export class Converger {
   async #match(wanted: ProxyModel): Promise<{ actual: ActualProxy; difference: Difference }> {
     let actual = await this.#read(wanted);
     let difference = diff(wanted, actual.current, this.#admission.admitted);
+    for (const { server, what } of this.#drift.judge(wanted, actual.current, difference)) {
+      this.#options.report({
+        severity: 'Warning',
+        reason: 'Repaired',
+        server,
+        message: `was changed behind our back (${what}); it is put right`,
+      });
+    }
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const commands: Command[] = [...this.#takeDown(actual), ...difference.commands];
       if (commands.length === 0) break;
-      this.#reportRepairs(wanted, difference);
       await this.#execute(commands);
       actual = await this.#read(wanted);
       difference = diff(wanted, actual.current, this.#admission.admitted);
     }
     this.#admission.await(difference.awaiting, wanted.structure.check);
-    if (isMatch(difference)) this.#matched = wanted;
+    if (isMatch(difference)) this.#drift.matches(wanted, actual.current);
     return { actual, difference };
   }
 
@@ -119,10 +127,13 @@ export class Converger {
   }
 
   async #read(wanted: ProxyModel): Promise<ActualProxy> {
-    const drained = wanted.structure.stickinessMs === null ? [] : wanted.servers.filter((server) => server.state === 'drain');
-    const actual = await readBack(this.#options.sockets, { countRemembered: drained.map((server) => server.id) });
-    if (actual.current.pid !== this.#workerPid) this.#matched = undefined; // a new worker has matched nothing yet
-    this.#workerPid = actual.current.pid;
+    const names = new Set(wanted.servers.map((server) => server.name));
+    const leaving = this.#seen.filter((server) => !names.has(server.name)).map((server) => server.id);
+    const drained = wanted.servers.filter((server) => server.state === 'drain').map((server) => server.id);
+    const actual = await readBack(this.#options.sockets, {
+      countRemembered: wanted.structure.stickinessMs === null ? [] : [...drained, ...leaving],
+    });
+    this.#seen = actual.current.servers;
     return actual;
   }
 
@@ -143,21 +154,6 @@ export class Converger {
         this.#admission.done(command.name);
         report({ severity: 'Normal', reason: 'Admitted', server, message: 'greets and takes sessions' });
       }
-    }
-  }
-
-  /** A difference under the same model that matched before is somebody else's doing. */
-  #reportRepairs(wanted: ProxyModel, difference: Difference): void {
-    if (this.#matched !== wanted) return;
-    for (const command of difference.commands) {
-      if (command.kind === 'forget-clients' || (command.kind === 'state' && command.state === 'ready')) continue;
-      const server = command.kind === 'add' ? command.server.name : command.name;
-      this.#options.report({
-        severity: 'Warning',
-        reason: 'Repaired',
-        server,
-        message: `was changed behind our back; put right with ${command.kind}`,
-      });
     }
   }
 

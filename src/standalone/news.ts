@@ -12,6 +12,7 @@ export const RUN_NEWS_REASONS = {
   PoolUnreadable: 'the file cannot be read now; the last good pool goes on serving',
   PoolWarning: 'the pool is in force, but its owner should mind something',
   StateSetAside: 'the state of before could not be read and was set aside',
+  WorkerUser: 'HAProxy runs with more rights than it needs',
   Listening: 'observations and metrics can be read there',
   Stopping: 'the program ends; sessions may live on for a while',
   ServerState: 'a server is in another state than before',

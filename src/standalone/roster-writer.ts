@@ -1,3 +1,4 @@
+import type { Report } from '../haproxy/event.ts';
 import type { Roster } from '../pool/roster.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { type StateFolder, saveRoster } from './state-folder.ts';
@@ -8,14 +9,14 @@ import { type StateFolder, saveRoster } from './state-folder.ts';
  */
 export class RosterWriter {
   readonly #folder: StateFolder;
-  readonly #onFailure: (message: string) => void;
+  readonly #report: Report;
   #pending: Roster | undefined;
   #writing: Promise<void> | undefined;
   #failed = false;
 
-  constructor(folder: StateFolder, onFailure: (message: string) => void) {
+  constructor(folder: StateFolder, report: Report) {
     this.#folder = folder;
-    this.#onFailure = onFailure;
+    this.#report = report;
   }
 
   /** Writes the roster soon; one that comes while another is being written replaces whatever waits. */
@@ -43,11 +44,12 @@ export class RosterWriter {
       while (roster !== undefined) {
         await saveRoster(this.#folder, roster);
         if (this.#pending === roster) this.#pending = undefined;
+        if (this.#failed) this.#report({ severity: 'Normal', reason: 'FileWritten', server: null, message: 'the state is on disk again' });
         this.#failed = false;
         roster = this.#pending;
       }
     } catch (thrown) {
-      if (!this.#failed) this.#onFailure(messageOf(thrown));
+      if (!this.#failed) this.#report({ severity: 'Warning', reason: 'FileNotWritten', server: null, message: messageOf(thrown) });
       this.#failed = true; // it stays pending; the next observation tries again
     }
   }

@@ -75,18 +75,18 @@ async function openBox(options: RunOptions, output: Output, clock: Clock, signal
   const { pool } = first.parsed;
   await haproxyVersion(options.haproxy);
   const folder = await openStateFolder(options.stateDir ?? defaultStateFolder(pool.metadata.name));
-  const [saved, fileLimit, user] = await Promise.all([loadRoster(folder), hardFileLimit(), workerUser()]);
+  const [saved, fileLimit, worker] = await Promise.all([loadRoster(folder), hardFileLimit(), workerUser(folder.path)]);
   const placeOf = (next: CccamPool, data: unknown): ProxyPlace => {
     const stated = isSet(data, ['spec', 'proxy', 'maxConnections']);
     const maxConnections = fittingMaxConnections(next.spec.proxy.maxConnections, stated, fileLimit);
-    return { bindAddress: options.bind, maxConnections, sockets: folder.sockets, user };
+    return { bindAddress: options.bind, maxConnections, sockets: folder.sockets, user: worker.user };
   };
   const telemetry = new ProxyTelemetry(clock);
   const report = (event: ProxyEvent): void => {
     telemetry.count(event);
     output.news(eventNews(event));
   };
-  const rosters = new RosterWriter(folder, (message) => report({ severity: 'Warning', reason: 'FileNotWritten', server: null, message }));
+  const rosters = new RosterWriter(folder, report);
   const config = new ConfigStore(folder.configFile, options.haproxy, report);
   let model: ProxyModel | undefined;
   const controller = new Controller(pool, placeOf(pool, first.data), saved.roster, () => clock.now(), {
@@ -123,6 +123,7 @@ async function openBox(options: RunOptions, output: Output, clock: Clock, signal
       subject: saved.setAside,
       message: 'it could not be read; starting without it',
     });
+  if (worker.reason !== null) output.news({ severity: 'Warning', reason: 'WorkerUser', subject: folder.path, message: worker.reason });
   for (const news of issueNews(options.file, 'PoolWarning', first.warnings)) output.news(news);
   controller.decide();
   await keeper.begin(async () => {

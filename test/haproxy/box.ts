@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import type { PoolStatus, ServerStatus } from '../../src/api/v1alpha1/index.ts';
 import { readProcesses } from '../../src/haproxy/readback.ts';
@@ -22,6 +23,14 @@ export interface NewsLine {
   readonly message: string;
   /** When the test saw it. */
   readonly at: number;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** More arguments of `run`. */
+  readonly args?: readonly string[];
+  /** Module that is loaded before the program. */
+  readonly preload?: string;
 }
 
 let boxes = 0;
@@ -51,7 +60,9 @@ export class TestBox {
 
   /** Makes a box with so many normal servers; nothing runs yet but they. */
   static async create(binary: HaproxyBinary, servers: number): Promise<TestBox> {
-    const box = new TestBox(binary, await mkdtemp('/tmp/ccp-'), await freePort());
+    const folder = await mkdtemp('/tmp/ccp-');
+    await chmod(folder, 0o755); // HAProxy's workers must get through to their sockets
+    const box = new TestBox(binary, folder, await freePort());
     for (let index = 0; index < servers; index += 1) await box.addServer();
     return box;
   }
@@ -119,8 +130,9 @@ export class TestBox {
   }
 
   /** Starts the program, and waits until the pool is ready, unless told not to. */
-  async start(ready = true, env: Record<string, string> = {}): Promise<void> {
+  async start(ready = true, options: StartOptions = {}): Promise<void> {
     const args = [
+      ...(options.preload === undefined ? [] : ['--import', options.preload]),
       'src/main.ts',
       'run',
       '-f',
@@ -133,8 +145,9 @@ export class TestBox {
       'json',
       '--http-port',
       '0',
+      ...(options.args ?? []),
     ];
-    const program = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+    const program = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...options.env } });
     this.#program = program;
     this.status = null;
     createInterface({ input: program.stdout }).on('line', (line) => this.#hear(line));
@@ -144,6 +157,29 @@ export class TestBox {
       return this.condition('Ready') === 'True' && !this.#anyJoining();
     };
     await until('the pool is ready', isReady, 20_000, () => [this.status, this.news]);
+  }
+
+  /** Whether the program has ended, however. */
+  get hasExited(): boolean {
+    return this.#program !== undefined && (this.#program.exitCode !== null || this.#program.signalCode !== null);
+  }
+
+  /** Runs the program once, with `--once`. @returns what it wrote to standard output @throws Error with what it wrote to standard error */
+  async runOnce(...more: string[]): Promise<string> {
+    const args = [
+      'src/main.ts',
+      'run',
+      '-f',
+      this.poolFile,
+      '--state-dir',
+      this.stateDir,
+      '--haproxy',
+      this.binary.path,
+      '--once',
+      ...more,
+    ];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return stdout;
   }
 
   get programPid(): number {
