@@ -25,7 +25,7 @@ describe('cccam-operator run', () => {
     );
     await until('both mistakes are reported', () => box.events('PoolRefused').length === 2);
     expect(box.events('PoolRefused').map((line) => [line.subject.replace(box.poolFile, 'pool.yaml'), line.message])).toEqual([
-      ['pool.yaml:12 spec.backends[0].weight', 'expected a whole number from 0 to 256'],
+      ['pool.yaml:11 spec.backends[0].weight', 'expected a whole number from 0 to 256'],
       ['pool.yaml:14 spec.timeouts.idle', 'expected a duration from 60s to 168h, such as 60s'],
     ]);
     await box.saveText('spec: [}');
@@ -46,7 +46,12 @@ describe('cccam-operator run', () => {
     await box.start();
     await writeFile(
       box.poolFile,
-      stringify(poolObject({ port: box.port, backends: [box.backend(1, { weight: 21 }), box.backend(2)] }, 'test')),
+      stringify(
+        poolObject(
+          { port: box.port, proxy: { maxConnections: 4_000 }, backends: [box.backend(1, { weight: 21 }), box.backend(2)] },
+          'test',
+        ),
+      ),
     );
     await until('the edit in place is in force', () => box.status?.backends[0]?.weight === 21);
     await promisify(execFile)('rm', [box.poolFile]);
