@@ -1,0 +1,127 @@
+import type { ServerResponse } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/fakes/clock.ts';
+import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
+import { ObservationStream } from './observation-stream.ts';
+
+const server: ServerObservation = {
+  name: 'a',
+  id: 1,
+  admin: 'ready',
+  operational: 'up',
+  inRotation: true,
+  checkStatus: 'L7OK',
+  weight: 1,
+  maxConnections: 1,
+  sessions: 3,
+  sessionsInOldWorkers: 0,
+  totalSessions: 3,
+  withoutGreeting: 0,
+  troubles: 0,
+};
+
+function observation(changes: Partial<ServerObservation> = {}, proxy: Partial<ProxyObservation> = {}): ProxyObservation {
+  return {
+    synced: true,
+    error: null,
+    masterPid: 1,
+    currentPid: 2,
+    oldWorkers: 0,
+    structureHash: 'x',
+    servers: [{ ...server, ...changes }],
+    ...proxy,
+  };
+}
+
+function listener() {
+  const lines: Record<string, unknown>[] = [];
+  const state = { destroyed: false, writableLength: 0 };
+  const response = {
+    writeHead: () => response,
+    flushHeaders: () => undefined,
+    on: () => response,
+    destroy: () => {
+      state.destroyed = true;
+    },
+    write: (text: string) =>
+      lines.push(
+        ...text
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as Record<string, unknown>),
+      ),
+    get writableLength() {
+      return state.writableLength;
+    },
+  };
+  return { lines, state, response: response as unknown as ServerResponse };
+}
+
+describe('ObservationStream', () => {
+  it('tells a new listener everything at once', () => {
+    const stream = new ObservationStream(new FakeClock());
+    stream.publish(observation());
+    const { lines, response } = listener();
+    stream.add(response);
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'server']);
+  });
+
+  it('tells a change of state at once, and counts at most every 10 s', async () => {
+    const clock = new FakeClock();
+    const stream = new ObservationStream(clock);
+    const { lines, response } = listener();
+    stream.add(response);
+    stream.publish(observation());
+    lines.length = 0;
+    stream.publish(observation({ sessions: 4 }));
+    stream.publish(observation({ sessions: 5, totalSessions: 9 }));
+    expect(lines).toEqual([]);
+    stream.publish(observation({ sessions: 5, admin: 'drain' }));
+    expect(lines).toMatchObject([{ kind: 'server', admin: 'drain', sessions: 5 }]);
+    await clock.advance(10_000);
+    stream.publish(observation({ sessions: 6, admin: 'drain' }));
+    expect(lines[1]).toMatchObject({ sessions: 6 });
+  });
+
+  it('tells at once when the last session has ended, because a drain waits for it', () => {
+    const stream = new ObservationStream(new FakeClock());
+    const { lines, response } = listener();
+    stream.add(response);
+    stream.publish(observation({ sessions: 1 }));
+    lines.length = 0;
+    stream.publish(observation({ sessions: 0 }));
+    expect(lines).toMatchObject([{ kind: 'server', sessions: 0 }]);
+  });
+
+  it('says that a server is gone, but not because HAProxy did not answer', () => {
+    const stream = new ObservationStream(new FakeClock());
+    const { lines, response } = listener();
+    stream.add(response);
+    stream.publish(observation());
+    lines.length = 0;
+    stream.publish(observation({}, { servers: [], error: 'CCP_HAPROXY_UNREACHABLE', synced: false }));
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy']);
+    stream.publish(observation({}, { servers: [] }));
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'proxy', 'gone']);
+  });
+
+  it('gives a sign of life when nothing changes', async () => {
+    const clock = new FakeClock();
+    const stream = new ObservationStream(clock);
+    const { lines, response } = listener();
+    stream.add(response);
+    stream.publish(observation());
+    await clock.advance(10_000);
+    stream.publish(observation());
+    expect(lines.at(-1)).toEqual({ kind: 'alive' });
+  });
+
+  it('cuts off a listener that does not read', () => {
+    const stream = new ObservationStream(new FakeClock());
+    const { state, response } = listener();
+    stream.add(response);
+    state.writableLength = 2_000_000;
+    stream.publish(observation());
+    expect(state.destroyed).toBe(true);
+  });
+});

@@ -1,0 +1,73 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { aBackend, aPool } from '../../test/fakes/pools.ts';
+import { nextRoster } from '../pool/roster.ts';
+import { RosterWriter } from './roster-writer.ts';
+import { loadRoster, openStateFolder, type StateFolder, saveRoster } from './state-folder.ts';
+
+describe('the state folder', () => {
+  let path = '';
+  afterEach(async () => await rm(path, { recursive: true, force: true }));
+
+  async function open(): Promise<StateFolder> {
+    path = await mkdtemp('/tmp/ccp-');
+    return await openStateFolder(path);
+  }
+
+  const roster = nextRoster(
+    aPool({ backends: [aBackend('a', '127.0.1.1', { drain: { enabled: true } }), aBackend('b', 'fd00::1')] }).spec,
+    [],
+    new Map(),
+    1_000,
+  );
+
+  it('gives back the servers that it was given', async () => {
+    const folder = await open();
+    expect(await loadRoster(folder)).toEqual({ roster: [], setAside: null });
+    await saveRoster(folder, roster);
+    expect(await loadRoster(folder)).toEqual({ roster, setAside: null });
+  });
+
+  it.each(['', '{', '{"version":2,"servers":[]}', '{"version":1,"servers":[{"name":"x"}]}'])(
+    'sets aside what it cannot read: %j',
+    async (text) => {
+      const folder = await open();
+      await writeFile(folder.rosterFile, text);
+      expect(await loadRoster(folder)).toEqual({ roster: [], setAside: `${folder.rosterFile}.unreadable` });
+      expect(await readFile(`${folder.rosterFile}.unreadable`, 'utf8')).toBe(text);
+    },
+  );
+
+  it('belongs to one process at a time', async () => {
+    await open();
+    await expect(openStateFolder(path)).rejects.toMatchObject({ code: 'CCP_STATE_IN_USE' });
+  });
+
+  it('says so when it cannot be made', async () => {
+    path = await mkdtemp('/tmp/ccp-');
+    await writeFile(`${path}/file`, '');
+    await expect(openStateFolder(`${path}/file/state`)).rejects.toMatchObject({ code: 'CCP_STATE_UNWRITABLE' });
+  });
+
+  it('ends with the last of many rosters on disk, and tries again what failed', async () => {
+    const folder = await open();
+    const events: string[] = [];
+    const writer = new RosterWriter(folder, (event) => events.push(event.reason));
+    for (let count = 0; count <= roster.length; count += 1) writer.save(roster.slice(0, count));
+    await writer.flush();
+    expect((await loadRoster(folder)).roster).toEqual(roster);
+    await rm(path, { recursive: true });
+    writer.save([]);
+    await writer.flush();
+    expect(events).toEqual(['FileNotWritten']);
+    await openFolderAgain(path);
+    writer.retry();
+    await writer.flush();
+    expect(events).toEqual(['FileNotWritten', 'FileWritten']);
+  });
+});
+
+async function openFolderAgain(path: string): Promise<void> {
+  const { mkdir } = await import('node:fs/promises');
+  await mkdir(path);
+}

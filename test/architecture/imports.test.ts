@@ -1,0 +1,136 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, normalize, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** What each folder of src may import of the others; and which packages. A missing line is a decision to take, not a detail. */
+const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: readonly string[] }>> = {
+  'main.ts': { folders: ['standalone', 'simulate', 'runtime'], packages: ['commander'] },
+  api: { folders: ['runtime'], packages: ['zod'] },
+  pool: { folders: ['api', 'haproxy'], packages: [] },
+  haproxy: { folders: ['runtime'], packages: [] },
+  proxy: { folders: ['haproxy', 'runtime'], packages: ['prom-client'] },
+  standalone: { folders: ['api', 'pool', 'haproxy', 'proxy', 'runtime'], packages: ['yaml', 'zod', 'cli-table3', 'log-update'] },
+  simulate: { folders: ['runtime'], packages: [] },
+  runtime: { folders: [], packages: [] },
+};
+/** Files of runtime that pure and dependency-free folders may use; they import nothing themselves. */
+const LEAVES = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/printable.ts', 'runtime/server-address.ts'];
+/** The only files of haproxy that the rules may see. */
+const MODEL = ['haproxy/model.ts'];
+/** Plain data in, plain data out: no input, no output, no clock, no chance. */
+const PURE = [/^pool\//, /^haproxy\/(model|render|diff|command|token|actual|observation|session-closer|drift)\.ts$/];
+const IMPURE_MODULES = [
+  'node:fs',
+  'node:fs/promises',
+  'node:net',
+  'node:http',
+  'node:child_process',
+  'node:timers',
+  'node:timers/promises',
+  'node:os',
+  'node:process',
+];
+
+interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+const files: SourceFile[] = [];
+for (const entry of await readdir('src', { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.name.endsWith('.test.ts')) continue;
+  const full = join(entry.parentPath, entry.name);
+  const text = await readFile(full, 'utf8');
+  const imports = [...text.matchAll(/^(?:import|export|\}) .*from '([^']+)'|import\('([^']+)'\)/gm)].map(
+    (match) => match[1] ?? match[2] ?? '',
+  );
+  files.push({ path: relative('src', full), text, imports });
+}
+
+function folderOf(path: string): string {
+  return path.split('/')[0] ?? path;
+}
+
+function target(file: SourceFile, specifier: string): string {
+  return normalize(join(dirname(file.path), specifier));
+}
+
+describe('imports', () => {
+  it('go only where the source map says', () => {
+    for (const file of files) {
+      const rule = MAY_IMPORT[folderOf(file.path)];
+      expect(rule, `${file.path} is in a folder without a rule`).toBeDefined();
+      for (const specifier of file.imports) {
+        if (specifier.startsWith('node:')) continue;
+        if (!specifier.startsWith('.')) {
+          expect(rule?.packages, `${file.path} imports ${specifier}`).toContain(specifier);
+          continue;
+        }
+        const folder = folderOf(target(file, specifier));
+        if (folder !== folderOf(file.path)) expect(rule?.folders, `${file.path} imports ${specifier}`).toContain(folder);
+      }
+    }
+  });
+
+  it('of runtime from api, pool and haproxy are leaves that import nothing', () => {
+    for (const file of files) {
+      const local = file.imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => target(file, specifier));
+      if (LEAVES.includes(file.path)) expect(local, file.path).toEqual([]);
+      if (!['api', 'pool', 'haproxy'].includes(folderOf(file.path))) continue;
+      for (const path of local.filter((each) => each.startsWith('runtime/')))
+        expect(LEAVES, `${file.path} imports ${path}`).toContain(path);
+    }
+  });
+
+  it('of haproxy from the rules are the model only', () => {
+    for (const file of files.filter((each) => folderOf(each.path) === 'pool')) {
+      const local = file.imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => target(file, specifier));
+      for (const path of local.filter((each) => each.startsWith('haproxy/'))) expect(MODEL, `${file.path} imports ${path}`).toContain(path);
+    }
+  });
+
+  it('keep the core pure: no I/O, no clock, no chance', () => {
+    for (const file of files.filter((each) => PURE.some((pattern) => pattern.test(each.path)))) {
+      for (const specifier of file.imports) expect(IMPURE_MODULES, `${file.path} imports ${specifier}`).not.toContain(specifier);
+      expect(file.text, file.path).not.toMatch(/Date\.now|new Date\(\)|performance\.now|Math\.random|process\.env/);
+    }
+  });
+
+  it('have no way back: no folder imports one that imports it', () => {
+    const edges = new Map(Object.entries(MAY_IMPORT).map(([folder, rule]) => [folder, rule.folders]));
+    const visit = (folder: string, trail: readonly string[]): void => {
+      expect(trail, [...trail, folder].join(' -> ')).not.toContain(folder);
+      for (const next of edges.get(folder) ?? []) visit(next, [...trail, folder]);
+    };
+    for (const folder of edges.keys()) visit(folder, []);
+  });
+});
+
+describe('sources', () => {
+  it('stay small enough to be read at once', async () => {
+    const lengths = files.map((file) => file.text.split('\n').length).sort((a, b) => a - b);
+    expect(lengths.at(-1)).toBeLessThanOrEqual(400);
+    expect(lengths[Math.floor(lengths.length * 0.9)]).toBeLessThanOrEqual(250);
+    expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(120);
+  });
+
+  it('leave nothing behind: no any, no non-null assertion, no ignored rule, no unfinished note', () => {
+    for (const file of files) {
+      expect(file.text, file.path).not.toMatch(
+        /\bas any\b|: any\b|@ts-(ignore|expect-error)|biome-ignore|\bTO(?:DO)\b|FIX(?:ME)|\bXX(?:X)\b/,
+      );
+      expect(file.text, file.path).not.toMatch(/catch\s*(\([^)]*\))?\s*\{\s*\}/);
+    }
+  });
+
+  it('explain every exported function, class and type', () => {
+    for (const file of files) {
+      const lines = file.text.split('\n');
+      for (const [index, line] of lines.entries()) {
+        if (!/^export (async )?(function|class) /.test(line)) continue;
+        expect(lines[index - 1] ?? '', `${file.path}:${index + 1} ${line}`).toMatch(/\*\/\s*$/);
+      }
+    }
+  });
+});
