@@ -8,6 +8,7 @@ import { type Difference, diff } from './diff.ts';
 import { DriftWatch } from './drift.ts';
 import type { Report } from './event.ts';
 import { probeServer } from './greeting.ts';
+import { withoutEmptying } from './hold-back.ts';
 import type { ProxyModel } from './model.ts';
 import { observe, type ProxyObservation } from './observation.ts';
 import { readBack } from './readback.ts';
@@ -20,6 +21,8 @@ import { TroubleWatch } from './trouble-watch.ts';
 /** How often the proxy is looked at when nothing has happened: what was changed by hand is put right within this time. */
 export const RESYNC_MS = 500;
 const CLOSING_MS = 100;
+/** Longest time that the drain of the last serving server waits for its successor's greeting: a drain is in force within 150 ms. */
+const HOLD_MS = 80;
 /** Rounds of compare and command in one pass; a server's removal takes three, and a refused command must not spin. */
 const MAX_ROUNDS = 6;
 
@@ -46,6 +49,9 @@ export class Converger {
   #reachable = true;
   #reloadAnnounced = false;
   #closing = false;
+  #wantedAt = 0;
+  /** Whether a drain waits for a new server to be let in. */
+  #holding = false;
 
   constructor(options: ConvergerOptions) {
     this.#options = options;
@@ -57,6 +63,7 @@ export class Converger {
   /** Sets what HAProxy should be from now on. Takes effect at once if the converger runs. */
   want(model: ProxyModel): void {
     this.#wanted = model;
+    this.#wantedAt = this.#options.clock.monotonic();
     this.#bell.ring();
   }
 
@@ -69,9 +76,19 @@ export class Converger {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#pass(signal);
-      await this.#bell.wait(this.#options.clock, this.#closing ? CLOSING_MS : RESYNC_MS, signal);
+      await this.#bell.wait(this.#options.clock, this.#pauseMs(), signal);
     }
     this.#admission.stop();
+  }
+
+  /** How long to wait for something to happen before the next look. */
+  #pauseMs(): number {
+    if (this.#holding) return Math.max(1, this.#holdLeftMs());
+    return this.#closing ? CLOSING_MS : RESYNC_MS;
+  }
+
+  #holdLeftMs(): number {
+    return this.#wantedAt + HOLD_MS - this.#options.clock.monotonic();
   }
 
   async #pass(signal: AbortSignal): Promise<void> {
@@ -104,7 +121,9 @@ export class Converger {
       });
     }
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const commands: Command[] = [...this.#takeDown(actual), ...difference.commands];
+      const permitted = this.#holdLeftMs() > 0 ? withoutEmptying(difference, actual.current) : difference.commands;
+      this.#holding = permitted.length < difference.commands.length;
+      const commands: Command[] = [...this.#takeDown(actual), ...permitted];
       if (commands.length === 0) break;
       await this.#execute(commands);
       actual = await this.#read(wanted);

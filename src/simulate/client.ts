@@ -30,6 +30,7 @@ export class SimulatedClient {
   #servedBy: string | null = null;
   #lost = 0;
   #attempts = 0;
+  #leaving = false;
 
   constructor(options: SimulatedClientOptions) {
     this.#options = options;
@@ -41,7 +42,7 @@ export class SimulatedClient {
     return this.#servedBy;
   }
 
-  /** Sessions that ended on it. */
+  /** Sessions that ended without its doing. */
   get lost(): number {
     return this.#lost;
   }
@@ -53,6 +54,7 @@ export class SimulatedClient {
 
   /** Closes its own session, if any, so that it comes back at once as a new one. */
   reconnect(): void {
+    this.#leaving = true;
     this.#socket?.destroy();
   }
 
@@ -106,7 +108,9 @@ export class SimulatedClient {
     signal.removeEventListener('abort', leave);
     const label = this.#servedBy;
     this.#servedBy = null;
-    if (label !== null && !signal.aborted) {
+    const lost = label !== null && !signal.aborted && !this.#leaving;
+    this.#leaving = false;
+    if (lost) {
       this.#lost += 1;
       onLost?.(label);
     }

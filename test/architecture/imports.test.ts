@@ -18,7 +18,7 @@ const LEAVES = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/printable.ts',
 /** The only files of haproxy that the rules may see. */
 const MODEL = ['haproxy/model.ts'];
 /** Plain data in, plain data out: no input, no output, no clock, no chance. */
-const PURE = [/^pool\//, /^haproxy\/(model|render|diff|command|token|actual|observation|session-closer|drift)\.ts$/];
+const PURE = [/^pool\//, /^haproxy\/(model|render|diff|command|token|actual|observation|session-closer|drift|hold-back)\.ts$/];
 const IMPURE_MODULES = [
   'node:fs',
   'node:fs/promises',

@@ -59,10 +59,10 @@ export class TestBox {
   }
 
   /** Makes a box with so many normal servers; nothing runs yet but they. */
-  static async create(binary: HaproxyBinary, servers: number): Promise<TestBox> {
+  static async create(binary: HaproxyBinary, servers: number, port?: number): Promise<TestBox> {
     const folder = await mkdtemp('/tmp/ccp-');
     await chmod(folder, 0o755); // HAProxy's workers must get through to their sockets
-    const box = new TestBox(binary, folder, await freePort());
+    const box = new TestBox(binary, folder, port ?? (await freePort()));
     for (let index = 0; index < servers; index += 1) await box.addServer();
     return box;
   }
@@ -255,14 +255,14 @@ export class TestBox {
   }
 
   /** Connects once from a fresh address and says who serves. @returns null when nobody did in time */
-  async whoServes(limitMs = 3_000, from = this.#clientAddress++): Promise<string | null> {
+  async whoServes(limitMs = 3_000, from = this.#clientAddress++, retryMs = 60_000): Promise<string | null> {
     const end = new AbortController();
     let label: string | null = null;
     const client = new SimulatedClient({
       host: '127.0.0.1',
       port: this.port,
       from: [24, 16, 8, 0].map((shift) => (from >>> shift) & 0xff).join('.'),
-      retry: { kind: 'fixed', delayMs: 60_000 },
+      retry: { kind: 'fixed', delayMs: retryMs },
       patienceMs: limitMs,
       onServed: (by) => {
         label = by;

@@ -1,0 +1,70 @@
+import type { SimulatedClient } from '../../src/simulate/client.ts';
+import type { SimulatedServer } from '../../src/simulate/server.ts';
+import type { HaproxyBinary } from '../haproxy/binaries.ts';
+import { TestBox } from '../haproxy/box.ts';
+import { freePort } from '../haproxy/ports.ts';
+import { guideHaproxy, guideNginx, type Rival } from './rivals.ts';
+
+/** What is measured in the same way for us and for a rival: a port, servers behind it, and a way to set their weights. */
+export interface Contender {
+  readonly name: string;
+  readonly box: TestBox;
+  readonly port: number;
+  readonly servers: readonly SimulatedServer[];
+  /** Puts weights in force, by index; null takes the server out of rotation in the way that this contender has. */
+  set(weights: readonly (number | null)[]): Promise<void>;
+  clients(count: number, options?: Parameters<TestBox['clients']>[1]): readonly SimulatedClient[];
+  reloads(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Ours: the real program on a real HAProxy. */
+export async function ours(binary: HaproxyBinary, servers: number, spec: Record<string, unknown> = {}): Promise<Contender> {
+  const box = await TestBox.create(binary, servers);
+  const set = async (weights: readonly (number | null)[]): Promise<void> => {
+    const backends = weights.map((weight, index) => box.backend(index + 1, weight === null ? { drain: { enabled: true } } : { weight }));
+    await box.save({ backends, ...spec });
+  };
+  await set(box.servers.map(() => 100));
+  await box.start();
+  return {
+    name: 'cccam-operator',
+    box,
+    port: box.port,
+    servers: box.servers,
+    set,
+    clients: (count, options) => box.clients(count, options),
+    reloads: async () => (await box.processes()).reloads,
+    stop: async () => await box.dispose(),
+  };
+}
+
+/** The guide's way: one file, one reload per change. */
+export async function rival(kind: 'guide' | 'guide + redispatch' | 'nginx', binary: HaproxyBinary, servers: number): Promise<Contender> {
+  const port = await freePort();
+  const box = await TestBox.create(binary, servers, port);
+  const made: Rival = kind === 'nginx' ? await guideNginx(port) : await guideHaproxy(binary.path, port, kind === 'guide + redispatch');
+  let applied = 0;
+  const set = async (weights: readonly (number | null)[]): Promise<void> => {
+    const kept = box.servers.flatMap((server, index) => {
+      const weight = weights[index];
+      return weight === null || weight === undefined ? [] : [{ server, weight }];
+    });
+    await made.apply(kept);
+    applied += 1;
+  };
+  await set(box.servers.map(() => 100));
+  return {
+    name: made.name,
+    box,
+    port,
+    servers: box.servers,
+    set,
+    clients: (count, options) => box.clients(count, options),
+    reloads: async () => applied - 1,
+    stop: async () => {
+      await box.dispose();
+      await made.stop();
+    },
+  };
+}
