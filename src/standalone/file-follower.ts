@@ -64,20 +64,22 @@ function watchFolder(folder: string, name: string, bell: Bell): FSWatcher {
 async function readSettled(path: string, clock: Clock, signal: AbortSignal): Promise<string> {
   const limit = clock.monotonic() + SETTLE_LIMIT_MS;
   for (;;) {
-    const text = await readPoolFile(path);
     const before = await fingerprint(path);
-    if (before.ageMs > SETTLE_MS) return text;
+    const text = await readPoolFile(path);
+    if (before.settled) return text;
     await clock.sleep(SETTLE_MS, signal);
     const after = await fingerprint(path);
     if (signal.aborted || before.mark === after.mark || clock.monotonic() > limit) return text;
   }
 }
 
-async function fingerprint(path: string): Promise<{ mark: string; ageMs: number }> {
+async function fingerprint(path: string): Promise<{ mark: string; settled: boolean }> {
   try {
-    const { size, mtimeNs, ino } = await stat(path, { bigint: true });
-    return { mark: `${ino} ${size} ${mtimeNs}`, ageMs: Date.now() - Number(mtimeNs / 1_000_000n) };
+    const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
+    // Renaming touches the inode after the last write: such a file was complete before it came here.
+    const renamed = ctimeNs > mtimeNs;
+    return { mark: `${ino} ${size} ${mtimeNs}`, settled: renamed || Date.now() - Number(mtimeNs / 1_000_000n) > SETTLE_MS };
   } catch {
-    return { mark: 'gone', ageMs: 0 }; // removed between two looks; the next read reports it
+    return { mark: 'gone', settled: false }; // removed between two looks; the next read reports it
   }
 }

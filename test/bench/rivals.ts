@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readProcesses } from '../../src/haproxy/readback.ts';
+import { reload } from '../../src/haproxy/reload.ts';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { SimulatedServer } from '../../src/simulate/server.ts';
@@ -62,7 +63,7 @@ export async function guideHaproxy(binary: string, port: number, redispatch: boo
     async apply(servers) {
       await writeFile(config, text(servers));
       if (child !== undefined) {
-        child.kill('SIGUSR2');
+        await reload({ runtime: '', master }, systemClock, new AbortController().signal);
         return;
       }
       child = spawn(binary, ['-W', '-S', master, '-f', config], { stdio: 'ignore' });
