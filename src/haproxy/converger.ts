@@ -23,6 +23,12 @@ export const RESYNC_MS = 500;
 const CLOSING_MS = 100;
 /** Longest time that the drain of the last serving server waits for its successor's greeting: a drain is in force within 150 ms. */
 const HOLD_MS = 80;
+/**
+ * A client that connects in the very moment of a drain is remembered just after the table was cleared, and would come back to the
+ * drained server until the next look. So for a while after a drain the looks come fast.
+ */
+const AFTER_DRAIN_MS = 150;
+const AFTER_DRAIN_LOOK_MS = 20;
 /** Rounds of compare and command in one pass; a server's removal takes three, and a refused command must not spin. */
 const MAX_ROUNDS = 6;
 
@@ -50,6 +56,8 @@ export class Converger {
   #reloadAnnounced = false;
   #closing = false;
   #wantedAt = 0;
+  /** When a server was last drained, on the clock that never jumps. */
+  #drainedAt = Number.NEGATIVE_INFINITY;
   /** Whether a drain waits for a new server to be let in. */
   #holding = false;
 
@@ -84,6 +92,7 @@ export class Converger {
   /** How long to wait for something to happen before the next look. */
   #pauseMs(): number {
     if (this.#holding) return Math.max(1, this.#holdLeftMs());
+    if (this.#options.clock.monotonic() < this.#drainedAt + AFTER_DRAIN_MS) return AFTER_DRAIN_LOOK_MS;
     return this.#closing ? CLOSING_MS : RESYNC_MS;
   }
 
@@ -158,6 +167,8 @@ export class Converger {
 
   async #execute(commands: readonly Command[]): Promise<void> {
     const { report, sockets } = this.#options;
+    if (commands.some((command) => command.kind === 'state' && command.state === 'drain'))
+      this.#drainedAt = this.#options.clock.monotonic();
     const answers = await runCommands(sockets.runtime, commands.map(commandText));
     for (const [index, command] of commands.entries()) {
       const answer = answers[index] ?? '';
