@@ -1,0 +1,55 @@
+import { access, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CONDITION_REASONS } from '../../src/api/v1alpha1/names.ts';
+import { PROXY_EVENT_REASONS } from '../../src/haproxy/event.ts';
+import { ProxyMetrics } from '../../src/proxy/proxy-metrics.ts';
+import { ERROR_CODES } from '../../src/runtime/errors.ts';
+import { RUN_NEWS_REASONS } from '../../src/standalone/news.ts';
+
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  ...(await readdir('docs', { recursive: true })).filter((path) => path.endsWith('.md')).map((path) => join('docs', path)),
+];
+
+describe('documentation', () => {
+  it.each(pages)('%s links only to what is there', async (page) => {
+    const text = await readFile(page, 'utf8');
+    for (const match of text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
+      await expect(access(join(dirname(page), match[1] ?? '')), `${page} -> ${match[1]}`).resolves.toBeUndefined();
+    }
+  });
+
+  it.each(pages)('%s names only files that are there', async (page) => {
+    const text = await readFile(page, 'utf8');
+    for (const match of text.matchAll(/`((?:src|test|scripts|config)\/[A-Za-z0-9_./-]+\.(?:ts|sh|yaml))`/g)) {
+      await expect(access(match[1] ?? ''), `${page} -> ${match[1]}`).resolves.toBeUndefined();
+    }
+  });
+
+  it('lists every error code, event and reason', async () => {
+    const all = (await Promise.all(['errors', 'events', 'cccampool'].map((name) => readFile(`docs/reference/${name}.md`, 'utf8')))).join(
+      '\n',
+    );
+    for (const key of [
+      ...Object.keys(ERROR_CODES),
+      ...Object.keys(PROXY_EVENT_REASONS),
+      ...Object.keys(RUN_NEWS_REASONS),
+      ...Object.keys(CONDITION_REASONS),
+    ]) {
+      expect(all).toContain(`| \`${key}\` |`);
+    }
+  });
+
+  it('lists every metric, and none that is not there', async () => {
+    const text = await readFile('docs/reference/observations.md', 'utf8');
+    const listed = new Set([...text.matchAll(/`(cccam_[a-z_]+)/g)].map((match) => match[1]));
+    const metrics = (await new ProxyMetrics().registry.getMetricsAsJSON())
+      .map((metric) => metric.name)
+      .filter((name) => name.startsWith('cccam_'));
+    expect([...listed].sort()).toEqual(metrics.sort());
+  });
+});
