@@ -26,7 +26,7 @@ export type OutputKind = 'auto' | 'table' | 'lines' | 'json';
  * @param once whether only the end result is wanted: one table or one JSON document
  */
 export function createOutput(kind: OutputKind, once: boolean, stream: NodeJS.WriteStream, now: () => number): Output {
-  if (once) return kind === 'json' ? new FinalJson(stream) : new FinalTable(stream);
+  if (once) return new Final(stream, kind === 'json' ? (status) => JSON.stringify(status, null, 2) : statusTable);
   const resolved = kind === 'auto' ? (stream.isTTY ? 'table' : 'lines') : kind;
   switch (resolved) {
     case 'table':
@@ -112,16 +112,19 @@ class LiveTable implements Output {
   }
 }
 
-class FinalTable implements Output {
+/** For `--once`: says nothing until the end, and then how things ended. */
+class Final implements Output {
   readonly #stream: NodeJS.WriteStream;
+  readonly #show: (status: PoolStatus) => string;
   #latest: PoolStatus | null = null;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: NodeJS.WriteStream, show: (status: PoolStatus) => string) {
     this.#stream = stream;
+    this.#show = show;
   }
 
   news(): void {
-    // A table that is not on a terminal is for a script that wants the end result alone.
+    // A script that asks once wants the end result alone.
   }
 
   status(status: PoolStatus): void {
@@ -129,7 +132,7 @@ class FinalTable implements Output {
   }
 
   end(): void {
-    if (this.#latest !== null) this.#stream.write(`${statusTable(this.#latest)}\n`);
+    if (this.#latest !== null) this.#stream.write(`${this.#show(this.#latest)}\n`);
   }
 }
 
@@ -183,28 +186,6 @@ class JsonLines implements Output {
 
   #write(line: unknown): void {
     this.#stream.write(`${JSON.stringify(line)}\n`);
-  }
-}
-
-/** For `--once --output json`: one document, the status, and nothing else. */
-class FinalJson implements Output {
-  readonly #stream: NodeJS.WriteStream;
-  #latest: PoolStatus | null = null;
-
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream;
-  }
-
-  news(): void {
-    // The one document tells how things ended.
-  }
-
-  status(status: PoolStatus): void {
-    this.#latest = status;
-  }
-
-  end(): void {
-    if (this.#latest !== null) this.#stream.write(`${JSON.stringify(this.#latest, null, 2)}\n`);
   }
 }
 

@@ -22,7 +22,9 @@ export interface Contender {
 export async function ours(binary: HaproxyBinary, servers: number, spec: Record<string, unknown> = {}): Promise<Contender> {
   const box = await TestBox.create(binary, servers);
   const set = async (weights: readonly (number | null)[]): Promise<void> => {
-    const backends = weights.map((weight, index) => box.backend(index + 1, weight === null ? { drain: { enabled: true } } : { weight }));
+    const backends = weights.map((weight, index) =>
+      box.backend(index + 1, { capacity: { maxConnections: 6_000 }, ...(weight === null ? { drain: { enabled: true } } : { weight }) }),
+    );
     await box.save({ backends, ...spec });
   };
   await set(box.servers.map(() => 100));

@@ -240,10 +240,17 @@ export const poolSpec = z
     proxy,
   })
   .meta({
-    ...celRules({
-      rule: 'has(self.podTemplate) || self.backends.all(b, has(b.external) || has(b.podTemplate))',
-      message: 'a managed backend needs a podTemplate, its own or the pool’s',
-    }),
+    ...celRules(
+      {
+        rule: 'has(self.podTemplate) || self.backends.all(b, has(b.external) || has(b.podTemplate))',
+        message: 'a managed backend needs a podTemplate, its own or the pool’s',
+      },
+      { rule: "self.backends.exists(b, b.role == 'Active')", message: 'expected at least one backend with role Active' },
+      {
+        rule: 'duration(self.health.fastInterval) <= duration(self.health.interval)',
+        message: 'expected health.fastInterval to be at most health.interval',
+      },
+    ),
   });
 
 /** A pool's spec with every default filled in. */
