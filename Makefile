@@ -48,7 +48,8 @@ build: node_modules ## Bundle the program into dist/
 .PHONY: bench
 bench: setup ## Measure against the guide's HAProxy and nginx in the same run, and print a table
 	./scripts/setup-nginx.sh
-	node test/bench/main.ts
+	node scripts/build.ts
+	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/main.ts
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -33,6 +33,9 @@ export interface StartOptions {
   readonly preload?: string;
 }
 
+/** The sources, or the bundle where `make bench` names it. */
+const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
+
 let boxes = 0;
 
 /** Servers, clients and the real program on a real HAProxy, in addresses and a folder of its own. */
@@ -133,7 +136,7 @@ export class TestBox {
   async start(ready = true, options: StartOptions = {}): Promise<void> {
     const args = [
       ...(options.preload === undefined ? [] : ['--import', options.preload]),
-      'src/main.ts',
+      PROGRAM,
       'run',
       '-f',
       this.poolFile,
@@ -166,18 +169,7 @@ export class TestBox {
 
   /** Runs the program once, with `--once`. @returns what it wrote to standard output @throws Error with what it wrote to standard error */
   async runOnce(...more: string[]): Promise<string> {
-    const args = [
-      'src/main.ts',
-      'run',
-      '-f',
-      this.poolFile,
-      '--state-dir',
-      this.stateDir,
-      '--haproxy',
-      this.binary.path,
-      '--once',
-      ...more,
-    ];
+    const args = [PROGRAM, 'run', '-f', this.poolFile, '--state-dir', this.stateDir, '--haproxy', this.binary.path, '--once', ...more];
     const { stdout } = await promisify(execFile)(process.execPath, args);
     return stdout;
   }
