@@ -34,6 +34,8 @@ export class SimulatedServer {
   #port: number;
   #mode: ServerMode = 'normal';
   #accepted = 0;
+  /** Whether it sends no keepalives, as servers do that leave them to the client. */
+  quiet = false;
 
   constructor(options: SimulatedServerOptions) {
     this.label = options.label;
@@ -137,7 +139,7 @@ export class SimulatedServer {
     socket.once('close', () => gone.abort());
     while (!socket.destroyed) {
       await this.#clock.sleep(KEEPALIVE_EVERY_MS, gone.signal);
-      if (!socket.destroyed && this.#mode !== 'hung') socket.write(KEEPALIVE);
+      if (!socket.destroyed && !this.quiet && this.#mode !== 'hung') socket.write(KEEPALIVE);
     }
   }
 }

@@ -18,7 +18,6 @@ export interface ControllerListener {
 export class Controller {
   readonly #listener: ControllerListener;
   readonly #now: () => number;
-  readonly #address: string;
   #pool: CccamPool;
   #place: ProxyPlace;
   #roster: Roster;
@@ -32,7 +31,6 @@ export class Controller {
     this.#place = place;
     this.#roster = roster;
     this.#now = now;
-    this.#address = `${place.bindAddress}:${pool.spec.port}`;
     this.#listener = listener;
   }
 
@@ -70,7 +68,8 @@ export class Controller {
     this.#observation = observation;
     this.decide();
     const previous = this.#status;
-    this.#status = poolStatus(this.#pool, this.#roster, proxyFacts(observation), this.#address, previous, this.#now());
+    const address = `${this.#place.bindAddress}:${this.#pool.spec.port}`;
+    this.#status = poolStatus(this.#pool, this.#roster, proxyFacts(observation), address, previous, this.#now());
     this.#listener.onStatus(this.#status, previous);
   }
 
