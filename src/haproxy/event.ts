@@ -2,8 +2,6 @@
 export const PROXY_EVENT_REASONS = {
   Admitted: 'a server was heard to greet and takes sessions now',
   NotAdmitted: 'a server that should serve does not greet; it stays out of rotation and is asked again',
-  ServerUp: 'HAProxy takes a server for healthy again',
-  ServerDown: 'HAProxy took a server out of rotation',
   NotServing: 'clients have trouble with a server and it does not serve us either: it is out of rotation',
   Repaired: 'something was changed behind our back and was put right',
   Reloaded: 'HAProxy runs a new structure; sessions of before stay with the old worker',

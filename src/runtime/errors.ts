@@ -12,7 +12,6 @@ export const ERROR_CODES = {
   CCP_HAPROXY_CONFIG_REFUSED: 'haproxy -c refused the generated configuration',
   CCP_HAPROXY_RELOAD_FAILED: 'HAProxy kept the old configuration after a reload',
   CCP_HAPROXY_UNREACHABLE: 'a control socket of HAProxy does not answer',
-  CCP_HAPROXY_COMMAND_REFUSED: 'HAProxy refused a runtime command',
   CCP_HAPROXY_ANSWER_UNREADABLE: 'HAProxy answered something that this version cannot read',
   CCP_STATE_UNWRITABLE: 'the state folder cannot be written',
   CCP_STATE_UNREADABLE: 'the state folder holds something that cannot be read',

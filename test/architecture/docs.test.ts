@@ -44,6 +44,13 @@ describe('documentation', () => {
     }
   });
 
+  it('lists no code, event or reason that nothing uses', async () => {
+    const sources = (await readdir('src', { recursive: true })).filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'));
+    const text = (await Promise.all(sources.map((path) => readFile(join('src', path), 'utf8')))).join('\n');
+    for (const key of [...Object.keys(ERROR_CODES), ...Object.keys(PROXY_EVENT_REASONS), ...Object.keys(RUN_NEWS_REASONS)])
+      expect(text, key).toContain(`'${key}'`);
+  });
+
   it('lists every metric, and none that is not there', async () => {
     const text = await readFile('docs/reference/observations.md', 'utf8');
     const listed = new Set([...text.matchAll(/`(cccam_[a-z_]+)/g)].map((match) => match[1]));
