@@ -17,8 +17,8 @@ export interface ActualWorker {
 
 export interface OldWorker {
   readonly pid: number;
-  /** Live sessions by server name. */
-  readonly sessions: ReadonlyMap<string, number>;
+  /** Live sessions by server name, or null while the worker does not answer: unknown is never none. */
+  readonly sessions: ReadonlyMap<string, number> | null;
 }
 
 export interface ActualServer {
@@ -47,8 +47,13 @@ export interface ActualServer {
   readonly remembered: number;
 }
 
-/** Sessions of a server over all workers: what a drain waits for. */
+/** Whether every worker has told its sessions. */
+export function isCounted(actual: ActualProxy): boolean {
+  return actual.old.every((worker) => worker.sessions !== null);
+}
+
+/** Sessions of a server over all workers that have told them: what a drain waits for. */
 export function sessionsOf(actual: ActualProxy, name: string): number {
   const current = actual.current.servers.find((server) => server.name === name)?.sessions ?? 0;
-  return actual.old.reduce((sum, worker) => sum + (worker.sessions.get(name) ?? 0), current);
+  return actual.old.reduce((sum, worker) => sum + (worker.sessions?.get(name) ?? 0), current);
 }

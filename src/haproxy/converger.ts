@@ -54,6 +54,7 @@ export class Converger {
   #seen: readonly ActualServer[] = [];
   #reachable = true;
   #reloadAnnounced = false;
+  #reloadedAt = Number.NEGATIVE_INFINITY;
   #closing = false;
   #wantedAt = 0;
   /** When a server was last drained, on the clock that never jumps. */
@@ -214,12 +215,14 @@ export class Converger {
       return;
     }
     const why = difference.reload.slice(0, 3).join(', ');
-    if (actual.current.uptimeSeconds * 1_000 < RELOAD_SPACING_MS) {
+    const sinceLast = Math.min(actual.current.uptimeSeconds * 1_000, clock.monotonic() - this.#reloadedAt);
+    if (sinceLast < RELOAD_SPACING_MS) {
       if (!this.#reloadAnnounced) report({ severity: 'Normal', reason: 'ReloadPending', server: null, message: why });
       this.#reloadAnnounced = true;
       return;
     }
     this.#reloadAnnounced = false;
+    this.#reloadedAt = clock.monotonic(); // one that fails must not be tried again at every look
     try {
       await reload(sockets, clock, signal);
       report({ severity: 'Normal', reason: 'Reloaded', server: null, message: why });

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../runtime/errors.ts';
-import { type ActualProxy, type ActualServer, sessionsOf } from './actual.ts';
+import { type ActualProxy, type ActualServer, isCounted, sessionsOf } from './actual.ts';
 import type { Difference } from './diff.ts';
 import type { ProxyModel } from './model.ts';
 
@@ -29,6 +29,8 @@ export interface ServerObservation {
   /** Live sessions over all workers. */
   readonly sessions: number;
   readonly sessionsInOldWorkers: number;
+  /** False while an old worker does not answer, so that there may be more sessions than are counted. */
+  readonly counted: boolean;
   readonly totalSessions: number;
   readonly withoutGreeting: number;
   readonly troubles: number;
@@ -68,6 +70,7 @@ function serverObservation(server: ActualServer, actual: ActualProxy): ServerObs
     maxConnections: server.maxConnections,
     sessions,
     sessionsInOldWorkers: sessions - server.sessions,
+    counted: isCounted(actual),
     totalSessions: server.totalSessions,
     withoutGreeting: server.withoutGreeting,
     troubles: server.troubles,
@@ -78,11 +81,13 @@ function serverObservation(server: ActualServer, actual: ActualProxy): ServerObs
 function onlyInOldWorkers(actual: ActualProxy): ServerObservation[] {
   const known = new Set(actual.current.servers.map((server) => server.name));
   const names = new Set(
-    actual.old.flatMap((worker) => [...worker.sessions].filter(([name, count]) => count > 0 && !known.has(name)).map(([name]) => name)),
+    actual.old.flatMap((worker) =>
+      [...(worker.sessions ?? [])].filter(([name, count]) => count > 0 && !known.has(name)).map(([name]) => name),
+    ),
   );
   return [...names].map((name) => {
     const sessions = sessionsOf(actual, name);
-    return { ...ABSENT, name, sessions, sessionsInOldWorkers: sessions };
+    return { ...ABSENT, name, sessions, sessionsInOldWorkers: sessions, counted: isCounted(actual) };
   });
 }
 

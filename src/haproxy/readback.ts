@@ -121,14 +121,14 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
   };
 }
 
-async function readOldSessions(sockets: ControlSockets, pid: number): Promise<ReadonlyMap<string, number>> {
+async function readOldSessions(sockets: ControlSockets, pid: number): Promise<ReadonlyMap<string, number> | null> {
   try {
     return parseSessions(await runMasterCommand(sockets.master, `@!${pid} ${STATISTICS}`));
   } catch (thrown) {
-    // The worker may have ended between the two questions. The next pass asks again; until then its sessions count as unknown, not as none.
+    if (!(thrown instanceof CccamError)) throw thrown;
+    // It may have ended between the two questions. One that is there and does not answer must not keep the current worker from being looked after.
     const { oldPids } = await readProcesses(sockets);
-    if (!oldPids.includes(pid)) return new Map();
-    throw thrown;
+    return oldPids.includes(pid) ? null : new Map();
   }
 }
 

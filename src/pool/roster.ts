@@ -25,7 +25,8 @@ export type Roster = readonly RosterEntry[];
 
 /** What is known of a server's sessions over all proxies. */
 export interface SessionCount {
-  readonly sessions: number;
+  /** Null while a worker has not told its own: unknown is never empty. */
+  readonly sessions: number | null;
   /** Whether every proxy was seen to send nobody new. */
   readonly outOfRotation: boolean;
 }

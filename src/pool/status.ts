@@ -15,6 +15,8 @@ import { sharePercent } from './weights.ts';
 /** How a server does, over all proxies; a server that no proxy has told of yet is missing. */
 export interface ServerFacts {
   readonly sessions: number;
+  /** Whether every worker of every proxy has told its sessions. */
+  readonly counted: boolean;
   /** Whether every proxy sends nobody new there. */
   readonly outOfRotation: boolean;
   /** Whether every proxy would send it new sessions. */
@@ -64,7 +66,13 @@ export function poolStatus(
 }
 
 function serverStatus(entry: RosterEntry, facts: ServerFacts | undefined, now: number): ServerStatus {
-  const progress = drainProgress(entry.drain, entry.deadlineMs, facts?.sessions ?? null, facts?.outOfRotation ?? false, now);
+  const progress = drainProgress(
+    entry.drain,
+    entry.deadlineMs,
+    facts?.counted === true ? facts.sessions : null,
+    facts?.outOfRotation ?? false,
+    now,
+  );
   const times =
     entry.drain.kind === 'draining' ? { since: iso(entry.drain.since), deadline: iso(entry.drain.since + entry.deadlineMs) } : {};
   return {

@@ -15,6 +15,7 @@ const server: ServerObservation = {
   maxConnections: 1,
   sessions: 3,
   sessionsInOldWorkers: 0,
+  counted: true,
   totalSessions: 3,
   withoutGreeting: 0,
   troubles: 0,

@@ -100,6 +100,7 @@ function stateOf(server: ServerObservation): string {
     server.weight,
     server.maxConnections,
     server.sessions === 0,
+    server.counted,
   ].join(' ');
 }
 

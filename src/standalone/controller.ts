@@ -89,7 +89,10 @@ export class Controller {
 function sessionCounts(observation: ProxyObservation | null): ReadonlyMap<string, SessionCount> {
   if (observation === null || observation.error !== null) return new Map();
   return new Map(
-    observation.servers.map((server) => [server.name, { sessions: server.sessions, outOfRotation: server.admin !== 'ready' }]),
+    observation.servers.map((server) => [
+      server.name,
+      { sessions: server.counted ? server.sessions : null, outOfRotation: server.admin !== 'ready' },
+    ]),
   );
 }
 
@@ -106,6 +109,7 @@ function proxyFacts(observation: ProxyObservation): ProxyFacts {
 function serverFacts(server: ServerObservation): ServerFacts {
   return {
     sessions: server.sessions,
+    counted: server.counted,
     outOfRotation: server.admin !== 'ready',
     inRotation: server.inRotation,
     healthy: server.operational === 'up',

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BINARIES, NEWEST } from './binaries.ts';
 import { TestBox } from './box.ts';
-import { until } from './until.ts';
+import { throughout, until } from './until.ts';
 
 /** One look of the program at HAProxy is half a second; the rest is what a busy machine needs. */
 const ONE_RESYNC_MS = 2_000;
@@ -114,6 +115,62 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
     await until('everybody is served', () => clients.every((client) => client.servedBy !== null), 10_000);
     expect(await line(2)).toMatch(/ 2 [04] 40 /);
     expect(clients.some((client) => client.servedBy === 's1')).toBe(false);
+  });
+
+  it('an old worker that hangs is not taken for empty, and keeps nothing else from being done', async () => {
+    await serving();
+    await box.heldSessions(12);
+    await box.save({ backends: [box.backend(1), box.backend(2, { weight: 40 }), box.backend(3)], timeouts: { idle: '20m' } });
+    await until(
+      'HAProxy was reloaded',
+      () => box.events('Reloaded').length === 1,
+      30_000,
+      () => box.news,
+    );
+    const old = (await box.processes()).oldPids[0] ?? 0;
+    process.kill(old, 'SIGSTOP');
+    try {
+      const drained = {
+        backends: [box.backend(1, { drain: { enabled: true } }), box.backend(2, { weight: 7 }), box.backend(3)],
+        timeouts: { idle: '20m' },
+      };
+      await box.save(drained);
+      await until('the weight is in force', async () => / 2 [04] 7 /.test(await line(2)), 5_000);
+      await until(
+        'it drains',
+        () => box.serverStatus(1)?.state === 'Draining',
+        5_000,
+        () => box.status,
+      );
+      await throughout('it is not called drained', 2_500, () => box.serverStatus(1)?.state === 'Draining');
+    } finally {
+      process.kill(old, 'SIGCONT');
+    }
+    await until(
+      'its sessions are counted again',
+      () => (box.serverStatus(1)?.sessions ?? 0) > 0,
+      5_000,
+      () => box.status,
+    );
+  });
+
+  it('a port that is taken is refused by HAProxy, which goes on serving, and is not tried again at every look', async () => {
+    await serving();
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '0.0.0.0', resolve));
+    const address = taken.address();
+    const clients = await box.heldSessions(10);
+    await box.save({ port: typeof address === 'object' ? address?.port : 0, backends: box.backends() });
+    await until(
+      'it is reported',
+      () => box.events('ReloadFailed').length > 0,
+      30_000,
+      () => box.news,
+    );
+    await throughout('it is not tried again at once', 3_000, () => box.events('ReloadFailed').length === 1);
+    expect(clients.every((client) => client.lost === 0)).toBe(true);
+    expect(await box.whoServes()).not.toBeNull();
+    await new Promise((resolve) => taken.close(resolve));
   });
 
   it('a worker that hangs is reported, and all goes on when it wakes up', async () => {
