@@ -11,6 +11,10 @@ export interface ActualWorker {
   readonly pid: number;
   /** Hash of the structure that it runs, or null when its configuration is not ours. */
   readonly structureHash: string | null;
+  /** Where it listens, such as `*:12000`, or null when its configuration is not ours. */
+  readonly bind: string | null;
+  /** Whether it was told to end and takes nobody new. */
+  readonly stopping: boolean;
   readonly uptimeSeconds: number;
   readonly servers: readonly ActualServer[];
 }
@@ -37,6 +41,8 @@ export interface ActualServer {
   /** Outcome of HAProxy's last check, such as `L7OK` or `L7TOUT`; empty before the first. */
   readonly checkStatus: string;
   readonly sessions: number;
+  /** Clients that wait for this very server, because they are remembered and it is full. */
+  readonly queued: number;
   /** Sessions since the worker began. */
   readonly totalSessions: number;
   /** Sessions refused by the greeting guard since the worker began. */

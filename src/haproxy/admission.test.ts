@@ -44,6 +44,26 @@ describe('Admission', () => {
     expect(subject.admitted.has(server.name)).toBe(true);
   });
 
+  it('asks with the check of now, not with the one of when it began', async () => {
+    const clock = new FakeClock();
+    const limits: number[] = [];
+    const subject = new Admission(
+      clock,
+      new Bell(),
+      () => undefined,
+      async (target) => {
+        limits.push(target.timeoutMs);
+        return { kind: target.timeoutMs > 1_000 ? 'greeted' : 'silent' };
+      },
+    );
+    subject.await([server], { ...check, timeoutMs: 500 });
+    await settle();
+    subject.await([server], { ...check, timeoutMs: 5_000 });
+    await clock.advance(1_000);
+    expect(limits).toEqual([500, 5_000]);
+    expect(subject.admitted.has(server.name)).toBe(true);
+  });
+
   it('never waits longer than the interval of the checks', async () => {
     const { subject, clock, asked } = admission(Array.from({ length: 100 }, () => 'silent' as const));
     subject.await([server], check);

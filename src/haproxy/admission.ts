@@ -16,6 +16,7 @@ export class Admission {
   /** Servers being asked, by name, each with what ends its asking. */
   readonly #asking = new Map<string, AbortController>();
   readonly #admitted = new Set<string>();
+  #check: CheckModel | undefined;
 
   /** @param bell rung when a server has greeted, so that it is set ready at once */
   constructor(clock: Clock, bell: Bell, report: Report, probe: Probe = probeServer) {
@@ -32,6 +33,7 @@ export class Admission {
 
   /** Names every server that waits for admission now; all others are forgotten, so that each return to rotation is asked anew. */
   await(servers: readonly WantedServer[], check: CheckModel): void {
+    this.#check = check;
     const names = new Set(servers.map((server) => server.name));
     for (const [name, asking] of this.#asking) {
       if (!names.has(name)) asking.abort();
@@ -40,7 +42,7 @@ export class Admission {
       if (!names.has(name)) this.#admitted.delete(name);
     }
     for (const server of servers) {
-      if (!this.#asking.has(server.name) && !this.#admitted.has(server.name)) this.#ask(server, check);
+      if (!this.#asking.has(server.name) && !this.#admitted.has(server.name)) this.#ask(server);
     }
   }
 
@@ -54,10 +56,10 @@ export class Admission {
     for (const asking of this.#asking.values()) asking.abort();
   }
 
-  #ask(server: WantedServer, check: CheckModel): void {
+  #ask(server: WantedServer): void {
     const asking = new AbortController();
     this.#asking.set(server.name, asking);
-    this.#askUntilGreeted(server, check, asking.signal)
+    this.#askUntilGreeted(server, asking.signal)
       .finally(() => {
         this.#asking.delete(server.name);
         this.#bell.ring();
@@ -72,8 +74,10 @@ export class Admission {
       });
   }
 
-  async #askUntilGreeted(server: WantedServer, check: CheckModel, signal: AbortSignal): Promise<void> {
-    for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(2 * delayMs, check.intervalMs)) {
+  async #askUntilGreeted(server: WantedServer, signal: AbortSignal): Promise<void> {
+    for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(2 * delayMs, this.#check?.intervalMs ?? delayMs)) {
+      const check = this.#check; // the latest: a server that is too slow for an old one may be fine now
+      if (check === undefined) return;
       const outcome = await this.#probe(
         { address: server.address, port: server.port, probe: check.probe, timeoutMs: check.timeoutMs },
         signal,

@@ -64,6 +64,7 @@ export async function checkConfig(binary: string, path: string): Promise<void> {
       subject: path,
       message: printable(complaint),
       remedy: 'What runs goes on running. Report it, with the pool.',
+      retryable: !output.includes('[ALERT]'), // it could not even be asked: no memory, no time, the binary being replaced
       cause: thrown,
     });
   }

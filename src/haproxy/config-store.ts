@@ -1,4 +1,4 @@
-import { messageOf } from '../runtime/errors.ts';
+import { CccamError, messageOf } from '../runtime/errors.ts';
 import type { ActualWorker } from './actual.ts';
 import { checkConfig, replaceFile } from './config-file.ts';
 import type { Report } from './event.ts';
@@ -81,7 +81,7 @@ export class ConfigStore {
     try {
       await checkConfig(this.#binary, candidate);
     } catch (thrown) {
-      this.#refused = hash;
+      if (thrown instanceof CccamError && !thrown.retryable) this.#refused = hash;
       throw thrown;
     }
     this.#checked = hash;

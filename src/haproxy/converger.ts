@@ -4,7 +4,7 @@ import { type ActualProxy, type ActualServer, sessionsOf } from './actual.ts';
 import { Admission, type Probe } from './admission.ts';
 import { type Command, commandText, isGoodAnswer } from './command.ts';
 import type { ConfigStore } from './config-store.ts';
-import { type Difference, diff } from './diff.ts';
+import { type Difference, diff, isSettled } from './diff.ts';
 import { DriftWatch } from './drift.ts';
 import type { Report } from './event.ts';
 import { probeServer } from './greeting.ts';
@@ -12,7 +12,7 @@ import { withoutEmptying } from './hold-back.ts';
 import type { ProxyModel } from './model.ts';
 import { observe, type ProxyObservation } from './observation.ts';
 import { readBack } from './readback.ts';
-import { RELOAD_SPACING_MS, reload } from './reload.ts';
+import { Reloader } from './reloader.ts';
 import { type ControlSockets, runCommands } from './runtime-socket.ts';
 import { overdue, Pace } from './session-closer.ts';
 import { closeSessions } from './sessions.ts';
@@ -48,13 +48,12 @@ export class Converger {
   readonly #admission: Admission;
   readonly #troubles: TroubleWatch;
   readonly #drift = new DriftWatch();
+  readonly #reloader: Reloader;
   readonly #pace = new Pace();
   #wanted: ProxyModel | undefined;
   /** Servers of the last look; those that are not wanted have sticky clients to forget, too. */
   #seen: readonly ActualServer[] = [];
   #reachable = true;
-  #reloadAnnounced = false;
-  #reloadedAt = Number.NEGATIVE_INFINITY;
   #closing = false;
   #wantedAt = 0;
   /** When a server was last drained, on the clock that never jumps. */
@@ -64,6 +63,7 @@ export class Converger {
 
   constructor(options: ConvergerOptions) {
     this.#options = options;
+    this.#reloader = new Reloader(options.sockets, options.clock, options.report);
     const probe = options.probe ?? probeServer;
     this.#admission = new Admission(options.clock, this.#bell, options.report, probe);
     this.#troubles = new TroubleWatch(options.clock, this.#bell, probe);
@@ -138,9 +138,10 @@ export class Converger {
       await this.#execute(commands);
       actual = await this.#read(wanted);
       difference = diff(wanted, actual.current, this.#admission.admitted);
+      if (isSettled(difference)) break; // clients that wait for a full server may be forgotten at the next look again
     }
     this.#admission.await(difference.awaiting, wanted.structure.check);
-    if (isMatch(difference)) this.#drift.matches(wanted, actual.current);
+    if (isSettled(difference)) this.#drift.matches(wanted, actual.current);
     return { actual, difference };
   }
 
@@ -191,7 +192,7 @@ export class Converger {
   async #closeOverdue(wanted: ProxyModel, actual: ActualProxy): Promise<void> {
     const { clock, report, sockets } = this.#options;
     const servers = overdue(wanted, actual, clock.now());
-    const pids = [...actual.old.map((worker) => worker.pid), actual.current.pid];
+    const pids = [...actual.old.filter((worker) => worker.sessions !== null).map((worker) => worker.pid), actual.current.pid];
     if (servers.length > 0 && !this.#closing) {
       for (const server of servers) {
         const message = `the deadline has passed; closing ${sessionsOf(actual, server.name)} sessions, ${wanted.closePerSecond} per second`;
@@ -208,28 +209,9 @@ export class Converger {
   }
 
   async #writeAndReload(wanted: ProxyModel, actual: ActualProxy, difference: Difference, signal: AbortSignal): Promise<void> {
-    const { clock, config, report, sockets } = this.#options;
-    const written = await config.write(wanted, actual.current);
-    if (difference.reload.length === 0 || !written) {
-      this.#reloadAnnounced = false;
-      return;
-    }
-    const why = difference.reload.slice(0, 3).join(', ');
-    const sinceLast = Math.min(actual.current.uptimeSeconds * 1_000, clock.monotonic() - this.#reloadedAt);
-    if (sinceLast < RELOAD_SPACING_MS) {
-      if (!this.#reloadAnnounced) report({ severity: 'Normal', reason: 'ReloadPending', server: null, message: why });
-      this.#reloadAnnounced = true;
-      return;
-    }
-    this.#reloadAnnounced = false;
-    this.#reloadedAt = clock.monotonic(); // one that fails must not be tried again at every look
-    try {
-      await reload(sockets, clock, signal);
-      report({ severity: 'Normal', reason: 'Reloaded', server: null, message: why });
-    } catch (thrown) {
-      report({ severity: 'Warning', reason: 'ReloadFailed', server: null, message: messageOf(thrown) });
-    }
-    this.#bell.ring();
+    const written = await this.#options.config.write(wanted, actual.current);
+    if (difference.reload.length === 0 || !written) return this.#reloader.idle();
+    if (await this.#reloader.want(wanted.structure, actual.current, difference.reload, signal)) this.#bell.ring();
   }
 
   #failed(thrown: unknown): void {
@@ -243,10 +225,7 @@ export class Converger {
       });
     }
     this.#reachable = false;
+    this.#holding = false;
     this.#options.onObservation(observe(this.#wanted, null, null, known ? thrown.code : 'CCP_HAPROXY_UNREACHABLE'));
   }
-}
-
-function isMatch(difference: Difference): boolean {
-  return difference.commands.length === 0 && difference.reload.length === 0;
 }

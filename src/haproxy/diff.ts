@@ -13,6 +13,11 @@ export interface Difference {
   readonly awaiting: readonly WantedServer[];
 }
 
+/** Whether HAProxy runs what is wanted: forgetting clients changes nothing of that. */
+export function isSettled(difference: Difference): boolean {
+  return difference.reload.length === 0 && difference.commands.every((command) => command.kind === 'forget-clients');
+}
+
 const NOTHING: Difference = { commands: [], reload: [], awaiting: [] };
 
 /**
@@ -60,6 +65,9 @@ function adjust(server: WantedServer, found: ActualServer, wanted: ProxyModel, a
     commands.push({ kind: 'max-connections', name: server.name, maxConnections: server.maxConnections });
   }
   commands.push(...rotation(server, found, wanted, admitted));
+  // A remembered client waits for its full server even while others have room, is refused, and comes back to wait again.
+  if (found.queued > 0 && server.state === 'ready' && wanted.structure.stickinessMs !== null)
+    commands.push({ kind: 'forget-clients', id: found.id });
   const awaits = needsAdmission(server, found) && !admitted.has(server.name);
   return { commands, reload: unfixableDifferences(server, found), awaiting: awaits ? [server] : [] };
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../runtime/errors.ts';
 import { type ActualProxy, type ActualServer, isCounted, sessionsOf } from './actual.ts';
-import type { Difference } from './diff.ts';
+import { type Difference, isSettled } from './diff.ts';
 import type { ProxyModel } from './model.ts';
 
 /** What one proxy says of itself: read back, never assumed. Plain data, streamed to whoever asks and the ground of a pool's status. */
@@ -47,7 +47,7 @@ export function observe(
     return { synced: false, error, masterPid: null, currentPid: null, oldWorkers: 0, structureHash: null, servers: [] };
   }
   return {
-    synced: difference !== null && difference.commands.length === 0 && difference.reload.length === 0,
+    synced: difference !== null && isSettled(difference),
     error,
     masterPid: actual.masterPid,
     currentPid: actual.current.pid,

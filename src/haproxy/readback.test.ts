@@ -59,6 +59,7 @@ describe('parseServers', () => {
       checksEnabled: true,
       checkStatus: 'L7OK',
       sessions: 7,
+      queued: 0,
       totalSessions: 20,
       withoutGreeting: 3,
       troubles: 15,
@@ -94,12 +95,16 @@ describe('parseSessions', () => {
 
 describe('parseInfo', () => {
   it('says who answered and what it runs', () => {
-    expect(parseInfo('Name: HAProxy\nPid: 42\nUptime_sec: 7\ndescription: cccam-operator 0123456789abcdef\n')).toEqual({
-      pid: 42,
-      uptimeSeconds: 7,
-      structureHash: '0123456789abcdef',
-    });
-    expect(parseInfo('Pid: 42\n')).toMatchObject({ structureHash: null });
+    expect(parseInfo('Name: HAProxy\nPid: 42\nUptime_sec: 7\ndescription: cccam-operator 0123456789abcdef *:12000\nStopping: 1\n')).toEqual(
+      {
+        pid: 42,
+        uptimeSeconds: 7,
+        structureHash: '0123456789abcdef',
+        bind: '*:12000',
+        stopping: true,
+      },
+    );
+    expect(parseInfo('Pid: 42\n')).toMatchObject({ structureHash: null, bind: null, stopping: false });
     expect(() => parseInfo('')).toThrow(unreadable);
   });
 });

@@ -1,7 +1,7 @@
 import { CccamError } from '../runtime/errors.ts';
 import type { ActualProxy, ActualServer, ActualWorker, OldWorker } from './actual.ts';
 import { BACKEND } from './model.ts';
-import { hashInDescription } from './render.ts';
+import { readDescription } from './render.ts';
 import { type ControlSockets, runCommands, runMasterCommand } from './runtime-socket.ts';
 
 const STATISTICS = `show stat ${BACKEND} 4 -1`;
@@ -77,7 +77,14 @@ export function parseInfo(text: string): Omit<ActualWorker, 'servers'> {
   const line = (key: string): string | undefined => new RegExp(`^${key}: (.*)$`, 'm').exec(text)?.[1];
   const pid = Number(line('Pid'));
   if (!Number.isInteger(pid) || pid <= 0) throw unreadable('show info', 'there is no Pid');
-  return { pid, structureHash: hashInDescription(line('description') ?? ''), uptimeSeconds: Number(line('Uptime_sec') ?? 0) };
+  const ours = readDescription(line('description') ?? '');
+  return {
+    pid,
+    structureHash: ours?.structureHash ?? null,
+    bind: ours?.bind ?? null,
+    stopping: line('Stopping') === '1',
+    uptimeSeconds: Number(line('Uptime_sec') ?? 0),
+  };
 }
 
 /**
@@ -114,6 +121,7 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
     checksEnabled: (figure(state, 'srv_check_state') & CHECK_ENABLED_BIT) !== 0,
     checkStatus: (row.get('check_status') ?? '').replace(/^\* /, ''), // a star marks a check under way
     sessions: figure(row, 'scur'),
+    queued: figure(row, 'qcur'),
     totalSessions: figure(row, 'stot'),
     withoutGreeting: figure(row, 'dresp'),
     troubles: TROUBLES.reduce((sum, key) => sum + figure(row, key), 0),

@@ -5,7 +5,7 @@ import { aServer, aStructure } from '../../test/fakes/pools.ts';
 import { parseConfig } from '../../test/haproxy/parse-config.ts';
 import { commandText } from './command.ts';
 import type { Structure, WantedServer } from './model.ts';
-import { hashInDescription, renderConfig, structureHash } from './render.ts';
+import { readDescription, renderConfig, structureHash } from './render.ts';
 
 const inService = (server: WantedServer) => ({ ...server, inService: true });
 const unsafe = expect.objectContaining({ code: 'CCP_CONFIG_UNSAFE' });
@@ -20,7 +20,7 @@ describe('renderConfig', () => {
     ).toMatchInlineSnapshot(`
       "# Written by cccam-operator. Changes made here are overwritten.
       global
-          description "cccam-operator bb1364ae5513b603"
+          description "cccam-operator 677ff19350db1509 *:12000"
           maxconn 1000
           localpeer proxy
           stats socket unix@/run/ccp/runtime.sock mode 600 level admin expose-fd listeners
@@ -33,7 +33,7 @@ describe('renderConfig', () => {
           timeout tunnel 1800000ms
           timeout client-fin 30000ms
           timeout server-fin 30000ms
-          timeout queue 10000ms
+          timeout queue 2000ms
           timeout check 2000ms
           retries 3
           option redispatch 1
@@ -102,8 +102,8 @@ describe('structureHash', () => {
 
   it('is found again in the description that HAProxy shows, and in nothing else', () => {
     const text = /description "(.*)"/.exec(renderConfig(aStructure(), []))?.[1] ?? '';
-    expect(hashInDescription(text)).toBe(structureHash(aStructure()));
-    for (const other of ['', 'my proxy', 'cccam-operator', 'cccam-operator XYZ', `x${text}`]) expect(hashInDescription(other)).toBeNull();
+    expect(readDescription(text)).toEqual({ structureHash: structureHash(aStructure()), bind: '*:12000' });
+    for (const other of ['', 'my proxy', 'cccam-operator', 'cccam-operator XYZ', `x${text}`]) expect(readDescription(other)).toBeNull();
   });
 });
 

@@ -7,8 +7,8 @@ const DESCRIPTION = 'cccam-operator';
 const KEEPALIVE = { idleMs: 60_000, intervalMs: 15_000, count: 4 } as const;
 /** How long one side may stay half-closed; without it a client that only shut down its writing side holds a slot for the idle time. */
 const HALF_CLOSED_MS = 30_000;
-/** Clients that wait for a server's maxconn are told no after this; a set-top box gives up sooner than HAProxy's default of `timeout connect`. */
-const QUEUE_MS = 10_000;
+/** Clients that wait for a full server are told no after this, and come back to another: a remembered one is forgotten meanwhile. */
+const QUEUE_MS = 2_000;
 const TABLE_SIZE = 102_400;
 
 /** A server line of a file, with whether it may take sessions before the agent has spoken to it. */
@@ -32,9 +32,15 @@ export function structureHash(structure: Structure): string {
   return createHash('sha256').update(sections(structure, '').join('\n')).digest('hex').slice(0, 16);
 }
 
-/** The hash in what `show info` calls the description, or null when this configuration is not ours. */
-export function hashInDescription(description: string): string | null {
-  return new RegExp(`^${DESCRIPTION} ([0-9a-f]{16})$`).exec(description)?.[1] ?? null;
+/** What `show info` calls the description says which structure runs and where it listens; null when the configuration is not ours. */
+export function readDescription(description: string): { readonly structureHash: string; readonly bind: string } | null {
+  const match = new RegExp(`^${DESCRIPTION} ([0-9a-f]{16}) (\\S+)$`).exec(description);
+  return match?.[1] === undefined || match[2] === undefined ? null : { structureHash: match[1], bind: match[2] };
+}
+
+/** Where clients connect, as it stands in the configuration: `*:12000`. @throws CccamError CCP_CONFIG_UNSAFE */
+export function bindText(bind: Structure['bind']): string {
+  return `${bindIp(bind.address)}:${integer('port', bind.port, 1, 65_535)}`;
 }
 
 /** Everything after `server ` or `add server backend/`: both must agree, because `add server` ignores `default-server`. */
@@ -71,7 +77,7 @@ function globalSection(structure: Structure, hash: string): string[] {
   return [
     '# Written by cccam-operator. Changes made here are overwritten.',
     'global',
-    `    description "${DESCRIPTION} ${hash}"`,
+    `    description "${DESCRIPTION} ${hash} ${bindText(structure.bind)}"`,
     ...(user === null ? [] : [`    user ${unixName(user.user)}`, `    group ${unixName(user.group)}`]),
     `    maxconn ${integer('maxConnections', structure.maxConnections, 1, 1_000_000)}`,
     '    localpeer proxy',
@@ -115,7 +121,7 @@ function frontendSection(structure: Structure): string[] {
   const limited = connections !== null || newPer10s !== null;
   return [
     `frontend ${FRONTEND}`,
-    `    bind ${bindIp(structure.bind.address)}:${integer('port', structure.bind.port, 1, 65_535)}`,
+    `    bind ${bindText(structure.bind)}`,
     `    maxconn ${integer('maxConnections', structure.maxConnections, 1, 1_000_000)}`,
     ...(limited
       ? [

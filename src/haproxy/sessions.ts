@@ -28,10 +28,22 @@ export function parseSessionIds(text: string, server: string): string[] {
 export async function closeSessions(sockets: ControlSockets, pids: readonly number[], server: string, count: number): Promise<number> {
   let closed = 0;
   for (const pid of pids) {
-    if (closed >= count) break;
-    const ids = parseSessionIds(await runMasterCommand(sockets.master, `@!${pid} show sess`), server).slice(0, count - closed);
-    for (const id of ids) await runMasterCommand(sockets.master, `@!${pid} shutdown session ${id}`);
-    closed += ids.length;
+    if (closed < count) closed += await closeInWorker(sockets, pid, server, count - closed);
+  }
+  return closed;
+}
+
+/** Closed per listing, so that no id is older than some milliseconds when it is used. */
+const PER_LISTING = 20;
+
+async function closeInWorker(sockets: ControlSockets, pid: number, server: string, count: number): Promise<number> {
+  let closed = 0;
+  while (closed < count) {
+    const ids = parseSessionIds(await runMasterCommand(sockets.master, `@!${pid} show sess`), server);
+    const batch = ids.slice(0, Math.min(PER_LISTING, count - closed));
+    for (const id of batch) await runMasterCommand(sockets.master, `@!${pid} shutdown session ${id}`);
+    closed += batch.length;
+    if (batch.length === ids.length) break;
   }
   return closed;
 }

@@ -4,8 +4,10 @@ import { promisify } from 'node:util';
 import type { Clock } from '../runtime/clock.ts';
 import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
-import { readProcesses } from './readback.ts';
-import type { ControlSockets } from './runtime-socket.ts';
+import { assertPortFree } from './bind-check.ts';
+import type { Structure } from './model.ts';
+import { parseInfo, readProcesses } from './readback.ts';
+import { type ControlSockets, runCommands } from './runtime-socket.ts';
 
 const run = promisify(execFile);
 const OLDEST: readonly [number, number] = [2, 6];
@@ -36,23 +38,46 @@ export async function haproxyVersion(binary: string): Promise<string> {
   return `${major}.${minor}.${printable(version[3] ?? '', 40)}`;
 }
 
-/** Whether a HAProxy of ours is there already: one that outlived the program that started it. */
-export async function findRunning(process: HaproxyProcess): Promise<number | null> {
-  try {
-    return (await readProcesses(process.sockets)).masterPid;
-  } catch (thrown) {
-    if (thrown instanceof CccamError && thrown.code === 'CCP_HAPROXY_UNREACHABLE') return null;
-    throw thrown;
+/** How long a HAProxy that is there but does not answer is waited for: it may be in the middle of a reload. */
+const ANSWER_LIMIT_MS = 5_000;
+const ANSWER_POLL_MS = 100;
+
+/**
+ * Looks for a HAProxy of ours that outlived the program that started it.
+ *
+ * @returns the pid of its master; null when there is none, or only one that was told to end: it takes nobody new, and goes by itself
+ * @throws CccamError CCP_HAPROXY_UNREACHABLE when one is there and does not answer: a second one beside it would share its port unseen
+ */
+export async function findRunning(process: HaproxyProcess, clock: Clock, signal: AbortSignal): Promise<number | null> {
+  const deadline = clock.monotonic() + ANSWER_LIMIT_MS;
+  for (;;) {
+    try {
+      const { masterPid } = await readProcesses(process.sockets);
+      const [info = ''] = await runCommands(process.sockets.runtime, ['show info']);
+      return parseInfo(info).stopping ? null : masterPid;
+    } catch (thrown) {
+      if (isAbsent(thrown)) return null;
+      if (signal.aborted || clock.monotonic() > deadline) throw thrown;
+    }
+    await clock.sleep(ANSWER_POLL_MS, signal);
   }
+}
+
+/** Whether nobody listens on a socket, or no worker does any more. */
+function isAbsent(thrown: unknown): boolean {
+  if (!(thrown instanceof CccamError) || thrown.code !== 'CCP_HAPROXY_UNREACHABLE') return false;
+  return ['ENOENT', 'ECONNREFUSED'].includes(systemCode(thrown.cause) ?? '');
 }
 
 /**
  * Starts HAProxy as a master with workers, in a process group of its own and with its output in a file, so that it outlives us.
  *
+ * @param bind where clients will connect: it must be free, for HAProxy would share it with any other of its kind
  * @returns the pid of the master, once it answers
- * @throws CccamError CCP_HAPROXY_NOT_STARTED when it ends or does not answer within ten seconds
+ * @throws CccamError CCP_PORT_TAKEN; CCP_HAPROXY_NOT_STARTED when it ends or does not answer within ten seconds
  */
-export async function startHaproxy(process: HaproxyProcess, clock: Clock, signal: AbortSignal): Promise<number> {
+export async function startHaproxy(process: HaproxyProcess, bind: Structure['bind'], clock: Clock, signal: AbortSignal): Promise<number> {
+  await assertPortFree(bind);
   const log = await open(process.logFile, 'w', 0o600);
   try {
     const child = spawn(process.binary, ['-W', '-S', `${process.sockets.master},mode,600`, '-f', process.configFile], {

@@ -49,6 +49,28 @@ describe('TroubleWatch', () => {
     expect([...dead.subject.takeFound().values()]).toEqual(['refused']);
   });
 
+  it('does not believe a verdict that came far too late: the program itself was stopped meanwhile', async () => {
+    const clock = new FakeClock();
+    let asked = 0;
+    const subject = new TroubleWatch(clock, new Bell(), async () => {
+      asked += 1;
+      if (asked === 1) await clock.sleep(check.timeoutMs + 5_000);
+      return { kind: asked === 1 ? 'silent' : 'greeted' };
+    });
+    subject.look(anActualWorker([anActualServer(aServer(1), { troubles: 1 })]), check, never);
+    await clock.advance(60_000);
+    expect(asked).toBe(2);
+    expect([...subject.takeFound()]).toEqual([]);
+  });
+
+  it('forgets what it found about a worker that is gone', async () => {
+    const { look, subject, clock } = watch(['silent']);
+    look({ troubles: 1 });
+    await clock.advance(0);
+    look({ troubles: 0 }, 200);
+    expect([...subject.takeFound()]).toEqual([]);
+  });
+
   it('lets a server be that greets us: it was only slow for that client', async () => {
     const { look, subject, clock, asked } = watch(['greeted']);
     look({ troubles: 5 });

@@ -7,6 +7,8 @@ import type { CheckModel } from './model.ts';
 /** Refusals come at once and may be a hiccup, so they are believed only when they repeat; silence has already lasted its whole time. */
 const TRIES = 3;
 const BETWEEN_TRIES_MS = 100;
+/** How much longer than its time limit a question may take before it is thought to have been stopped in between. */
+const SLACK_MS = 200;
 
 /**
  * Watches the counters that move when clients have trouble with a server: no greeting, refused, reset. When one moves, the server
@@ -37,6 +39,7 @@ export class TroubleWatch {
     if (worker.pid !== this.#pid) {
       this.#pid = worker.pid; // a new worker counts from 0
       this.#seen.clear();
+      this.#found.clear();
     }
     for (const server of worker.servers) {
       const moved = server.troubles > (this.#seen.get(server.name) ?? 0);
@@ -72,7 +75,11 @@ export class TroubleWatch {
   async #outcome(server: ActualServer, check: CheckModel, signal: AbortSignal): Promise<ProbeOutcome['kind']> {
     const target = { address: server.address, port: server.port, probe: check.probe, timeoutMs: check.timeoutMs };
     for (let tries = 1; ; tries += 1) {
+      const begun = this.#clock.monotonic();
       const { kind } = await this.#probe(target, signal);
+      // After a pause of the whole program its timer fires before the greeting that lies there is read: such a verdict is none.
+      const late = this.#clock.monotonic() - begun > check.timeoutMs + SLACK_MS;
+      if (late && kind !== 'greeted' && tries < TRIES && !signal.aborted) continue;
       if (kind === 'greeted' || kind === 'silent' || kind === 'unreachable' || tries === TRIES || signal.aborted) return kind;
       await this.#clock.sleep(BETWEEN_TRIES_MS, signal);
     }

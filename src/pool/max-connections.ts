@@ -20,7 +20,8 @@ export function maxConnectionsPerProxy(
   const reference = backends.find((backend) => weightOf(backend.name) === largest)?.capacity?.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
   return new Map(
     backends.map((backend) => {
-      const proportional = largest === 0 ? reference : (reference * weightOf(backend.name)) / largest;
+      // A weight of 0 takes nobody new, but whoever is there counts: its limit is the reference's.
+      const proportional = largest === 0 || weightOf(backend.name) === 0 ? reference : (reference * weightOf(backend.name)) / largest;
       const total = backend.capacity?.maxConnections ?? proportional;
       return [backend.name, Math.max(1, Math.ceil(total / proxies))];
     }),

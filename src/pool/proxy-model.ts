@@ -52,7 +52,8 @@ function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
 }
 
 function wantedServer(entry: RosterEntry, spec: PoolSpec): WantedServer {
-  const draining = entry.drain.kind === 'draining';
+  // HAProxy would still bring remembered clients to a server of weight 0; drained, it takes nobody new at all.
+  const resting = entry.drain.kind === 'draining' || entry.weight === 0;
   return {
     id: entry.id,
     name: entry.name,
@@ -61,7 +62,7 @@ function wantedServer(entry: RosterEntry, spec: PoolSpec): WantedServer {
     weight: entry.weight,
     maxConnections: entry.maxConnections,
     backup: entry.role === 'Backup',
-    state: draining ? 'drain' : 'ready',
+    state: resting ? 'drain' : 'ready',
     closeAfter: entry.drain.kind === 'draining' && spec.drain.onDeadline === 'Close' ? entry.drain.since + entry.deadlineMs : null,
   };
 }

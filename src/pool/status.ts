@@ -78,14 +78,15 @@ function serverStatus(entry: RosterEntry, facts: ServerFacts | undefined, now: n
   return {
     name: entry.name,
     address: entry.address.includes(':') ? `[${entry.address}]:${entry.port}` : `${entry.address}:${entry.port}`,
-    state: progress.kind === 'drained' ? 'Drained' : progress.kind === 'active' ? activeState(facts) : 'Draining',
+    state: progress.kind === 'drained' ? 'Drained' : progress.kind === 'active' ? activeState(entry, facts) : 'Draining',
     sessions: facts?.sessions ?? 0,
     ...times,
   };
 }
 
-function activeState(facts: ServerFacts | undefined): ServerStateName {
+function activeState(entry: RosterEntry, facts: ServerFacts | undefined): ServerStateName {
   if (facts === undefined) return 'Unknown';
+  if (entry.weight === 0) return facts.counted && facts.sessions === 0 && facts.outOfRotation ? 'Drained' : 'Draining'; // without an end
   if (facts.inRotation) return 'Up';
   return facts.healthy ? 'Joining' : 'Down';
 }
@@ -128,7 +129,9 @@ interface Draft {
 function conditions(roster: Roster, states: ReadonlyMap<string, ServerStatus>, proxies: ProxyFacts): Draft[] {
   const synced = proxies.synced === proxies.desired;
   const up = (role: RosterEntry['role']): boolean => roster.some((entry) => entry.role === role && states.get(entry.name)?.state === 'Up');
-  const down = roster.filter((entry) => entry.drain.kind === 'active' && states.get(entry.name)?.state !== 'Up').map((entry) => entry.name);
+  const down = roster
+    .filter((entry) => entry.drain.kind === 'active' && entry.weight > 0 && states.get(entry.name)?.state !== 'Up')
+    .map((entry) => entry.name);
   const draining = roster.filter((entry) => entry.drain.kind === 'draining').map((entry) => entry.name);
   return [
     { type: 'Accepted', status: 'True', reason: 'Valid', message: 'The pool is in force.' },

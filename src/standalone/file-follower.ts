@@ -6,7 +6,7 @@ import { CccamError } from '../runtime/errors.ts';
 import { readPoolFile } from './pool-file.ts';
 
 /** A writer that fills the file in place may be seen half-way: the text counts once size and time have stood still for so long. */
-const SETTLE_MS = 5;
+const SETTLE_MS = 50;
 /** Longest wait for a writer that never stops. */
 const SETTLE_LIMIT_MS = 1_000;
 /** Network file systems tell nothing, so the file is looked at now and then all the same. */

@@ -1,4 +1,5 @@
 import type { Report } from '../haproxy/event.ts';
+import type { Structure } from '../haproxy/model.ts';
 import { findRunning, type HaproxyProcess, isAlive, startHaproxy } from '../haproxy/supervisor.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
@@ -12,12 +13,15 @@ const GOOD_LIFE_MS = 60_000;
 /** Keeps HAProxy running: finds the one that is there, starts one where there is none, and starts it again when it ends. */
 export class Keeper {
   readonly #process: HaproxyProcess;
+  readonly #bind: () => Structure['bind'];
   readonly #clock: Clock;
   readonly #report: Report;
   #masterPid: number | null = null;
 
-  constructor(process: HaproxyProcess, clock: Clock, report: Report) {
+  /** @param bind where clients should connect now */
+  constructor(process: HaproxyProcess, bind: () => Structure['bind'], clock: Clock, report: Report) {
     this.#process = process;
+    this.#bind = bind;
     this.#clock = clock;
     this.#report = report;
   }
@@ -30,16 +34,16 @@ export class Keeper {
    * Adopts a HAProxy that outlived its program, or starts one.
    *
    * @param prepare writes the configuration to start with; not called for one that runs already
-   * @throws CccamError CCP_HAPROXY_NOT_STARTED
+   * @throws CccamError CCP_PORT_TAKEN, CCP_HAPROXY_NOT_STARTED or CCP_HAPROXY_UNREACHABLE
    */
   async begin(prepare: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    this.#masterPid = await findRunning(this.#process);
+    this.#masterPid = await findRunning(this.#process, this.#clock, signal);
     if (this.#masterPid !== null) {
       this.#say('Normal', 'HaproxyAdopted', `goes on with all its sessions (pid ${this.#masterPid})`);
       return;
     }
     await prepare();
-    this.#masterPid = await startHaproxy(this.#process, this.#clock, signal);
+    this.#masterPid = await startHaproxy(this.#process, this.#bind(), this.#clock, signal);
     this.#say('Normal', 'HaproxyStarted', `pid ${this.#masterPid}`);
   }
 
@@ -62,7 +66,7 @@ export class Keeper {
 
   async #restart(onStart: () => void, signal: AbortSignal): Promise<void> {
     try {
-      this.#masterPid = await startHaproxy(this.#process, this.#clock, signal);
+      this.#masterPid = await startHaproxy(this.#process, this.#bind(), this.#clock, signal);
       this.#say('Normal', 'HaproxyStarted', `pid ${this.#masterPid}`);
       onStart();
     } catch (thrown) {

@@ -26,6 +26,8 @@ export type OutputKind = 'auto' | 'table' | 'lines' | 'json';
  * @param once whether only the end result is wanted: one table or one JSON document
  */
 export function createOutput(kind: OutputKind, once: boolean, stream: NodeJS.WriteStream, now: () => number): Output {
+  // A full disk or a closed pipe behind the output must not end what serves people; there is nobody to tell.
+  stream.on('error', () => undefined);
   if (once) return new Final(stream, kind === 'json' ? (status) => JSON.stringify(status, null, 2) : statusTable);
   const resolved = kind === 'auto' ? (stream.isTTY ? 'table' : 'lines') : kind;
   switch (resolved) {

@@ -5,7 +5,9 @@ import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
 
 /** Larger than any pool that the schema accepts; a file that grows past it is a mistake. */
-const MAX_BYTES = 1_048_576;
+const MAX_BYTES = 131_072;
+/** Complaints that are told; a file with more of them is not read to the end. */
+const MAX_ISSUES = 20;
 
 /** One complaint about a pool file, at its place. */
 export interface FileIssue {
@@ -80,7 +82,9 @@ export function parsePoolFile(text: string): FileReading {
       return refused('CCP_POOL_INVALID', [{ line: 1, field: 'pool', message: printable(messageOf(thrown)) }]);
     return refused(
       thrown.code === 'CCP_POOL_UNSUPPORTED' ? 'CCP_POOL_UNSUPPORTED' : 'CCP_POOL_INVALID',
-      thrown.issues.map((issue) => ({ line: lineOf(issue.path), field: pathText(issue.path), message: issue.message })),
+      thrown.issues
+        .slice(0, MAX_ISSUES)
+        .map((issue) => ({ line: lineOf(issue.path), field: pathText(issue.path), message: issue.message })),
     );
   }
 }

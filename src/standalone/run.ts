@@ -7,7 +7,7 @@ import { haproxyVersion, stopHaproxy } from '../haproxy/supervisor.ts';
 import type { ProxyPlace } from '../pool/proxy-model.ts';
 import { ProxyTelemetry } from '../proxy/telemetry.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { serveHttp } from '../runtime/http-server.ts';
+import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { Controller } from './controller.ts';
 import { followFile } from './file-follower.ts';
@@ -65,7 +65,7 @@ interface Box {
   readonly converger: Converger;
   readonly keeper: Keeper;
   readonly rosters: RosterWriter;
-  readonly telemetry: ProxyTelemetry;
+  readonly http: HttpServer | null;
   /** Where a pool would run here. @throws CccamError CCP_FILE_LIMIT */
   readonly placeOf: (pool: CccamPool, data: unknown) => ProxyPlace;
 }
@@ -113,6 +113,7 @@ async function openBox(options: RunOptions, output: Output, clock: Clock, signal
   });
   const keeper = new Keeper(
     { binary: options.haproxy, configFile: folder.configFile, logFile: folder.logFile, sockets: folder.sockets },
+    () => ({ address: options.bind, port: controller.pool.spec.port }),
     clock,
     report,
   );
@@ -125,11 +126,17 @@ async function openBox(options: RunOptions, output: Output, clock: Clock, signal
     });
   if (worker.reason !== null) output.news({ severity: 'Warning', reason: 'WorkerUser', subject: folder.path, message: worker.reason });
   for (const news of issueNews(options.file, 'PoolWarning', first.warnings)) output.news(news);
+  // Before HAProxy is touched: a port that is taken must not leave one behind that nobody looks after.
+  const http = options.httpPort === null || options.once ? null : await serveHttp('127.0.0.1', options.httpPort, telemetry.routes());
+  if (http !== null) {
+    const subject = `http://127.0.0.1:${http.port}`;
+    output.news({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
+  }
   controller.decide();
   await keeper.begin(async () => {
     if (model !== undefined) await config.writeForStart(model);
   }, signal);
-  return { firstText: first.text, folder, controller, converger, keeper, rosters, telemetry, placeOf };
+  return { firstText: first.text, folder, controller, converger, keeper, rosters, http, placeOf };
 }
 
 /** Converges until the pool serves, and leaves HAProxy serving. */
@@ -146,14 +153,6 @@ async function serveOnce(box: Box, clock: Clock, shutdown: Shutdown): Promise<nu
 
 async function serve(box: Box, options: RunOptions, output: Output, clock: Clock, shutdown: Shutdown): Promise<number> {
   const work = new AbortController();
-  const http = options.httpPort === null ? null : await serveHttp('127.0.0.1', options.httpPort, box.telemetry.routes());
-  if (http !== null)
-    output.news({
-      severity: 'Normal',
-      reason: 'Listening',
-      subject: `http://127.0.0.1:${http.port}`,
-      message: '/v1/observations /metrics /healthz /readyz',
-    });
   const tasks = Promise.all([
     box.converger.run(work.signal),
     box.keeper.run(() => box.converger.wake(), work.signal),
@@ -167,7 +166,7 @@ async function serve(box: Box, options: RunOptions, output: Output, clock: Clock
     await box.rosters.flush();
   }
   await stop(box, options, output, clock, shutdown);
-  await http?.close();
+  await box.http?.close();
   return 0;
 }
 

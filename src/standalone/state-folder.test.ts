@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { aBackend, aPool } from '../../test/fakes/pools.ts';
 import { nextRoster } from '../pool/roster.ts';
@@ -47,6 +47,21 @@ describe('the state folder', () => {
     path = await mkdtemp('/tmp/ccp-');
     await writeFile(`${path}/file`, '');
     await expect(openStateFolder(`${path}/file/state`)).rejects.toMatchObject({ code: 'CCP_STATE_UNWRITABLE' });
+  });
+
+  it('leaves the mode of a folder alone that was there before, and takes none that others may write in', async () => {
+    path = await mkdtemp('/tmp/ccp-');
+    await openStateFolder(path);
+    expect((await stat(path)).mode & 0o777).toBe(0o700);
+    const open = await mkdtemp('/tmp/ccp-');
+    await chmod(open, 0o777);
+    await expect(openStateFolder(open)).rejects.toMatchObject({
+      code: 'CCP_STATE_UNWRITABLE',
+      message: expect.stringContaining('others may write'),
+    });
+    expect((await stat(open)).mode & 0o777).toBe(0o777);
+    await rm(open, { recursive: true });
+    expect((await stat((await openStateFolder(`${path}/new`)).path)).mode & 0o777).toBe(0o711);
   });
 
   it('ends with the last of many rosters on disk, and tries again what failed', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, realpath, rename } from 'node:fs/promises';
+import { chmod, mkdir, realpath, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -51,12 +51,14 @@ export function defaultStateFolder(pool: string): string {
  */
 export async function openStateFolder(path: string): Promise<StateFolder> {
   try {
-    await mkdir(path, { recursive: true });
-    await chmod(path, 0o711); // HAProxy's workers, who are somebody else, must reach their sockets in it; every file is 0600
+    const made = await mkdir(path, { recursive: true, mode: 0o755 });
+    if (made !== undefined) await chmod(path, 0o711); // HAProxy's workers, who are somebody else, must reach their sockets in it; every file is 0600
+    const { mode, uid } = await stat(path);
+    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) throw new Error('others may write in it, and so decide what HAProxy runs');
   } catch (thrown) {
     throw new CccamError('CCP_STATE_UNWRITABLE', {
       subject: path,
-      message: `cannot be made (${systemCode(thrown) ?? messageOf(thrown)})`,
+      message: `cannot be used (${systemCode(thrown) ?? messageOf(thrown)})`,
       remedy: 'Name another folder with --state-dir.',
       cause: thrown,
     });

@@ -1,7 +1,7 @@
 import { type CccamPool, parsePool } from '../../src/api/v1alpha1/index.ts';
 import type { ActualServer, ActualWorker } from '../../src/haproxy/actual.ts';
 import type { ProxyModel, Structure, WantedServer } from '../../src/haproxy/model.ts';
-import { structureHash } from '../../src/haproxy/render.ts';
+import { bindText, structureHash } from '../../src/haproxy/render.ts';
 
 /** A plain object as a person would write it, with the spec given. */
 export function poolObject(spec: Record<string, unknown> = {}, name = 'living-room'): Record<string, unknown> {
@@ -73,6 +73,7 @@ export function anActualServer(server: WantedServer, changes: Partial<ActualServ
     checksEnabled: true,
     checkStatus: 'L7OK',
     sessions: 0,
+    queued: 0,
     totalSessions: 0,
     withoutGreeting: 0,
     troubles: 0,
@@ -87,5 +88,13 @@ export function anActualWorker(
   structure: Structure = aStructure(),
   changes: Partial<ActualWorker> = {},
 ): ActualWorker {
-  return { pid: 100, structureHash: structureHash(structure), uptimeSeconds: 60, servers, ...changes };
+  return {
+    pid: 100,
+    structureHash: structureHash(structure),
+    bind: bindText(structure.bind),
+    stopping: false,
+    uptimeSeconds: 60,
+    servers,
+    ...changes,
+  };
 }

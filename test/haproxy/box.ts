@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -29,6 +29,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** More arguments of `run`. */
   readonly args?: readonly string[];
+  /** A file that its output goes to instead of the test. */
+  readonly stdout?: string;
   /** Module that is loaded before the program. */
   readonly preload?: string;
 }
@@ -150,10 +152,15 @@ export class TestBox {
       '0',
       ...(options.args ?? []),
     ];
-    const program = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...options.env } });
+    const sink = options.stdout === undefined ? undefined : await open(options.stdout, 'w');
+    const program = spawn(process.execPath, args, {
+      stdio: ['ignore', sink?.fd ?? 'pipe', 'inherit'],
+      env: { ...process.env, ...options.env },
+    });
+    await sink?.close();
     this.#program = program;
     this.status = null;
-    createInterface({ input: program.stdout }).on('line', (line) => this.#hear(line));
+    if (program.stdout !== null) createInterface({ input: program.stdout }).on('line', (line) => this.#hear(line));
     if (!ready) return;
     const isReady = (): boolean => {
       if (program.exitCode !== null) throw new Error(`the program ended with ${program.exitCode}`);

@@ -36,7 +36,7 @@ describe.each(BINARIES)('options of a pool on HAProxy $version', (binary) => {
         balance,
         backends: [box.backend(1, { weight: 0 }), box.backend(2, { weight: 100 }), box.backend(3, { weight: 200 })],
       });
-      await until('the weight is effective', async () => / 2 [04] 0 /.test((await box.commands('show servers state servers'))[0] ?? ''));
+      await until('the weight is effective', async () => / 2 \d+ 0 /.test((await box.commands('show servers state servers'))[0] ?? ''));
       await box.heldSessions(60);
       expect(box.server(1).sessions).toBe(a);
       expect(await box.processes()).toEqual(before);
@@ -112,6 +112,42 @@ describe.each(BINARIES)('options of a pool on HAProxy $version', (binary) => {
       () => box.servers.map((server) => server.sessions),
     );
     await throughout('the limit holds', 500, () => box.server(1).sessions <= 5);
+  });
+
+  it('lets a remembered client go elsewhere when its server is full', async () => {
+    box = await TestBox.create(binary, 2);
+    await box.save({
+      backends: [box.backend(1, { capacity: { maxConnections: 2 } }), box.backend(2, { weight: 1, capacity: { maxConnections: 50 } })],
+    });
+    await box.start();
+    const from = 0x7f_35_00_01;
+    expect(await box.whoServes(3_000, from)).toBe('s1');
+    const others = await Promise.all([1, 2].map((each) => holdFrom(box, from + each)));
+    expect(others.every((each) => each.served) && box.server(1).sessions === 2).toBe(true);
+    const took = await until('it is served by the other', async () => (await box.whoServes(3_500, from, 500)) === 's2', 15_000);
+    expect(took).toBeLessThan(8_000);
+    for (const each of others) each.socket.destroy();
+  });
+
+  it('sends nobody at all to a server of weight 0, remembered clients neither, and keeps who is there', async () => {
+    box = await TestBox.create(binary, 2);
+    await box.save({ backends: box.backends() });
+    await box.start();
+    const from = 0x7f_36_00_01;
+    const addresses = Array.from({ length: 12 }, (_, index) => from + index);
+    const first = await Promise.all(addresses.map((each) => box.whoServes(3_000, each)));
+    expect(first).toContain('s1');
+    const clients = await box.heldSessions(10);
+    await box.save({ backends: [box.backend(1, { weight: 0 }), box.backend(2)] });
+    await until(
+      'it rests',
+      () => box.serverStatus(1)?.state === 'Draining',
+      5_000,
+      () => box.status,
+    );
+    for (const each of addresses) expect(await box.whoServes(3_000, each)).toBe('s2');
+    expect(clients.every((client) => client.lost === 0)).toBe(true);
+    expect(box.status?.conditions.find((condition) => condition.type === 'Degraded')?.status).toBe('False');
   });
 
   it('reaches a server over IPv6', async () => {

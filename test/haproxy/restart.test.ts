@@ -57,6 +57,66 @@ describe.each(BINARIES)('the end of the program on HAProxy $version', (binary) =
   });
 });
 
+describe('a start beside another HAProxy', () => {
+  let box: TestBox;
+  afterEach(async () => await box.dispose());
+
+  it('does not adopt one that was told to end: it starts one that takes new clients, and the old sessions live on', async () => {
+    box = await TestBox.create(NEWEST, 2);
+    await box.save({ backends: box.backends() });
+    await box.start();
+    const clients = await box.heldSessions(10, { retryMs: 60_000 });
+    const ending = (await box.processes()).masterPid;
+    box.terminate();
+    await until('it ends softly', () => box.events('Stopping').length > 0);
+    await until('nobody new gets in', async () => (await box.whoServes(300)) === null);
+    await box.killProgram();
+    await box.start();
+    expect(await box.whoServes()).not.toBeNull();
+    expect((await box.processes()).masterPid).not.toBe(ending);
+    expect(clients.every((client) => client.lost === 0)).toBe(true);
+    process.kill(ending, 'SIGKILL');
+  });
+
+  it('refuses a port that another HAProxy has, which would share it without a word', async () => {
+    box = await TestBox.create(NEWEST, 1);
+    await box.save({ backends: box.backends() });
+    await box.start();
+    const other = await TestBox.create(NEWEST, 1, box.port);
+    try {
+      await other.save({ backends: other.backends() });
+      await expect(other.runOnce()).rejects.toThrow(/CCP_PORT_TAKEN/);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('leaves no HAProxy behind when its own port for observations is taken', async () => {
+    box = await TestBox.create(NEWEST, 1);
+    await box.save({ backends: box.backends() });
+    await box.start();
+    const other = await TestBox.create(NEWEST, 1);
+    try {
+      await other.save({ backends: other.backends() });
+      await other.start(false, { args: ['--http-port', new URL(box.http).port] });
+      expect(await other.exited()).toBe(1);
+      await expect(other.processes()).rejects.toThrow(/CCP_HAPROXY_UNREACHABLE|ENOENT/);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('goes on serving when nobody can read what it says', async () => {
+    box = await TestBox.create(NEWEST, 1);
+    await box.save({ backends: box.backends() });
+    await box.start(false, { stdout: '/dev/full' });
+    await until('it serves', async () => (await box.whoServes(300)) === 's1', 10_000);
+    await box.save({ backends: [box.backend(1, { weight: 77 })] });
+    await until('it follows the file', async () => / 2 [04] 77 /.test((await box.commands('show servers state servers'))[0] ?? ''));
+    expect(box.hasExited).toBe(false);
+  });
+});
+
 describe('two programs', () => {
   it('cannot work with the same state folder', async () => {
     const box = await TestBox.create(NEWEST, 1);
