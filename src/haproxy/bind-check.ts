@@ -5,7 +5,7 @@ import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
  * Makes sure that nobody listens on an address and port. HAProxy itself shares a port with any other of its kind without a word, and
  * a reload to a taken port closes the old one while it tries.
  *
- * @throws CccamError CCP_PORT_TAKEN
+ * @throws CccamError CCP_PORT_UNUSABLE
  */
 export async function assertPortFree(bind: { readonly address: string; readonly port: number }): Promise<void> {
   const server = createServer();
@@ -15,7 +15,7 @@ export async function assertPortFree(bind: { readonly address: string; readonly 
       server.listen({ host: bind.address, port: bind.port, exclusive: true }, resolve);
     });
   } catch (thrown) {
-    throw new CccamError('CCP_PORT_TAKEN', {
+    throw new CccamError('CCP_PORT_UNUSABLE', {
       subject: `${bind.address}:${bind.port}`,
       message: `cannot be listened on (${systemCode(thrown) ?? messageOf(thrown)})`,
       remedy:

@@ -74,7 +74,7 @@ function isAbsent(thrown: unknown): boolean {
  *
  * @param bind where clients will connect: it must be free, for HAProxy would share it with any other of its kind
  * @returns the pid of the master, once it answers
- * @throws CccamError CCP_PORT_TAKEN; CCP_HAPROXY_NOT_STARTED when it ends or does not answer within ten seconds
+ * @throws CccamError CCP_PORT_UNUSABLE; CCP_HAPROXY_NOT_STARTED when it ends or does not answer within ten seconds
  */
 export async function startHaproxy(process: HaproxyProcess, bind: Structure['bind'], clock: Clock, signal: AbortSignal): Promise<number> {
   await assertPortFree(bind);

@@ -13,7 +13,7 @@ export const ERROR_CODES = {
   CCP_HAPROXY_RELOAD_FAILED: 'HAProxy kept the old configuration after a reload',
   CCP_HAPROXY_UNREACHABLE: 'a control socket of HAProxy does not answer',
   CCP_HAPROXY_ANSWER_UNREADABLE: 'HAProxy answered something that this version cannot read',
-  CCP_PORT_TAKEN: 'somebody else listens where clients should connect',
+  CCP_PORT_UNUSABLE: 'clients cannot connect there: somebody else listens, or the address is not of this machine',
   CCP_STATE_UNWRITABLE: 'the state folder cannot be written',
   CCP_STATE_UNREADABLE: 'the state folder holds something that cannot be read',
   CCP_STATE_IN_USE: 'another process works with the same state folder',

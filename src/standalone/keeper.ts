@@ -34,7 +34,7 @@ export class Keeper {
    * Adopts a HAProxy that outlived its program, or starts one.
    *
    * @param prepare writes the configuration to start with; not called for one that runs already
-   * @throws CccamError CCP_PORT_TAKEN, CCP_HAPROXY_NOT_STARTED or CCP_HAPROXY_UNREACHABLE
+   * @throws CccamError CCP_PORT_UNUSABLE, CCP_HAPROXY_NOT_STARTED or CCP_HAPROXY_UNREACHABLE
    */
   async begin(prepare: () => Promise<void>, signal: AbortSignal): Promise<void> {
     this.#masterPid = await findRunning(this.#process, this.#clock, signal);

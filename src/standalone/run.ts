@@ -13,8 +13,8 @@ import { Controller } from './controller.ts';
 import { followFile } from './file-follower.ts';
 import { Keeper } from './keeper.ts';
 import { fittingMaxConnections, hardFileLimit, workerUser } from './machine.ts';
-import { eventNews, issueNews, transitionNews } from './news.ts';
-import { createOutput, type Output, type OutputKind } from './output.ts';
+import { eventNews, issueNews, type RunNewsReason, transitionNews } from './news.ts';
+import { createOutput, type News, type Output, type OutputKind } from './output.ts';
 import { parsePoolFile, readFirstPool } from './pool-file.ts';
 import { RosterWriter } from './roster-writer.ts';
 import { defaultStateFolder, loadRoster, openStateFolder, type StateFolder } from './state-folder.ts';
@@ -117,26 +117,28 @@ async function openBox(options: RunOptions, output: Output, clock: Clock, signal
     clock,
     report,
   );
-  if (saved.setAside !== null)
-    output.news({
-      severity: 'Warning',
-      reason: 'StateSetAside',
-      subject: saved.setAside,
-      message: 'it could not be read; starting without it',
-    });
-  if (worker.reason !== null) output.news({ severity: 'Warning', reason: 'WorkerUser', subject: folder.path, message: worker.reason });
+  if (saved.setAside !== null) output.news(warning('StateSetAside', saved.setAside, 'it could not be read; starting without it'));
+  if (worker.reason !== null) output.news(warning('WorkerUser', folder.path, worker.reason));
   for (const news of issueNews(options.file, 'PoolWarning', first.warnings)) output.news(news);
   // Before HAProxy is touched: a port that is taken must not leave one behind that nobody looks after.
-  const http = options.httpPort === null || options.once ? null : await serveHttp('127.0.0.1', options.httpPort, telemetry.routes());
-  if (http !== null) {
-    const subject = `http://127.0.0.1:${http.port}`;
-    output.news({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
-  }
+  const http = options.once ? null : await openHttp(options.httpPort, telemetry, output);
   controller.decide();
   await keeper.begin(async () => {
     if (model !== undefined) await config.writeForStart(model);
   }, signal);
   return { firstText: first.text, folder, controller, converger, keeper, rosters, http, placeOf };
+}
+
+function warning(reason: RunNewsReason, subject: string, message: string): News {
+  return { severity: 'Warning', reason, subject, message };
+}
+
+async function openHttp(port: number | null, telemetry: ProxyTelemetry, output: Output): Promise<HttpServer | null> {
+  if (port === null) return null;
+  const http = await serveHttp('127.0.0.1', port, telemetry.routes());
+  const subject = `http://127.0.0.1:${http.port}`;
+  output.news({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
+  return http;
 }
 
 /** Converges until the pool serves, and leaves HAProxy serving. */

@@ -64,7 +64,7 @@ describe('a configuration made from any accepted pool', () => {
               weight: backend?.weight ?? server.weight,
               maxConnections: backend?.capacity?.maxConnections ?? server.maxConnections,
               backup: backend?.role === 'Backup',
-              disabled: backend?.drain?.enabled === true,
+              disabled: backend?.drain?.enabled === true || server.weight === 0,
               closesSessions: spec.health.onDown === 'CloseSessions',
               intervalMs: durationMs(spec.health.interval),
             };

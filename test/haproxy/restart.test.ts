@@ -85,7 +85,7 @@ describe('a start beside another HAProxy', () => {
     const other = await TestBox.create(NEWEST, 1, box.port);
     try {
       await other.save({ backends: other.backends() });
-      await expect(other.runOnce()).rejects.toThrow(/CCP_PORT_TAKEN/);
+      await expect(other.runOnce()).rejects.toThrow(/CCP_PORT_UNUSABLE/);
     } finally {
       await other.dispose();
     }
