@@ -2,7 +2,8 @@ import { Bell, type Clock } from '../runtime/clock.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
 import { type ActualProxy, type ActualServer, sessionsOf } from './actual.ts';
 import { Admission, type Probe } from './admission.ts';
-import { type Command, commandText, isGoodAnswer } from './command.ts';
+import type { Command } from './command.ts';
+import { CommandRunner } from './command-runner.ts';
 import type { ConfigStore } from './config-store.ts';
 import { type Difference, diff, isSettled } from './diff.ts';
 import { DriftWatch } from './drift.ts';
@@ -13,7 +14,7 @@ import type { ProxyModel } from './model.ts';
 import { observe, type ProxyObservation } from './observation.ts';
 import { readBack } from './readback.ts';
 import { Reloader } from './reloader.ts';
-import { type ControlSockets, runCommands } from './runtime-socket.ts';
+import type { ControlSockets } from './runtime-socket.ts';
 import { overdue, Pace } from './session-closer.ts';
 import { closeSessions } from './sessions.ts';
 import { TroubleWatch } from './trouble-watch.ts';
@@ -48,6 +49,7 @@ export class Converger {
   readonly #admission: Admission;
   readonly #troubles: TroubleWatch;
   readonly #drift = new DriftWatch();
+  readonly #commands: CommandRunner;
   readonly #reloader: Reloader;
   readonly #pace = new Pace();
   #wanted: ProxyModel | undefined;
@@ -63,6 +65,7 @@ export class Converger {
 
   constructor(options: ConvergerOptions) {
     this.#options = options;
+    this.#commands = new CommandRunner(options.sockets.runtime, options.report);
     this.#reloader = new Reloader(options.sockets, options.clock, options.report);
     const probe = options.probe ?? probeServer;
     this.#admission = new Admission(options.clock, this.#bell, options.report, probe);
@@ -135,10 +138,11 @@ export class Converger {
       this.#holding = permitted.length < difference.commands.length;
       const commands: Command[] = [...this.#takeDown(actual), ...permitted];
       if (commands.length === 0) break;
-      await this.#execute(commands);
+      const done = await this.#execute(commands);
       actual = await this.#read(wanted);
       difference = diff(wanted, actual.current, this.#admission.admitted);
-      if (isSettled(difference)) break; // clients that wait for a full server may be forgotten at the next look again
+      // What was refused once is not asked again before the next look; clients that wait for a full server are forgotten again then, too.
+      if (!done || isSettled(difference)) break;
     }
     this.#admission.await(difference.awaiting, wanted.structure.check);
     if (isSettled(difference)) this.#drift.matches(wanted, actual.current);
@@ -167,26 +171,17 @@ export class Converger {
     return actual;
   }
 
-  async #execute(commands: readonly Command[]): Promise<void> {
-    const { report, sockets } = this.#options;
+  /** @returns whether HAProxy did all of it */
+  async #execute(commands: readonly Command[]): Promise<boolean> {
     if (commands.some((command) => command.kind === 'state' && command.state === 'drain'))
       this.#drainedAt = this.#options.clock.monotonic();
-    const answers = await runCommands(sockets.runtime, commands.map(commandText));
-    for (const [index, command] of commands.entries()) {
-      const answer = answers[index] ?? '';
-      const server = 'name' in command ? command.name : command.kind === 'add' ? command.server.name : null;
-      if (!isGoodAnswer(answer)) {
-        report({
-          severity: 'Warning',
-          reason: 'CommandRefused',
-          server,
-          message: `${command.kind}: ${answer.trim().split('\n')[0] ?? ''}`,
-        });
-      } else if (command.kind === 'state' && command.state === 'ready') {
-        this.#admission.done(command.name);
-        report({ severity: 'Normal', reason: 'Admitted', server, message: 'greets and takes sessions' });
-      }
+    const done = await this.#commands.run(commands);
+    for (const command of done) {
+      if (command.kind !== 'state' || command.state !== 'ready') continue;
+      this.#admission.done(command.name);
+      this.#options.report({ severity: 'Normal', reason: 'Admitted', server: command.name, message: 'greets and takes sessions' });
     }
+    return done.length === commands.length;
   }
 
   async #closeOverdue(wanted: ProxyModel, actual: ActualProxy): Promise<void> {

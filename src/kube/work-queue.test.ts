@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock, settle } from '../../test/fakes/clock.ts';
+import { WorkQueue, type WorkQueueOptions, type WorkResult } from './work-queue.ts';
+
+const DONE: WorkResult = { kind: 'done' };
+
+function queue(changes: Partial<WorkQueueOptions> = {}) {
+  const clock = new FakeClock();
+  const handled: string[] = [];
+  const errors: number[] = [];
+  const end = new AbortController();
+  const subject = new WorkQueue({
+    clock,
+    random: () => 0.5,
+    backoff: { firstMs: 100, capMs: 1_000, jitter: 0 },
+    workers: 1,
+    handle: async (key) => {
+      handled.push(key);
+      return DONE;
+    },
+    onError: (_key, _thrown, retryInMs) => errors.push(retryInMs),
+    ...changes,
+  });
+  return { clock, handled, errors, end, subject };
+}
+
+/** A gate that a handler waits at until the test opens it. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open: () => open(), opened };
+}
+
+describe('WorkQueue', () => {
+  it('handles a key once, however often it came', async () => {
+    const { subject, handled, end } = queue();
+    for (let count = 0; count < 1_000; count += 1) subject.add('a');
+    const running = subject.run(end.signal);
+    await settle();
+    expect(handled).toEqual(['a']);
+    end.abort();
+    await running;
+  });
+
+  it('handles a key once more that came while it was being handled, and never twice at once', async () => {
+    const door = gate();
+    let active = 0;
+    const seen: number[] = [];
+    const { subject, end } = queue({
+      workers: 4,
+      handle: async () => {
+        active += 1;
+        seen.push(active);
+        await door.opened;
+        active -= 1;
+        return DONE;
+      },
+    });
+    subject.add('a');
+    const running = subject.run(end.signal);
+    await settle();
+    for (let count = 0; count < 50; count += 1) subject.add('a');
+    await settle();
+    expect(seen).toEqual([1]);
+    door.open();
+    await settle();
+    expect(seen).toEqual([1, 1]);
+    end.abort();
+    await running;
+  });
+
+  it('keeps to its number of workers', async () => {
+    const door = gate();
+    let active = 0;
+    let most = 0;
+    const { subject, end } = queue({
+      workers: 3,
+      handle: async () => {
+        active += 1;
+        most = Math.max(most, active);
+        await door.opened;
+        active -= 1;
+        return DONE;
+      },
+    });
+    for (const key of 'abcdefgh') subject.add(key);
+    const running = subject.run(end.signal);
+    await settle();
+    door.open();
+    await settle();
+    expect(most).toBe(3);
+    expect(subject.size).toBe(0);
+    end.abort();
+    await running;
+  });
+
+  it('lets changes go before what was only listed', async () => {
+    const { subject, handled, end } = queue();
+    for (const key of ['l1', 'l2', 'l3']) subject.add(key, 'resync');
+    subject.add('c1');
+    subject.add('l3');
+    const running = subject.run(end.signal);
+    await settle();
+    expect(handled).toEqual(['l3', 'c1', 'l1', 'l2']);
+    end.abort();
+    await running;
+  });
+
+  it('backs a failing key off, keeps the others going, and starts anew after a success', async () => {
+    let broken = true;
+    const { subject, clock, errors, end } = queue({
+      handle: async (key) => {
+        if (key === 'bad' && broken) throw new Error('no');
+        return DONE;
+      },
+    });
+    const running = subject.run(end.signal);
+    subject.add('bad');
+    await clock.advance(750);
+    expect(errors).toEqual([100, 200, 400, 800]);
+    for (let count = 0; count < 100; count += 1) subject.add('bad');
+    await clock.advance(10);
+    expect(errors).toHaveLength(4); // changes do not make a failing key hot
+    broken = false;
+    await clock.advance(2_000);
+    expect(subject.size).toBe(0);
+    broken = true;
+    subject.add('bad');
+    await clock.advance(0);
+    expect(errors.at(-1)).toBe(100);
+    end.abort();
+    await running;
+  });
+
+  it('handles a key again when it is due, or before when it changes', async () => {
+    let times = 0;
+    const { subject, clock, end } = queue({
+      handle: async () => {
+        times += 1;
+        return { kind: 'again', afterMs: 10_000 };
+      },
+    });
+    subject.add('a');
+    const running = subject.run(end.signal);
+    await clock.advance(9_999);
+    expect(times).toBe(1);
+    await clock.advance(1);
+    expect(times).toBe(2);
+    subject.add('a');
+    await clock.advance(0);
+    expect(times).toBe(3);
+    end.abort();
+    await running;
+  });
+
+  it('keeps nothing of ten thousand keys that came and went', async () => {
+    const { subject, end } = queue({ workers: 8 });
+    for (let key = 0; key < 10_000; key += 1) subject.add(`key-${key}`);
+    const running = subject.run(end.signal);
+    while (subject.size > 0) await settle();
+    end.abort();
+    await running;
+    expect(subject.size).toBe(0);
+  });
+
+  it('runs once only, and waits for what it began', async () => {
+    const door = gate();
+    const { subject, end } = queue({
+      handle: async () => {
+        await door.opened;
+        return DONE;
+      },
+    });
+    subject.add('a');
+    let ended = false;
+    const running = subject.run(end.signal).then(() => {
+      ended = true;
+    });
+    await expect(subject.run(end.signal)).rejects.toThrow();
+    await settle();
+    end.abort();
+    await settle();
+    expect(ended).toBe(false);
+    door.open();
+    await running;
+  });
+});

@@ -1,0 +1,137 @@
+import { Bell, type Clock } from '../runtime/clock.ts';
+import { type Backoff, backoffMs } from './backoff.ts';
+
+/** What a worker says of a key that it has handled. */
+export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly afterMs: number };
+
+export interface WorkQueueOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly backoff: Backoff;
+  /** Keys handled at once, ≥ 1. */
+  readonly workers: number;
+  readonly handle: (key: string, signal: AbortSignal) => Promise<WorkResult>;
+  readonly onError: (key: string, thrown: unknown, retryInMs: number) => void;
+}
+
+/** `change`: something happened to the object. `resync`: it was listed or is due; waits behind every change. */
+export type Urgency = 'change' | 'resync';
+
+interface Entry {
+  readonly key: string;
+  urgency: Urgency;
+  /** On the clock that never jumps. */
+  dueAt: number;
+  failures: number;
+  running: boolean;
+  /** Whether it came again while it was being handled. */
+  dirty: boolean;
+}
+
+/**
+ * Keys that wait to be handled. A key is there once, however often it comes, and is never handled twice at the same time; one that
+ * comes while it is being handled is handled once more. A key that is idle takes no memory.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #bell = new Bell();
+  #started = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Keys that wait or are being handled. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Keys that could be handled now. */
+  get depth(): number {
+    const now = this.#options.clock.monotonic();
+    return [...this.#entries.values()].filter((entry) => !entry.running && entry.dueAt <= now).length;
+  }
+
+  /** Adds a key, to be handled as soon as a worker is free. A change also ends the wait of a key that has failed. */
+  add(key: string, urgency: Urgency = 'change'): void {
+    const now = this.#options.clock.monotonic();
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
+      this.#entries.set(key, { key, urgency, dueAt: now, failures: 0, running: false, dirty: false });
+    } else if (entry.running) {
+      entry.dirty = true;
+      if (urgency === 'change') entry.urgency = 'change';
+    } else if (urgency === 'change') {
+      entry.urgency = 'change';
+      if (entry.failures === 0) entry.dueAt = Math.min(entry.dueAt, now); // a key that fails keeps its delay: changes must not make it hot
+    }
+    this.#bell.ring();
+  }
+
+  /**
+   * Handles keys until the signal is aborted, then waits for those being handled.
+   *
+   * @throws Error when it was run before: two loops over one queue would handle keys twice
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#started) throw new Error('a work queue runs once');
+    this.#started = true;
+    const running = new Set<Promise<void>>();
+    while (!signal.aborted) {
+      for (let entry = this.#next(running.size); entry !== undefined; entry = this.#next(running.size)) {
+        const handled = this.#handle(entry, signal).finally(() => {
+          running.delete(handled);
+          this.#bell.ring();
+        });
+        running.add(handled);
+      }
+      await this.#bell.wait(this.#options.clock, this.#pauseMs(), signal);
+    }
+    await Promise.all(running);
+  }
+
+  #next(running: number): Entry | undefined {
+    if (running >= this.#options.workers) return undefined;
+    const now = this.#options.clock.monotonic();
+    let best: Entry | undefined;
+    for (const entry of this.#entries.values()) {
+      if (entry.running || entry.dueAt > now) continue;
+      if (best === undefined || (best.urgency === 'resync' && entry.urgency === 'change')) best = entry;
+      if (best.urgency === 'change') break; // in the order of arrival
+    }
+    return best;
+  }
+
+  #pauseMs(): number {
+    const now = this.#options.clock.monotonic();
+    const waiting = [...this.#entries.values()].filter((entry) => !entry.running && entry.dueAt > now);
+    return Math.min(60_000, ...waiting.map((entry) => entry.dueAt - now));
+  }
+
+  async #handle(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { backoff, clock, handle, onError, random } = this.#options;
+    entry.running = true;
+    entry.dirty = false;
+    entry.urgency = 'resync';
+    try {
+      const result = await handle(entry.key, signal);
+      entry.failures = 0;
+      this.#settle(entry, result.kind === 'again' ? result.afterMs : null);
+    } catch (thrown) {
+      entry.failures += 1;
+      const delay = backoffMs(backoff, entry.failures, random());
+      entry.running = false;
+      entry.dueAt = clock.monotonic() + delay;
+      if (!signal.aborted) onError(entry.key, thrown, delay);
+    }
+  }
+
+  #settle(entry: Entry, afterMs: number | null): void {
+    entry.running = false;
+    this.#entries.delete(entry.key); // and to the end of the order, if it stays
+    if (!entry.dirty && afterMs === null) return;
+    const now = this.#options.clock.monotonic();
+    this.#entries.set(entry.key, { ...entry, dueAt: entry.dirty ? now : now + (afterMs ?? 0), dirty: false });
+  }
+}
