@@ -8,8 +8,7 @@ import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
  * @throws CccamError CCP_PORT_UNUSABLE
  */
 export async function assertPortFree(bind: { readonly address: string; readonly port: number }): Promise<void> {
-  // A client may come in this very moment: it is turned away, and comes back to HAProxy. Kept, it would keep the port.
-  const server = createServer((socket) => socket.destroy());
+  const server = createServer((socket) => socket.destroy()); // a client that comes in this very moment comes back to HAProxy
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

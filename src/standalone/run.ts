@@ -123,9 +123,14 @@ async function openBox(options: RunOptions, output: Output, clock: Clock, signal
   // Before HAProxy is touched: a port that is taken must not leave one behind that nobody looks after.
   const http = options.once ? null : await openHttp(options.httpPort, telemetry, output);
   controller.decide();
-  await keeper.begin(async () => {
-    if (model !== undefined) await config.writeForStart(model);
-  }, signal);
+  try {
+    await keeper.begin(async () => {
+      if (model !== undefined) await config.writeForStart(model);
+    }, signal);
+  } catch (thrown) {
+    await http?.close(); // else the program would live on for it, and serve nobody
+    throw thrown;
+  }
   return { firstText: first.text, folder, controller, converger, keeper, rosters, http, placeOf };
 }
 

@@ -1,14 +1,21 @@
 import { createServer } from 'node:net';
 
-/** A port on 127.0.0.1 that nobody listens on now. */
+/** Below the ports that the kernel gives to clients and to whoever asks for any: nobody takes one of these by chance. */
+const FIRST = 14_000;
+const LAST = 30_000;
+
+/** A port on every address that nobody listens on now, and nobody will take by chance. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  return await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
   });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -91,6 +91,20 @@ describe('a start beside another HAProxy', () => {
     }
   });
 
+  it('ends when its port is taken, though it listens for observations already', async () => {
+    box = await TestBox.create(NEWEST, 1);
+    await box.save({ backends: box.backends() });
+    await box.start();
+    const other = await TestBox.create(NEWEST, 1, box.port);
+    try {
+      await other.save({ backends: other.backends() });
+      await other.start(false);
+      expect(await other.exited()).toBe(1);
+    } finally {
+      await other.dispose();
+    }
+  });
+
   it('leaves no HAProxy behind when its own port for observations is taken', async () => {
     box = await TestBox.create(NEWEST, 1);
     await box.save({ backends: box.backends() });
