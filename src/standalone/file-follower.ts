@@ -7,6 +7,8 @@ import { readPoolFile } from './pool-file.ts';
 
 /** A writer that fills the file in place may be seen half-way: the text counts once size and time have stood still for so long. */
 const SETTLE_MS = 50;
+/** Another file in its place is nearly always complete: renamed over it, or written by an editor in one go. */
+const NEW_FILE_SETTLE_MS = 5;
 /** Longest wait for a writer that never stops. */
 const SETTLE_LIMIT_MS = 1_000;
 /** Network file systems tell nothing, so the file is looked at now and then all the same. */
@@ -33,12 +35,14 @@ export async function followFile(
   const absolute = resolve(path);
   const watcher = watchFolder(dirname(absolute), basename(absolute), bell);
   let last: string | null = first;
+  let lastInode = (await fingerprint(absolute)).inode;
   try {
     while (!signal.aborted) {
       await bell.wait(clock, POLL_MS, signal);
       if (signal.aborted) break;
       try {
-        const text = await readSettled(absolute, clock, signal);
+        const { text, inode } = await readSettled(absolute, lastInode, clock, signal);
+        lastInode = inode;
         if (text !== last) listener.onText(text);
         last = text;
       } catch (thrown) {
@@ -61,25 +65,38 @@ function watchFolder(folder: string, name: string, bell: Bell): FSWatcher {
   return watcher;
 }
 
-async function readSettled(path: string, clock: Clock, signal: AbortSignal): Promise<string> {
+/** @param lastInode of the file that was read last, to tell another file from an edit in place */
+async function readSettled(
+  path: string,
+  lastInode: bigint | null,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ text: string; inode: bigint | null }> {
   const limit = clock.monotonic() + SETTLE_LIMIT_MS;
   for (;;) {
     const before = await fingerprint(path);
     const text = await readPoolFile(path);
-    if (before.settled) return text;
-    await clock.sleep(SETTLE_MS, signal);
+    const settleMs = before.inode === lastInode ? SETTLE_MS : NEW_FILE_SETTLE_MS;
+    if (before.renamed || before.ageMs > settleMs) return { text, inode: before.inode };
+    await clock.sleep(settleMs, signal);
     const after = await fingerprint(path);
-    if (signal.aborted || before.mark === after.mark || clock.monotonic() > limit) return text;
+    if (signal.aborted || before.mark === after.mark || clock.monotonic() > limit) return { text, inode: before.inode };
   }
 }
 
-async function fingerprint(path: string): Promise<{ mark: string; settled: boolean }> {
+interface Fingerprint {
+  readonly mark: string;
+  readonly inode: bigint | null;
+  /** Renaming touches the inode after the last write: such a file was complete before it came here. */
+  readonly renamed: boolean;
+  readonly ageMs: number;
+}
+
+async function fingerprint(path: string): Promise<Fingerprint> {
   try {
     const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
-    // Renaming touches the inode after the last write: such a file was complete before it came here.
-    const renamed = ctimeNs > mtimeNs;
-    return { mark: `${ino} ${size} ${mtimeNs}`, settled: renamed || Date.now() - Number(mtimeNs / 1_000_000n) > SETTLE_MS };
+    return { mark: `${ino} ${size} ${mtimeNs}`, inode: ino, renamed: ctimeNs > mtimeNs, ageMs: Date.now() - Number(mtimeNs / 1_000_000n) };
   } catch {
-    return { mark: 'gone', settled: false }; // removed between two looks; the next read reports it
+    return { mark: 'gone', inode: null, renamed: false, ageMs: 0 }; // removed between two looks; the next read reports it
   }
 }
