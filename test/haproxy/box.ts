@@ -282,6 +282,12 @@ export class TestBox {
     return await readProcesses(this.sockets);
   }
 
+  /** Sessions that the program counts on a server now, over all workers; the status tells counts only beside a change of state. */
+  async countedSessions(index: number): Promise<number> {
+    const [line = ''] = await this.metric(`cccam_server_sessions{server="${this.nameOf(index)}"}`);
+    return Number(line.split(' ').at(-1));
+  }
+
   /** Lines of the metrics that begin so. */
   async metric(name: string): Promise<string[]> {
     const text = await (await fetch(`${this.http}/metrics`)).text();

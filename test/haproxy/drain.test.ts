@@ -34,8 +34,14 @@ describe.each(BINARIES)('draining a server on HAProxy $version', (binary) => {
     expect(box.server(1).sessions).toBe(before);
     expect(clients.every((client) => client.lost === 0)).toBe(true);
     await until(
-      'the status counts them',
-      () => box.serverStatus(1)?.state === 'Draining' && box.serverStatus(1)?.sessions === before,
+      'it is shown to drain',
+      () => box.serverStatus(1)?.state === 'Draining',
+      5_000,
+      () => box.status,
+    );
+    await until(
+      'they are counted',
+      async () => (await box.countedSessions(1)) === before,
       5_000,
       () => box.status,
     );
@@ -62,15 +68,21 @@ describe.each(BINARIES)('draining a server on HAProxy $version', (binary) => {
     const fresh = await box.heldSessions(4);
     await box.save({ ...draining(), timeouts: { idle: '20m' } });
     await until(
+      'it drains',
+      () => box.serverStatus(1)?.state === 'Draining',
+      5_000,
+      () => box.status,
+    );
+    await until(
       'both workers are counted',
-      () => box.serverStatus(1)?.state === 'Draining' && box.serverStatus(1)?.sessions === 10,
+      async () => (await box.countedSessions(1)) === 10,
       5_000,
       () => box.status,
     );
     for (const client of fresh) client.reconnect();
     await until(
       'only the old worker holds some',
-      () => box.serverStatus(1)?.sessions === 6,
+      async () => (await box.countedSessions(1)) === 6,
       5_000,
       () => box.status,
     );

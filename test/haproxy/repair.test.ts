@@ -73,7 +73,8 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
       ONE_RESYNC_MS,
       () => box.status,
     );
-    expect((await line(2)).split(' ')[2]).toBe('2');
+    await until('it has its id', async () => (await line(2)).split(' ')[2] === '2', ONE_RESYNC_MS);
+    await until('it serves again', () => box.serverStatus(2)?.state === 'Up');
   });
 
   it('a server added by hand is taken out, and nobody on it is cut', async () => {
