@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { probeServer } from '../../src/haproxy/greeting.ts';
 import { readProcesses } from '../../src/haproxy/readback.ts';
 import { reload } from '../../src/haproxy/reload.ts';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
@@ -101,7 +102,7 @@ export async function guideNginx(port: number): Promise<Rival> {
         return;
       }
       child = spawn('/usr/sbin/nginx', ['-c', config, '-p', folder], { stdio: 'ignore' });
-      await systemClock.sleep(500);
+      await until('nginx listens', async () => await accepts(port));
     },
     async stop() {
       const gone = child;
@@ -113,4 +114,9 @@ export async function guideNginx(port: number): Promise<Rival> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Whether somebody takes connections on a port of 127.0.0.1. */
+async function accepts(port: number): Promise<boolean> {
+  return (await probeServer({ address: '127.0.0.1', port, probe: 'connect', timeoutMs: 200 })).kind === 'greeted';
 }
