@@ -18,6 +18,10 @@ export const ERROR_CODES = {
   CCP_STATE_UNREADABLE: 'the state folder holds something that cannot be read',
   CCP_STATE_IN_USE: 'another process works with the same state folder',
   CCP_FILE_LIMIT: 'the limit of open files is too low for the wanted number of connections',
+  CCP_CLUSTER_UNKNOWN: 'no API server is known: this is not a pod, and no kubeconfig names one',
+  CCP_API_UNREACHABLE: 'the API server does not answer',
+  CCP_API_REFUSED: 'the API server refused a call',
+  CCP_LEASE_LOST: 'this process does not hold the lease any more and writes nothing',
   CCP_SETTING_INVALID: 'a setting from the environment or the command line is wrong',
 } as const;
 

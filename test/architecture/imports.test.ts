@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[];
   haproxy: { folders: ['runtime'], packages: [] },
   proxy: { folders: ['haproxy', 'runtime'], packages: ['prom-client'] },
   standalone: { folders: ['api', 'pool', 'haproxy', 'proxy', 'runtime'], packages: ['yaml', 'zod', 'cli-table3', 'log-update'] },
-  kube: { folders: ['runtime'], packages: [] },
+  kube: { folders: ['runtime'], packages: ['@kubernetes/client-node'] },
   simulate: { folders: ['runtime'], packages: [] },
   runtime: { folders: [], packages: [] },
 };

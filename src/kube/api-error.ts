@@ -1,0 +1,79 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
+import { printable } from '../runtime/printable.ts';
+
+/** Answers that another try can change: the server is busy, down or does not know us yet (a token that has just been rotated). */
+const RETRYABLE = new Set([401, 408, 409, 410, 425, 429, 500, 502, 503, 504]);
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+/** The API server refused a call, or could not be reached. Never carries the whole answer: that may be megabytes, or secret. */
+export class KubeApiError extends CccamError {
+  /** HTTP status, or null when there was no answer. */
+  readonly status: number | null;
+  /** Reason as in `metav1.Status`, such as `NotFound`, or the code of the system error, such as `ECONNRESET`. */
+  readonly reason: string;
+  /** How long the server asks us to wait, in milliseconds, or null. */
+  readonly retryAfterMs: number | null;
+
+  constructor(call: string, status: number | null, reason: string, message: string, retryAfterMs: number | null, cause?: unknown) {
+    super(status === null ? 'CCP_API_UNREACHABLE' : 'CCP_API_REFUSED', {
+      subject: call,
+      message: status === null ? `${reason}: ${message}` : `${status} ${reason}: ${message}`,
+      remedy: remedyFor(status),
+      retryable: status === null || RETRYABLE.has(status),
+      ...(cause === undefined ? {} : { cause }),
+    });
+    this.name = 'KubeApiError';
+    this.status = status;
+    this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** An answer that is not a success. @param body the text of the answer: a `metav1.Status`, or whatever a proxy in between says */
+export function refusedError(call: string, status: number, headers: IncomingHttpHeaders, body: string): KubeApiError {
+  const said = readStatus(body);
+  return new KubeApiError(call, status, said.reason ?? `Http${status}`, said.message, retryAfterMs(headers['retry-after']));
+}
+
+/** A call that got no answer. */
+export function unreachableError(call: string, thrown: unknown): KubeApiError {
+  if (thrown instanceof KubeApiError) return thrown;
+  return new KubeApiError(call, null, systemCode(thrown) ?? 'Unreachable', printable(messageOf(thrown), 200), null, thrown);
+}
+
+/** Whether the error is an answer with that status. */
+export function isStatus(thrown: unknown, status: number): thrown is KubeApiError {
+  return thrown instanceof KubeApiError && thrown.status === status;
+}
+
+/** Reads a `metav1.Status`; anything else is quoted, shortened. */
+export function readStatus(body: string): { readonly code: number | null; readonly reason: string | null; readonly message: string } {
+  try {
+    const status: unknown = JSON.parse(body);
+    if (typeof status === 'object' && status !== null) {
+      const { code, reason, message } = status as Record<string, unknown>;
+      return {
+        code: typeof code === 'number' ? code : null,
+        reason: typeof reason === 'string' && reason !== '' ? printable(reason, 60) : null,
+        message: typeof message === 'string' ? printable(message, 500) : 'no message',
+      };
+    }
+  } catch {
+    // Not JSON: some proxies and the API server itself answer 404 and 429 in plain text.
+  }
+  return { code: null, reason: null, message: printable(body.trim(), 200) };
+}
+
+/** `Retry-After` in milliseconds; the API server only ever sends seconds, never a date. */
+function retryAfterMs(header: string | undefined): number | null {
+  if (header === undefined || !/^[0-9]{1,6}$/.test(header)) return null;
+  return Math.min(Number(header) * 1_000, LONGEST_RETRY_AFTER_MS);
+}
+
+function remedyFor(status: number | null): string {
+  if (status === null) return 'It is tried again. Is the API server up, and may this process reach it?';
+  if (status === 403) return 'Grant the verb to the service account; the chart’s roles hold every one that is needed.';
+  if (status === 401) return 'It is tried again with the credentials read anew.';
+  return 'It is tried again.';
+}

@@ -1,0 +1,179 @@
+import { isStatus } from './api-error.ts';
+import { collectionPath, type KubeObject, type ObjectRef, objectPath, type ResourceType } from './resource.ts';
+import type { Transport } from './transport.ts';
+
+export type Selectors = { readonly labelSelector?: string; readonly fieldSelector?: string };
+
+/** Media type of a server-side apply; the body is JSON all the same, which is YAML too. */
+const APPLY_PATCH = 'application/apply-patch+yaml';
+const MERGE_PATCH = 'application/merge-patch+json';
+const PAGE = 500;
+/** Listing is the slowest call there is; the API server’s own promise is thirty seconds. */
+const LIST_TIMEOUT_MS = 30_000;
+
+/** What may be done before a write is sent; throws to keep it from being sent, as a leader that has lost its lease must. */
+export type WriteGuard = () => void;
+
+/** The verbs of the Kubernetes API. Knows no kind of object. */
+export class KubeClient {
+  readonly transport: Transport;
+  readonly #guard: WriteGuard;
+
+  /** @param guard called right before each write */
+  constructor(transport: Transport, guard: WriteGuard = () => undefined) {
+    this.transport = transport;
+    this.#guard = guard;
+  }
+
+  /** A client over the same connections whose writes need leave. */
+  guarded(guard: WriteGuard): KubeClient {
+    return new KubeClient(this.transport, guard);
+  }
+
+  /** Reads one object as it is now; null when there is none. @throws KubeApiError */
+  async get(ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | null> {
+    try {
+      return (await this.transport.request({ method: 'GET', path: objectPath(ref), signal })) as KubeObject;
+    } catch (thrown) {
+      if (isStatus(thrown, 404)) return null;
+      throw thrown;
+    }
+  }
+
+  /**
+   * Lists a collection page by page. A list that takes so long that the server forgets where it was begins anew, once.
+   *
+   * @param read reduces each object, so that a large collection is never held as a whole
+   * @returns what was read, and the version that a watch goes on from
+   * @throws KubeApiError
+   */
+  async list<T>(
+    type: ResourceType,
+    namespace: string,
+    selectors: Selectors,
+    read: (object: KubeObject) => T,
+    signal: AbortSignal,
+  ): Promise<Listing<T>> {
+    try {
+      return await this.#listOnce(type, namespace, selectors, read, signal);
+    } catch (thrown) {
+      if (!isStatus(thrown, 410)) throw thrown;
+      return await this.#listOnce(type, namespace, selectors, read, signal);
+    }
+  }
+
+  /**
+   * Server-side apply: makes the object hold these fields, makes it if it is not there, and takes away the fields that this manager
+   * set before and no longer does.
+   *
+   * @param object with `metadata.uid` it is only applied to that very object
+   * @param force takes fields from other managers; without it their conflict is a 409
+   * @returns the object as it is now
+   * @throws KubeApiError
+   */
+  async apply(
+    ref: ObjectRef,
+    object: KubeObject,
+    manager: string,
+    force: boolean,
+    signal: AbortSignal,
+    subresource?: string,
+  ): Promise<KubeObject> {
+    const query = { fieldManager: manager, ...(force ? { force: 'true' } : {}) };
+    const path = objectPath(ref, subresource);
+    return (await this.transport.request({
+      guard: this.#guard,
+      method: 'PATCH',
+      path,
+      query,
+      body: object,
+      contentType: APPLY_PATCH,
+      signal,
+    })) as KubeObject;
+  }
+
+  /** Merges fields into an object; null takes one away. @throws KubeApiError */
+  async merge(ref: ObjectRef, patch: unknown, manager: string, signal: AbortSignal, subresource?: string): Promise<KubeObject> {
+    const path = objectPath(ref, subresource);
+    const query = { fieldManager: manager };
+    return (await this.transport.request({
+      guard: this.#guard,
+      method: 'PATCH',
+      path,
+      query,
+      body: patch,
+      contentType: MERGE_PATCH,
+      signal,
+    })) as KubeObject;
+  }
+
+  /** Makes an object. @throws KubeApiError 409 when there is one of that name */
+  async create(ref: ObjectRef, object: KubeObject, manager: string, signal: AbortSignal): Promise<KubeObject> {
+    const path = collectionPath(ref.type, ref.namespace);
+    return (await this.transport.request({
+      guard: this.#guard,
+      method: 'POST',
+      path,
+      query: { fieldManager: manager },
+      body: object,
+      signal,
+    })) as KubeObject;
+  }
+
+  /** Writes an object as a whole; its `resourceVersion` makes it fail when somebody else was faster. @throws KubeApiError 409 then */
+  async replace(ref: ObjectRef, object: KubeObject, manager: string, signal: AbortSignal): Promise<KubeObject> {
+    return (await this.transport.request({
+      guard: this.#guard,
+      method: 'PUT',
+      path: objectPath(ref),
+      query: { fieldManager: manager },
+      body: object,
+      signal,
+    })) as KubeObject;
+  }
+
+  /**
+   * Deletes that very object, and what it owns after it. One that is gone already is fine.
+   *
+   * @param uid an object of the same name that was made since is left alone
+   * @throws KubeApiError
+   */
+  async delete(ref: ObjectRef, uid: string, signal: AbortSignal): Promise<void> {
+    const body = { kind: 'DeleteOptions', apiVersion: 'v1', preconditions: { uid }, propagationPolicy: 'Background' };
+    try {
+      await this.transport.request({ guard: this.#guard, method: 'DELETE', path: objectPath(ref), body, signal });
+    } catch (thrown) {
+      if (!isStatus(thrown, 404)) throw thrown;
+    }
+  }
+
+  async #listOnce<T>(
+    type: ResourceType,
+    namespace: string,
+    selectors: Selectors,
+    read: (object: KubeObject) => T,
+    signal: AbortSignal,
+  ): Promise<Listing<T>> {
+    const items: T[] = [];
+    const path = collectionPath(type, namespace);
+    let query: Record<string, string> = { ...selectors, limit: String(PAGE) };
+    for (;;) {
+      const page = (await this.transport.request({ method: 'GET', path, query, signal, timeoutMs: LIST_TIMEOUT_MS })) as Page;
+      for (const item of page.items ?? []) items.push(read({ ...item, apiVersion: type.apiVersion, kind: type.kind }));
+      const { continue: next, resourceVersion } = page.metadata;
+      if (next === undefined || next === '') return { items, resourceVersion };
+      query = { ...query, continue: next };
+    }
+  }
+}
+
+/** A collection as it was at one version. */
+export interface Listing<T> {
+  readonly items: readonly T[];
+  readonly resourceVersion: string;
+}
+
+interface Page {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items?: readonly KubeObject[] | null;
+}

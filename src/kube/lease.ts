@@ -1,0 +1,197 @@
+import type { Clock } from '../runtime/clock.ts';
+import { CccamError } from '../runtime/errors.ts';
+import { isStatus } from './api-error.ts';
+import type { KubeClient } from './client.ts';
+import { microTime } from './micro-time.ts';
+import type { KubeObject, ObjectRef, ResourceType } from './resource.ts';
+
+export const LEASE: ResourceType = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases' };
+
+/** What controllers of the field agree on, in milliseconds: how long a lease is respected, how long renewing may fail, how often it is tried. */
+export const LEASE_TIMES = { durationMs: 15_000, renewMs: 10_000, retryMs: 2_000 } as const;
+
+/** The time for which one process leads. */
+export interface Term {
+  /** Aborted when the term is over, for whatever reason. */
+  readonly signal: AbortSignal;
+  /**
+   * To be called before each write. Asks the clock and not the signal: a process that was stopped for a while must not write in the
+   * moment before it notices.
+   *
+   * @throws CccamError CCP_LEASE_LOST
+   */
+  readonly assertHeld: () => void;
+}
+
+export interface LeaseOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly name: string;
+  /** Unique among all that may lead. */
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Told of what keeps a renewal from succeeding; it is tried again. */
+  readonly onError: (thrown: unknown) => void;
+  readonly times?: { readonly durationMs: number; readonly renewMs: number; readonly retryMs: number };
+}
+
+/** How a candidacy ended. */
+export type LeaseOutcome = 'stopped' | 'lost';
+
+interface LeaseSpec {
+  readonly holderIdentity?: string | null;
+  readonly leaseTransitions?: number;
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+}
+
+/**
+ * Lets one of several processes lead. A lease is over when this process has watched it stand still for its whole duration on its own
+ * clock: what the holder's clock says is never asked, so that neither a wrong clock nor a lease of the year 2099 keeps anybody out.
+ */
+export class LeaseElector {
+  readonly #options: LeaseOptions;
+  readonly #times: NonNullable<LeaseOptions['times']>;
+  #observed: { readonly text: string; readonly at: number } | undefined;
+  #heldUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.#times = options.times ?? LEASE_TIMES;
+  }
+
+  /** Whether this process leads now. */
+  get leads(): boolean {
+    return this.#options.clock.monotonic() < this.#heldUntil;
+  }
+
+  /**
+   * Waits for the lease, leads once, and ends: after a term there is no second one, because what is left of the first one is unknown.
+   *
+   * @param lead does the leader's work until its term's signal is aborted
+   * @returns 'stopped' when the signal was aborted; the lease is given back then
+   */
+  async run(lead: (term: Term) => Promise<void>, signal: AbortSignal): Promise<LeaseOutcome> {
+    const { clock } = this.#options;
+    while (!signal.aborted && !(await this.#try(signal))) await clock.sleep(this.#pauseMs(), signal);
+    if (signal.aborted) return 'stopped';
+    const over = new AbortController();
+    const stop = (): void => over.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    const working = lead({ signal: over.signal, assertHeld: () => this.#assertHeld() }).finally(stop);
+    await this.#keep(over.signal);
+    over.abort();
+    await working;
+    signal.removeEventListener('abort', stop);
+    const held = this.leads;
+    if (held) await this.#release();
+    return signal.aborted && held ? 'stopped' : 'lost';
+  }
+
+  /** Renews until the term is over. */
+  async #keep(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted && this.leads) {
+      await clock.sleep(Math.min(this.#pauseMs(), Math.max(0, this.#heldUntil - clock.monotonic())), signal);
+      if (signal.aborted || !this.leads) return;
+      const overdue = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, this.#heldUntil - clock.monotonic()))]);
+      await this.#try(overdue);
+    }
+  }
+
+  /** @returns whether the lease is ours now */
+  async #try(signal: AbortSignal): Promise<boolean> {
+    const { client, clock, onError } = this.#options;
+    const at = clock.monotonic(); // before the call: the term must not be longer than the others think
+    // This process may have been stopped between reading and writing.
+    const writer = client.guarded(this.leads ? () => this.#assertHeld() : () => undefined);
+    try {
+      const taken = await this.#take(writer, await client.get(this.#ref(), signal), signal);
+      if (taken) this.#heldUntil = at + this.#times.renewMs;
+      return taken;
+    } catch (thrown) {
+      if (!signal.aborted && !isStatus(thrown, 409)) onError(thrown); // 409: somebody was faster
+      return false;
+    }
+  }
+
+  async #take(writer: KubeClient, lease: KubeObject | null, signal: AbortSignal): Promise<boolean> {
+    const ref = this.#ref();
+    if (lease === null) {
+      await writer.create(ref, this.#object({}, 0, true), MANAGER, signal);
+      return true;
+    }
+    const spec = (lease['spec'] ?? {}) as LeaseSpec;
+    const ours = spec.holderIdentity === this.#options.identity;
+    if (!ours) {
+      if (this.leads) this.#heldUntil = Number.NEGATIVE_INFINITY; // somebody took it: stop at once
+      if (!this.#isOver(lease, spec)) return false;
+    }
+    const next = this.#object(spec, (spec.leaseTransitions ?? 0) + (ours ? 0 : 1), !ours);
+    await writer.replace(ref, { ...next, metadata: lease.metadata }, MANAGER, signal);
+    return true;
+  }
+
+  #isOver(lease: KubeObject, spec: LeaseSpec): boolean {
+    const now = this.#options.clock.monotonic();
+    const text = `${lease.metadata.uid} ${spec.holderIdentity} ${spec.renewTime} ${spec.leaseTransitions} ${lease.metadata.resourceVersion}`;
+    if (this.#observed?.text !== text) this.#observed = { text, at: now };
+    const free = spec.holderIdentity === undefined || spec.holderIdentity === null || spec.holderIdentity === '';
+    return free || now - this.#observed.at >= this.#times.durationMs;
+  }
+
+  #object(spec: LeaseSpec, transitions: number, acquired: boolean): KubeObject {
+    const { clock, identity, name, namespace } = this.#options;
+    const time = microTime(clock.now());
+    return {
+      apiVersion: LEASE.apiVersion,
+      kind: LEASE.kind,
+      metadata: { name, namespace },
+      spec: {
+        holderIdentity: identity,
+        leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1_000),
+        leaseTransitions: transitions,
+        acquireTime: acquired ? time : (spec.acquireTime ?? time),
+        renewTime: time,
+      },
+    };
+  }
+
+  /** Gives the lease back, so that the next one need not wait for its end. */
+  async #release(): Promise<void> {
+    const { client, clock, identity, onError } = this.#options;
+    const ref = this.#ref();
+    const limit = AbortSignal.timeout(this.#times.retryMs);
+    this.#heldUntil = Number.NEGATIVE_INFINITY;
+    try {
+      const lease = await client.get(ref, limit);
+      if (lease === null || (lease['spec'] as LeaseSpec | undefined)?.holderIdentity !== identity) return;
+      const time = microTime(clock.now());
+      const spec = { ...(lease['spec'] as LeaseSpec), holderIdentity: '', leaseDurationSeconds: 1, acquireTime: time, renewTime: time };
+      await client.replace(ref, { ...lease, spec }, MANAGER, limit);
+    } catch (thrown) {
+      onError(thrown); // it runs out by itself
+    }
+  }
+
+  #assertHeld(): void {
+    if (this.leads) return;
+    throw new CccamError('CCP_LEASE_LOST', {
+      subject: `lease ${this.#options.namespace}/${this.#options.name}`,
+      message: `could not be renewed for ${this.#times.renewMs / 1_000} s, or was taken by another`,
+      remedy: 'Nothing is to be done: this process ends, and another one leads.',
+    });
+  }
+
+  #ref(): ObjectRef {
+    return { type: LEASE, namespace: this.#options.namespace, name: this.#options.name };
+  }
+
+  /** Spread a little, so that several candidates do not ask in step. */
+  #pauseMs(): number {
+    return this.#times.retryMs * (0.9 + 0.2 * this.#options.random());
+  }
+}
+
+const MANAGER = 'cccam-operator-lease';

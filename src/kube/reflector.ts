@@ -1,0 +1,161 @@
+import type { Clock } from '../runtime/clock.ts';
+import { isStatus, KubeApiError } from './api-error.ts';
+import { backoffMs } from './backoff.ts';
+import type { KubeClient, Selectors } from './client.ts';
+import type { KubeObject, ResourceType } from './resource.ts';
+import { collectionPath } from './resource.ts';
+import type { Store, Stored } from './store.ts';
+import { watchStream } from './watch-stream.ts';
+
+/** What a reflector tells about itself, for logs and metrics. */
+export type ReflectorReport =
+  | { readonly kind: 'listed'; readonly count: number /** Objects that the watch before had missed. */; readonly missed: number }
+  | { readonly kind: 'watching' }
+  | { readonly kind: 'failed'; readonly error: unknown; readonly retryInMs: number };
+
+export interface ReflectorOptions<T extends Stored> {
+  readonly client: KubeClient;
+  readonly type: ResourceType;
+  /** '' for all of them. */
+  readonly namespace: string;
+  readonly selectors: Selectors;
+  readonly store: Store<T>;
+  readonly project: (object: KubeObject) => T;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly report: (report: ReflectorReport) => void;
+  readonly idleMs?: number;
+}
+
+const BACKOFF = { firstMs: 200, capMs: 30_000, jitter: 0.3 } as const;
+/** A refusal by role or a kind that is not there yet does not heal by asking often. */
+const REFUSED_RETRY_MS = { 403: 15_000, 404: 5_000 } as const;
+/** A watch that lived so long has worked: its end is no failure. */
+const LIVED_MS = 1_000;
+/** The server sends a bookmark about once a minute, so silence for longer than this is a dead connection. */
+const IDLE_MS = 90_000;
+/** Every list anew now and then: a watch that silently misses events has been seen in every client of the field. */
+const RELIST_MS = { min: 600_000, max: 1_800_000 } as const;
+
+/**
+ * Keeps a store equal to the API server: lists, then watches from there, resumes where it was cut off, and lists again only when the
+ * server has forgotten that point. Never gives up; the signal ends it.
+ */
+export class Reflector<T extends Stored> {
+  readonly #options: ReflectorOptions<T>;
+  #resourceVersion: string | null = null;
+  #failures = 0;
+  #started = false;
+  #heardAt: number;
+  #relistAt = 0;
+  #synced = false;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+    this.#heardAt = options.clock.monotonic();
+  }
+
+  /** Whether the store has held the whole list once. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** Milliseconds since the server was last heard. */
+  get silentMs(): number {
+    return this.#options.clock.monotonic() - this.#heardAt;
+  }
+
+  /** Resolves once the store holds the whole list, or when the signal is aborted; look at `synced`. */
+  async waitForSync(signal: AbortSignal): Promise<void> {
+    if (this.#synced || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /**
+   * Follows the API server until the signal is aborted.
+   *
+   * @throws Error when it was run before: two loops would fight over one store
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#started) throw new Error('a reflector runs once');
+    this.#started = true;
+    while (!signal.aborted) {
+      try {
+        if (this.#resourceVersion === null) await this.#list(signal);
+        await this.#watch(signal);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        await this.#failed(thrown, signal);
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, type, namespace, selectors, project, store, report, clock, random } = this.#options;
+    const { items, resourceVersion } = await client.list(type, namespace, selectors, project, signal);
+    const missed = store.replace(items, resourceVersion);
+    this.#resourceVersion = resourceVersion;
+    this.#heardAt = clock.monotonic();
+    this.#relistAt = clock.monotonic() + RELIST_MS.min + random() * (RELIST_MS.max - RELIST_MS.min);
+    report({ kind: 'listed', count: store.size, missed: this.#synced ? missed : 0 });
+    this.#synced = true;
+    for (const done of [...this.#waiting]) done();
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { client, type, namespace, selectors, store, clock, random, report, idleMs } = this.#options;
+    const begun = clock.monotonic();
+    const request = {
+      path: collectionPath(type, namespace),
+      selectors,
+      resourceVersion: this.#resourceVersion ?? '',
+      timeoutSeconds: 240 + Math.floor(random() * 240), // at random, so that many watches do not end at once
+      idleMs: idleMs ?? IDLE_MS,
+    };
+    report({ kind: 'watching' });
+    try {
+      for await (const event of watchStream(client.transport, request, signal)) {
+        this.#heardAt = clock.monotonic();
+        if (event.kind === 'bookmark') {
+          this.#resourceVersion = event.resourceVersion;
+        } else {
+          store.apply(event.kind, event.object);
+          this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
+        }
+        if (clock.monotonic() >= this.#relistAt) break;
+      }
+    } finally {
+      if (clock.monotonic() - begun >= LIVED_MS) this.#failures = 0;
+    }
+    if (clock.monotonic() >= this.#relistAt) this.#resourceVersion = null;
+    // A clean end at once, over and over, must not become a hot loop.
+    if (clock.monotonic() - begun < LIVED_MS)
+      throw new KubeApiError(`WATCH ${request.path}`, null, 'EndedAtOnce', 'the watch ended at once', null);
+  }
+
+  async #failed(thrown: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, random, report } = this.#options;
+    if (isStatus(thrown, 410) || isGarbled(thrown)) this.#resourceVersion = null;
+    this.#failures += 1;
+    const usual = backoffMs(BACKOFF, this.#failures, random());
+    const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
+    const refused = isStatus(thrown, 403) ? REFUSED_RETRY_MS[403] : isStatus(thrown, 404) ? REFUSED_RETRY_MS[404] : 0;
+    const retryInMs = Math.max(usual, asked, refused);
+    report({ kind: 'failed', error: thrown, retryInMs });
+    await clock.sleep(retryInMs, signal);
+  }
+}
+
+/** Whether a line came whole and could not be read. What was in it is lost, so only a list can tell. */
+function isGarbled(thrown: unknown): boolean {
+  return thrown instanceof KubeApiError && thrown.cause instanceof SyntaxError;
+}

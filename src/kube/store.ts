@@ -1,0 +1,144 @@
+import { type KubeObject, objectKey } from './resource.ts';
+
+/** What a store keeps of an object at least. */
+export interface Stored {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/** One object of a store that is not as before; null stands for not there. One that was deleted and made again comes as two. */
+export interface Change<T> {
+  readonly before: T | null;
+  readonly after: T | null;
+  /** Whether it was found by listing and not told by a watch. */
+  readonly listed: boolean;
+}
+
+/**
+ * The objects of one kind as last heard of, each reduced to the fields that are needed. Answers to our own writes are put in too, so
+ * that a pass never sees the world as it was before the pass of before; what a watch still tells of older versions is ignored.
+ */
+export class Store<T extends Stored> {
+  readonly #objects = new Map<string, T>();
+  readonly #index = new Map<string, Set<string>>();
+  readonly #project: (object: KubeObject) => T;
+  readonly #indexOf: (object: T) => string;
+  readonly #onChange: (change: Change<T>) => void;
+  #newest = '0';
+
+  /**
+   * @param project reduces an object; it must not keep the object itself
+   * @param indexOf what objects are found by besides their key, such as their owner
+   */
+  constructor(project: (object: KubeObject) => T, indexOf: (object: T) => string, onChange: (change: Change<T>) => void) {
+    this.#project = project;
+    this.#indexOf = indexOf;
+    this.#onChange = onChange;
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  get(namespace: string, name: string): T | null {
+    return this.#objects.get(objectKey(namespace, name)) ?? null;
+  }
+
+  all(): IterableIterator<T> {
+    return this.#objects.values();
+  }
+
+  /** The objects with that index value, ordered by key. */
+  by(value: string): T[] {
+    return [...(this.#index.get(value) ?? [])].sort().flatMap((key) => this.#objects.get(key) ?? []);
+  }
+
+  /**
+   * Takes over a whole list: what is not in it is gone, whatever its version; an API server that was restored from a backup counts back.
+   *
+   * @returns how many objects were not as the store had them: what the watch before has missed
+   */
+  replace(objects: readonly T[], resourceVersion: string): number {
+    let missed = 0;
+    const left = new Set(this.#objects.keys());
+    for (const object of objects) {
+      const key = objectKey(object.namespace, object.name);
+      left.delete(key);
+      const before = this.#objects.get(key);
+      if (before?.uid === object.uid && before.resourceVersion === object.resourceVersion) continue;
+      missed += 1;
+      this.#set(key, object, true);
+    }
+    for (const key of left) this.#delete(key, true);
+    this.#newest = resourceVersion;
+    return missed + left.size;
+  }
+
+  /** Takes over an object that a watch or an answer to a write has told. */
+  put(object: KubeObject): void {
+    const projected = this.#project(object);
+    const key = objectKey(projected.namespace, projected.name);
+    const before = this.#objects.get(key);
+    if (before === undefined ? isOlder(projected.resourceVersion, this.#newest) : isStale(projected, before)) return;
+    this.#set(key, projected, false);
+  }
+
+  /** Takes over an event of a watch. */
+  apply(kind: 'added' | 'modified' | 'deleted', object: KubeObject): void {
+    const version = object.metadata.resourceVersion ?? '0';
+    if (kind === 'deleted') {
+      const key = objectKey(object.metadata.namespace ?? '', object.metadata.name);
+      if (this.#objects.get(key)?.uid === object.metadata.uid) this.#delete(key, false);
+    } else {
+      this.put(object);
+    }
+    if (!isOlder(version, this.#newest)) this.#newest = version;
+  }
+
+  #set(key: string, object: T, listed: boolean): void {
+    const before = this.#objects.get(key) ?? null;
+    if (before !== null && before.uid !== object.uid) {
+      this.#delete(key, listed);
+      this.#set(key, object, listed);
+      return;
+    }
+    if (before !== null) this.#unindex(key, before);
+    this.#objects.set(key, object);
+    const value = this.#indexOf(object);
+    const keys = this.#index.get(value) ?? new Set();
+    keys.add(key);
+    this.#index.set(value, keys);
+    this.#onChange({ before, after: object, listed });
+  }
+
+  #delete(key: string, listed: boolean): void {
+    const before = this.#objects.get(key);
+    if (before === undefined) return;
+    this.#unindex(key, before);
+    this.#objects.delete(key);
+    this.#onChange({ before, after: null, listed });
+  }
+
+  #unindex(key: string, object: T): void {
+    const value = this.#indexOf(object);
+    const keys = this.#index.get(value);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#index.delete(value);
+  }
+}
+
+function isStale(object: Stored, before: Stored): boolean {
+  if (object.uid === before.uid && object.resourceVersion === before.resourceVersion) return true;
+  return isOlder(object.resourceVersion, before.resourceVersion);
+}
+
+/**
+ * Whether one version is older than another. Versions are whole numbers that grow (KEP-5504 makes that a promise; etcd-backed servers
+ * have always done so); anything else counts as new.
+ */
+export function isOlder(version: string, than: string): boolean {
+  if (!/^[0-9]{1,20}$/.test(version) || !/^[0-9]{1,20}$/.test(than)) return false;
+  return BigInt(version) < BigInt(than);
+}

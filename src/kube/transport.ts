@@ -1,0 +1,198 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { CccamError, systemCode } from '../runtime/errors.ts';
+import { KubeApiError, refusedError, unreachableError } from './api-error.ts';
+import type { Cluster, Credentials } from './cluster.ts';
+import type { TokenBucket } from './token-bucket.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** One call. */
+export interface ApiRequest {
+  readonly method: Method;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Content type of the body; JSON unless said. */
+  readonly contentType?: string;
+  readonly signal: AbortSignal;
+  /** Called in the very moment before the call is sent; throws to keep it from being sent. */
+  readonly guard?: () => void;
+  /** How long the whole call may take, in milliseconds; ten seconds unless said. */
+  readonly timeoutMs?: number;
+}
+
+/** Told of each call when it has ended; `status` is null when there was no answer. */
+export type CallListener = (method: Method | 'WATCH', status: number | null, ms: number) => void;
+
+export interface TransportOptions {
+  readonly cluster: Cluster;
+  readonly bucket: TokenBucket;
+  readonly userAgent: string;
+  readonly onCall?: CallListener;
+}
+
+const TIMEOUT_MS = 10_000;
+/** Answers above this are not ours: the largest list page is some megabytes. */
+const MAX_ANSWER_BYTES = 64 * 1_048_576;
+/** Below the five minutes after which the API server and most load balancers drop an idle connection. */
+const KEEP_IDLE_MS = 90_000;
+const MAX_SOCKETS = 16;
+
+/**
+ * Calls to one API server over a pool of kept connections, each with a time limit; and streams, each on a connection of its own, so
+ * that neither a dead nor a busy one touches the others.
+ */
+export class Transport {
+  readonly #options: TransportOptions;
+  #pool: { readonly agent: HttpAgent; readonly tls: string } | undefined;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Calls the API server and reads the answer.
+   *
+   * @returns the answer as JSON
+   * @throws KubeApiError for every answer but a success, for no answer, and for one that took too long
+   */
+  async request(request: ApiRequest): Promise<unknown> {
+    await this.#options.bucket.take(request.signal);
+    const call = `${request.method} ${request.path}`;
+    const limit = AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS);
+    const signal = AbortSignal.any([request.signal, limit]);
+    const begun = performance.now();
+    try {
+      const credentials = await this.#options.cluster.credentials();
+      const agent = this.#agent(credentials);
+      request.guard?.();
+      const response = await this.#send(request, credentials, agent, signal);
+      const body = await readAll(response, MAX_ANSWER_BYTES, signal);
+      this.#options.onCall?.(request.method, response.statusCode ?? null, performance.now() - begun);
+      if (!isSuccess(response)) throw this.#refused(call, response, body);
+      return JSON.parse(body);
+    } catch (thrown) {
+      if (thrown instanceof CccamError && !(thrown instanceof KubeApiError)) throw thrown; // nothing was sent
+      const error = unreachableError(call, limit.aborted && !request.signal.aborted ? new Error('it took too long') : thrown);
+      if (error.status === null) {
+        this.#options.onCall?.(request.method, null, performance.now() - begun);
+        this.#dropPool(); // whatever swallowed this call would swallow the next one on the same connection
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Opens a stream, such as a watch. It ends when the signal is aborted, or when nothing has come for `idleMs`.
+   *
+   * @returns the answer, to be read chunk by chunk
+   * @throws KubeApiError as `request` does
+   */
+  async stream(path: string, query: Readonly<Record<string, string>>, idleMs: number, signal: AbortSignal): Promise<IncomingMessage> {
+    await this.#options.bucket.take(signal);
+    const call = `WATCH ${path}`;
+    const begun = performance.now();
+    const opening = new AbortController();
+    const limit = AbortSignal.timeout(TIMEOUT_MS);
+    const giveUp = (): void => opening.abort(limit.reason);
+    limit.addEventListener('abort', giveUp, { once: true }); // only until the answer begins: from then on, silence counts
+    try {
+      const credentials = await this.#options.cluster.credentials();
+      const both = AbortSignal.any([signal, opening.signal]);
+      const response = await this.#send({ method: 'GET', path, query, signal }, credentials, null, both);
+      limit.removeEventListener('abort', giveUp);
+      this.#options.onCall?.('WATCH', response.statusCode ?? null, performance.now() - begun);
+      if (!isSuccess(response)) throw this.#refused(call, response, await readAll(response, 65_536, signal));
+      response.setTimeout(idleMs, () => response.destroy(new Error(`nothing came for ${idleMs} ms`)));
+      return response;
+    } catch (thrown) {
+      const error = unreachableError(call, opening.signal.aborted ? new Error('it took too long') : thrown);
+      if (error.status === null) this.#options.onCall?.('WATCH', null, performance.now() - begun);
+      throw error;
+    }
+  }
+
+  /** Closes the kept connections. */
+  close(): void {
+    this.#dropPool();
+  }
+
+  #refused(call: string, response: IncomingMessage, body: string): KubeApiError {
+    const error = refusedError(call, response.statusCode ?? 0, response.headers, body);
+    if (error.status === 401) this.#options.cluster.forget();
+    if (error.retryAfterMs !== null) this.#options.bucket.hold(error.retryAfterMs);
+    return error;
+  }
+
+  /** @param agent the pool, or null for a connection of its own */
+  async #send(request: ApiRequest, credentials: Credentials, agent: HttpAgent | null, signal: AbortSignal): Promise<IncomingMessage> {
+    const { server } = this.#options.cluster;
+    const url = new URL(server);
+    url.pathname = `${server.pathname.replace(/\/$/, '')}${request.path}`;
+    url.search = new URLSearchParams(request.query).toString();
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      'user-agent': this.#options.userAgent,
+      ...credentials.headers,
+      ...(body === undefined
+        ? {}
+        : { 'content-type': request.contentType ?? 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+    };
+    return await new Promise((resolve, reject) => {
+      const options = { method: request.method, headers, signal, agent: agent ?? (false as const), ...credentials.tls };
+      const sent = url.protocol === 'http:' ? httpRequest(url, options) : httpsRequest(url, options);
+      sent.setNoDelay(true);
+      sent.on('response', resolve);
+      sent.on('error', (thrown) => {
+        // The server closed a kept connection in the moment in which we took it. What is repeated must come out the same twice.
+        const again = sent.reusedSocket && systemCode(thrown) === 'ECONNRESET' && request.method !== 'POST' && !signal.aborted;
+        if (again) this.#send(request, credentials, null, signal).then(resolve, reject);
+        else reject(thrown);
+      });
+      sent.end(body);
+    });
+  }
+
+  #agent(credentials: Credentials): HttpAgent {
+    const tls = JSON.stringify(credentials.tls);
+    if (this.#pool === undefined || this.#pool.tls !== tls) {
+      this.#dropPool();
+      const options = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: KEEP_IDLE_MS, ...credentials.tls };
+      const agent = this.#options.cluster.server.protocol === 'http:' ? new HttpAgent(options) : new HttpsAgent(options);
+      this.#pool = { agent, tls };
+    }
+    return this.#pool.agent;
+  }
+
+  /** Connections of calls that are under way live on until they have ended. */
+  #dropPool(): void {
+    const idle = Object.values(this.#pool?.agent.freeSockets ?? {}).flatMap((sockets) => sockets ?? []);
+    this.#pool = undefined;
+    for (const socket of idle) socket.destroy();
+  }
+}
+
+function isSuccess(response: IncomingMessage): boolean {
+  const status = response.statusCode ?? 0;
+  return status >= 200 && status < 300;
+}
+
+async function readAll(response: IncomingMessage, limit: number, signal: AbortSignal): Promise<string> {
+  const stop = (): void => void response.destroy(new Error('aborted'));
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response) {
+      const bytes = Buffer.from(chunk as Uint8Array);
+      size += bytes.length;
+      if (size > limit) throw new Error(`the answer is larger than ${limit} bytes`);
+      chunks.push(bytes);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
