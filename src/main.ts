@@ -35,6 +35,76 @@ program
     });
   });
 
+program
+  .command('operator')
+  .description('look after every CccamPool of a cluster')
+  .option('--kubeconfig [path]', 'work from outside of the cluster; without a path: $KUBECONFIG or ~/.kube/config')
+  .option('--context <name>', 'context of the kubeconfig')
+  .addOption(
+    new Option('--namespaces <list>', 'only these, separated by commas (default: all)')
+      .env('CCCAM_NAMESPACES')
+      .argParser(names)
+      .default([]),
+  )
+  .option('--lease-namespace <name>', 'namespace of the leader lease (default: its own)')
+  .option('--lease-name <name>', 'name of the leader lease', 'cccam-operator')
+  .option('--http <address>', 'address and port for health and metrics', endpoint, { host: '0.0.0.0', port: 8080 })
+  .addOption(new Option('--image <image>', 'our own image, for the agents').env('CCCAM_IMAGE').default('cccam-operator:latest'))
+  .addOption(
+    new Option('--haproxy-image <image>', 'HAProxy image of pools that name none').env('CCCAM_HAPROXY_IMAGE').default('haproxy:3.0'),
+  )
+  .addOption(
+    new Option('--agent-peers <list>', 'namespaces whose pods may ask the agents')
+      .env('CCCAM_AGENT_PEERS')
+      .argParser(names)
+      .default(['cccam-system']),
+  )
+  .option('--service-account <folder>', 'where token, ca.crt and namespace are', '/var/run/secrets/kubernetes.io/serviceaccount')
+  .option('--calls-per-second <number>', 'calls to the API server in the long run', count, 200)
+  .option('--workers <number>', 'pools looked after at the same time', count, 8)
+  .addOption(logLevel())
+  .action(async (options) => {
+    const { operate } = await import('./operator/operator.ts');
+    process.exitCode = await operate({
+      kubeconfig: options.kubeconfig === undefined ? null : options.kubeconfig === true ? '' : options.kubeconfig,
+      context: options.context ?? null,
+      namespaces: options.namespaces.length === 0 ? [''] : options.namespaces,
+      leaseNamespace: options.leaseNamespace ?? null,
+      leaseName: options.leaseName,
+      http: options.http,
+      settings: { agentImage: options.image, haproxyImage: options.haproxyImage, agentPeers: options.agentPeers },
+      serviceAccount: options.serviceAccount,
+      callsPerSecond: options.callsPerSecond,
+      workers: options.workers,
+      logLevel: options.logLevel,
+    });
+  });
+
+program
+  .command('proxy-agent')
+  .description('make the HAProxy of this pod what the ConfigMap of its pool asks for')
+  .requiredOption('--config-map <name>', 'ConfigMap to follow')
+  .requiredOption('--run-dir <path>', 'folder that is shared with HAProxy')
+  .option('--bind <address>', 'address that clients connect to', address, '0.0.0.0')
+  .option('--http <address>', 'address and port for observations and metrics', endpoint, { host: '0.0.0.0', port: 9321 })
+  .option('--mounted <folder>', 'mounted copy of the ConfigMap, for a start without an API server')
+  .option('--haproxy <path>', 'HAProxy that checks each new structure before it counts')
+  .option('--service-account <folder>', 'where token, ca.crt and namespace are', '/var/run/secrets/kubernetes.io/serviceaccount')
+  .addOption(logLevel())
+  .action(async (options) => {
+    const { proxyAgent } = await import('./proxy-agent/agent.ts');
+    process.exitCode = await proxyAgent({
+      configMap: options.configMap,
+      runDir: options.runDir,
+      bind: options.bind,
+      http: options.http,
+      mounted: options.mounted ?? null,
+      haproxy: options.haproxy ?? null,
+      serviceAccount: options.serviceAccount,
+      logLevel: options.logLevel,
+    });
+  });
+
 const simulate = program.command('simulate').description('CCcam-like servers and clients, for tests and demonstrations');
 
 simulate
@@ -85,6 +155,26 @@ function portOrZero(text: string): number {
   const value = Number(text);
   if (!/^[0-9]{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('expected a port, 0 to 65535');
   return value;
+}
+
+function logLevel(): Option {
+  return new Option('--log-level <level>', 'how much to log')
+    .env('CCCAM_LOG_LEVEL')
+    .choices(['debug', 'info', 'warn', 'error'])
+    .default('info');
+}
+
+function names(text: string): string[] {
+  const list = text.split(',').filter((name) => name !== '');
+  if (list.some((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)))
+    throw new InvalidArgumentError('expected names, separated by commas');
+  return list;
+}
+
+function endpoint(text: string): { host: string; port: number } {
+  const match = /^(\[[0-9a-f.:]+\]|[0-9.]+):([0-9]{1,5})$/.exec(text);
+  if (match === null || Number(match[2]) > 65_535) throw new InvalidArgumentError('expected an address and a port, such as 0.0.0.0:8080');
+  return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[2]) };
 }
 
 function count(text: string): number {

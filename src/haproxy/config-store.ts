@@ -11,14 +11,15 @@ import { renderConfig, structureHash } from './render.ts';
  */
 export class ConfigStore {
   readonly #path: string;
-  readonly #binary: string;
+  readonly #binary: string | null;
   readonly #report: Report;
   #written: string | undefined;
   #checked: string | undefined;
   #refused: string | undefined;
   #failing = false;
 
-  constructor(path: string, binary: string, report: Report) {
+  /** @param binary checks each new structure before it counts; null where there is none, and HAProxy itself refuses what it cannot read */
+  constructor(path: string, binary: string | null, report: Report) {
     this.#path = path;
     this.#binary = binary;
     this.#report = report;
@@ -75,7 +76,7 @@ export class ConfigStore {
   /** `haproxy -c` costs 60 ms, and server lines are of a grammar that cannot fail: only a new structure is checked. */
   async #check(structure: Structure, text: string): Promise<void> {
     const hash = structureHash(structure);
-    if (hash === this.#checked) return;
+    if (hash === this.#checked || this.#binary === null) return;
     const candidate = `${this.#path}.candidate`;
     await replaceFile(candidate, text);
     try {

@@ -53,6 +53,7 @@ export class Converger {
   readonly #reloader: Reloader;
   readonly #pace = new Pace();
   #wanted: ProxyModel | undefined;
+  #wish: string | null = null;
   /** Servers of the last look; those that are not wanted have sticky clients to forget, too. */
   #seen: readonly ActualServer[] = [];
   #reachable = true;
@@ -72,9 +73,14 @@ export class Converger {
     this.#troubles = new TroubleWatch(options.clock, this.#bell, probe);
   }
 
-  /** Sets what HAProxy should be from now on. Takes effect at once if the converger runs. */
-  want(model: ProxyModel): void {
+  /**
+   * Sets what HAProxy should be from now on. Takes effect at once if the converger runs.
+   *
+   * @param wish names it; observations tell it back
+   */
+  want(model: ProxyModel, wish: string | null = null): void {
     this.#wanted = model;
+    this.#wish = wish;
     this.#wantedAt = this.#options.clock.monotonic();
     this.#bell.ring();
   }
@@ -106,13 +112,14 @@ export class Converger {
 
   async #pass(signal: AbortSignal): Promise<void> {
     const wanted = this.#wanted;
+    const wish = this.#wish;
     if (wanted === undefined) return;
     try {
       const { actual, difference } = await this.#match(wanted);
       if (!this.#reachable)
         this.#options.report({ severity: 'Normal', reason: 'Reachable', server: null, message: 'HAProxy answers again' });
       this.#reachable = true;
-      this.#options.onObservation(observe(wanted, actual, difference, null));
+      this.#options.onObservation(observe(wanted, actual, difference, null, wish));
       this.#troubles.look(actual.current, wanted.structure.check, signal);
       await this.#closeOverdue(wanted, actual);
       await this.#writeAndReload(wanted, actual, difference, signal);
@@ -221,6 +228,6 @@ export class Converger {
     }
     this.#reachable = false;
     this.#holding = false;
-    this.#options.onObservation(observe(this.#wanted, null, null, known ? thrown.code : 'CCP_HAPROXY_UNREACHABLE'));
+    this.#options.onObservation(observe(this.#wanted, null, null, known ? thrown.code : 'CCP_HAPROXY_UNREACHABLE', this.#wish));
   }
 }

@@ -5,6 +5,8 @@ import type { ProxyModel } from './model.ts';
 
 /** What one proxy says of itself: read back, never assumed. Plain data, streamed to whoever asks and the ground of a pool's status. */
 export interface ProxyObservation {
+  /** Names what was asked for, as the asker named it; null where nobody did. */
+  readonly wish: string | null;
   /** Whether HAProxy runs exactly what was asked for; servers that wait for their greeting do not count against it. */
   readonly synced: boolean;
   /** Why HAProxy could not be read, or null. */
@@ -42,11 +44,13 @@ export function observe(
   actual: ActualProxy | null,
   difference: Difference | null,
   error: ErrorCode | null,
+  wish: string | null = null,
 ): ProxyObservation {
   if (actual === null || wanted === undefined) {
-    return { synced: false, error, masterPid: null, currentPid: null, oldWorkers: 0, structureHash: null, servers: [] };
+    return { wish, synced: false, error, masterPid: null, currentPid: null, oldWorkers: 0, structureHash: null, servers: [] };
   }
   return {
+    wish,
     synced: difference !== null && isSettled(difference),
     error,
     masterPid: actual.masterPid,

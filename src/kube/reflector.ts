@@ -47,6 +47,7 @@ export class Reflector<T extends Stored> {
   #failures = 0;
   #started = false;
   #heardAt: number;
+  #stirredAt: number;
   #relistAt = 0;
   #synced = false;
   readonly #waiting = new Set<() => void>();
@@ -54,6 +55,7 @@ export class Reflector<T extends Stored> {
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#heardAt = options.clock.monotonic();
+    this.#stirredAt = this.#heardAt;
   }
 
   /** Whether the store has held the whole list once. */
@@ -64,6 +66,11 @@ export class Reflector<T extends Stored> {
   /** Milliseconds since the server was last heard. */
   get silentMs(): number {
     return this.#options.clock.monotonic() - this.#heardAt;
+  }
+
+  /** Milliseconds since it was last seen to do anything, failing included. */
+  get stalledMs(): number {
+    return this.#options.clock.monotonic() - Math.max(this.#heardAt, this.#stirredAt);
   }
 
   /** Resolves once the store holds the whole list, or when the signal is aborted; look at `synced`. */
@@ -102,7 +109,7 @@ export class Reflector<T extends Stored> {
   async #list(signal: AbortSignal): Promise<void> {
     const { client, type, namespace, selectors, project, store, report, clock, random } = this.#options;
     const { items, resourceVersion } = await client.list(type, namespace, selectors, project, signal);
-    const missed = store.replace(items, resourceVersion);
+    const missed = store.replace(items, resourceVersion, namespace);
     this.#resourceVersion = resourceVersion;
     this.#heardAt = clock.monotonic();
     this.#relistAt = clock.monotonic() + RELIST_MS.min + random() * (RELIST_MS.max - RELIST_MS.min);
@@ -146,6 +153,7 @@ export class Reflector<T extends Stored> {
     const { clock, random, report } = this.#options;
     if (isStatus(thrown, 410) || isGarbled(thrown)) this.#resourceVersion = null;
     this.#failures += 1;
+    this.#stirredAt = clock.monotonic();
     const usual = backoffMs(BACKOFF, this.#failures, random());
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
     const refused = isStatus(thrown, 403) ? REFUSED_RETRY_MS[403] : isStatus(thrown, 404) ? REFUSED_RETRY_MS[404] : 0;

@@ -58,11 +58,12 @@ export class Store<T extends Stored> {
   /**
    * Takes over a whole list: what is not in it is gone, whatever its version; an API server that was restored from a backup counts back.
    *
+   * @param namespace the one that was listed; '' for all of them
    * @returns how many objects were not as the store had them: what the watch before has missed
    */
-  replace(objects: readonly T[], resourceVersion: string): number {
+  replace(objects: readonly T[], resourceVersion: string, namespace = ''): number {
     let missed = 0;
-    const left = new Set(this.#objects.keys());
+    const left = new Set([...this.#objects].filter(([, object]) => namespace === '' || object.namespace === namespace).map(([key]) => key));
     for (const object of objects) {
       const key = objectKey(object.namespace, object.name);
       left.delete(key);

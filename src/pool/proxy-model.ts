@@ -53,7 +53,7 @@ function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
 
 function wantedServer(entry: RosterEntry, spec: PoolSpec): WantedServer {
   // HAProxy would still bring remembered clients to a server of weight 0; drained, it takes nobody new at all.
-  const resting = entry.drain.kind === 'draining' || entry.weight === 0;
+  const resting = entry.drain.kind === 'draining' || entry.resting === true || entry.weight === 0;
   return {
     id: entry.id,
     name: entry.name,

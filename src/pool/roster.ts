@@ -1,7 +1,9 @@
 import { type BackendSpec, durationMs, type PoolSpec, type Role } from '../api/v1alpha1/index.ts';
 import { ACTIVE, type DrainReason, type DrainState, drainProgress, nextDrainState } from './drain.ts';
+import { readDrainRequest, readDrainSince } from './drain-request.ts';
 import { maxConnectionsPerProxy } from './max-connections.ts';
 import { assignIds } from './server-ids.ts';
+import { type PodFacts, podServerState } from './server-state.ts';
 import { computeWeights } from './weights.ts';
 
 /** One server that the pool knows: in the spec, or on its way out. What must survive a restart is all in here. */
@@ -18,6 +20,10 @@ export interface RosterEntry {
   readonly drain: DrainState;
   /** How long its drain may take, in milliseconds. */
   readonly deadlineMs: number;
+  /** The pod behind it; an external server has none. */
+  readonly pod?: { readonly name: string; readonly uid: string };
+  /** Set while the pod's containers are not ready: it takes nobody new, and that is no drain with an end. */
+  readonly resting?: true;
 }
 
 /** Every server of a pool, ordered by id. */
@@ -31,44 +37,120 @@ export interface SessionCount {
   readonly outOfRotation: boolean;
 }
 
+/** What a cluster adds to a spec: the pods that are there, and how many proxies share a server's sessions. */
+export interface Surroundings {
+  /** Every pod of the pool's managed backends, those of backends that are no longer in the spec among them. */
+  readonly pods: readonly PodFacts[];
+  /** ≥ 1. */
+  readonly proxies: number;
+}
+
+/** One box without Kubernetes: no pods, one proxy. */
+const BOX: Surroundings = { pods: [], proxies: 1 };
+
 /**
- * The roster of a pool of external servers. A server in the spec keeps its id and its drain's clock; one that is no longer there, or
- * that has moved to another address, drains first and is dropped only when it was seen out of rotation and empty.
+ * The roster of a pool. A server keeps its id and its drain's clock for as long as it is known. An external one that is no longer in
+ * the spec, or that has moved to another address, drains first and is dropped only when it was seen out of rotation and empty; a pod's
+ * server is there for exactly as long as its pod.
  *
  * @param previous the roster of before, or of before a restart
  * @param counts what was read back, by server name; a server that is missing is unknown, not empty
  * @param now milliseconds since the epoch
  */
-export function nextRoster(spec: PoolSpec, previous: Roster, counts: ReadonlyMap<string, SessionCount>, now: number): Roster {
-  const external = spec.backends.filter((backend) => backend.external !== undefined);
+export function nextRoster(
+  spec: PoolSpec,
+  previous: Roster,
+  counts: ReadonlyMap<string, SessionCount>,
+  now: number,
+  surroundings: Surroundings = BOX,
+): Roster {
   const weights = computeWeights(spec.backends, spec.weights.policy);
-  const limits = maxConnectionsPerProxy(spec.backends, weights, 1);
+  const limits = maxConnectionsPerProxy(spec.backends, weights, surroundings.proxies);
   const before = new Map(previous.map((entry) => [entry.name, entry]));
-  const names = external.map(serverName);
+  const members = [
+    ...spec.backends.flatMap((backend) => (backend.external === undefined ? [] : externalMember(backend, spec))),
+    ...surroundings.pods.flatMap((pod) => podMember(pod, spec, before, now)),
+  ];
+  const names = new Set(members.map((member) => member.name));
   const leaving = previous
-    .filter((entry) => !names.includes(entry.name))
+    .filter((entry) => !names.has(entry.name) && entry.pod === undefined)
     .flatMap((entry) => leave(entry, spec, counts.get(entry.name), now));
-  const ids = assignIds(
-    new Map([...leaving, ...previous.filter((entry) => names.includes(entry.name))].map((entry) => [entry.name, entry.id])),
-    names,
-  );
-  const staying = external.map((backend): RosterEntry => {
-    const name = serverName(backend);
-    const reason: DrainReason | null = backend.drain?.enabled === true ? 'requested' : null;
+  const known = [...leaving, ...previous.filter((entry) => names.has(entry.name))];
+  const ids = assignIds(new Map(known.map((entry) => [entry.name, entry.id])), [...names]);
+  const staying = members.map((member): RosterEntry => {
+    const { name, backend, address, port, role, reason, since, deadlineMs, pod, resting } = member;
+    const old = before.get(name);
+    const kept = old !== undefined && old.pod?.uid === pod?.uid ? old.drain : ACTIVE;
+    const begun: DrainState = since === null || reason === null ? kept : nextDrainState(kept, reason, since);
     return {
       name,
       id: ids.get(name) ?? 1,
-      backend: backend.name,
-      address: backend.external?.address ?? '',
-      port: backend.port,
-      weight: weights.get(backend.name) ?? 1,
-      maxConnections: limits.get(backend.name) ?? 1,
-      role: backend.role,
-      drain: nextDrainState(before.get(name)?.drain ?? ACTIVE, reason, now),
-      deadlineMs: durationMs(backend.drain?.deadline ?? spec.drain.deadline),
+      backend,
+      address,
+      port,
+      weight: weights.get(backend) ?? old?.weight ?? 1,
+      maxConnections: limits.get(backend) ?? old?.maxConnections ?? 1,
+      role,
+      drain: nextDrainState(begun, reason, now),
+      deadlineMs,
+      ...(pod === undefined ? {} : { pod }),
+      ...(resting ? { resting } : {}),
     };
   });
   return [...staying, ...leaving].sort((a, b) => a.id - b.id);
+}
+
+/** A server that is there now, with what is asked of it. */
+interface Member extends Pick<RosterEntry, 'name' | 'backend' | 'address' | 'port' | 'role' | 'deadlineMs'> {
+  readonly pod: RosterEntry['pod'] | undefined;
+  readonly reason: DrainReason | null;
+  /** When the drain began according to what is written on the object itself, or null. */
+  readonly since: number | null;
+  readonly resting: true | undefined;
+}
+
+function externalMember(backend: BackendSpec, spec: PoolSpec): Member {
+  return {
+    name: serverName(backend),
+    backend: backend.name,
+    address: backend.external?.address ?? '',
+    port: backend.port,
+    role: backend.role,
+    reason: backend.drain?.enabled === true ? 'requested' : null,
+    since: null,
+    deadlineMs: durationMs(backend.drain?.deadline ?? spec.drain.deadline),
+    pod: undefined,
+    resting: undefined,
+  };
+}
+
+function podMember(pod: PodFacts, spec: PoolSpec, before: ReadonlyMap<string, RosterEntry>, now: number): Member[] {
+  const request = readDrainRequest(pod.drain);
+  const backend = spec.backends.find((each) => each.name === pod.backend && each.external === undefined);
+  const state = podServerState(pod, request !== null || backend === undefined);
+  if (state === 'absent' || pod.address === null) return [];
+  const name = podServerName(pod);
+  const reason = pod.endingSince !== null || backend === undefined ? 'removed' : request === null ? null : 'requested';
+  const begun = [request === null ? null : readDrainSince(pod.drainSince, now), pod.endingSince].filter((time) => time !== null);
+  return [
+    {
+      name,
+      backend: pod.backend,
+      address: pod.address,
+      port: pod.port,
+      role: backend?.role ?? before.get(name)?.role ?? 'Active',
+      reason,
+      since: begun.length === 0 ? null : Math.min(...begun),
+      deadlineMs: request?.deadlineMs ?? durationMs(spec.drain.deadline),
+      pod: { name: pod.name, uid: pod.uid },
+      resting: reason === null && state === 'drain' ? true : undefined,
+    },
+  ];
+}
+
+/** Name of a pod's server. It holds the address: a pod that was given another one by its node is another server. */
+export function podServerName(pod: Pick<PodFacts, 'name' | 'address' | 'port'>): string {
+  return `${pod.name}-${pod.address}:${pod.port}`;
 }
 
 /** Name of an external backend's server. It holds the address and port, so that another address is another server. */

@@ -1,20 +1,37 @@
 /** Facts about a pod that decide what its server line should be. */
 export interface PodFacts {
-  /** Whether the pod has an address yet. */
-  readonly hasAddress: boolean;
-  /** Whether the pod object has a deletion timestamp: deleted, evicted or scaled away. */
-  readonly terminating: boolean;
-  /** Whether a person asked for a drain by annotation. */
-  readonly drainRequested: boolean;
+  readonly name: string;
+  readonly uid: string;
+  /** Name of the backend that it was made for. */
+  readonly backend: string;
+  /** Where its CCcam server listens. */
+  readonly port: number;
+  /** Canonical address, or null while the pod has none. */
+  readonly address: string | null;
+  /** When the pod was asked to end (deleted, evicted or scaled away), in milliseconds since the epoch; null while it was not. */
+  readonly endingSince: number | null;
+  /** What the drain annotation says, or null without one. */
+  readonly drain: string | null;
+  /** What the clock annotation says: when the drain began. */
+  readonly drainSince: string | null;
   /** The pod's `ContainersReady`; not `Ready`, which waits for our own readiness gate and so would wait for us. */
   readonly containersReady: boolean;
+  /** Whether every container has ended for good; such a pod serves nobody. */
+  readonly finished: boolean;
+  /** What ReplicaSets go by when they choose a pod to end, or null. */
+  readonly deletionCost: string | null;
+  /** The pod conditions that we write, by type. */
+  readonly conditions: ReadonlyMap<string, { readonly status: string; readonly since: string }>;
 }
 
 /** What the line of a server should be: not there, there without new sessions, or in rotation. */
 export type WantedState = 'absent' | 'drain' | 'ready';
 
 /** State of a managed server from its pod; a pod that is gone is null. */
-export function podServerState(pod: PodFacts | null): WantedState {
-  if (pod === null || !pod.hasAddress) return 'absent';
-  return pod.terminating || pod.drainRequested || !pod.containersReady ? 'drain' : 'ready';
+export function podServerState(
+  pod: Pick<PodFacts, 'address' | 'endingSince' | 'containersReady' | 'finished'> | null,
+  drainRequested: boolean,
+): WantedState {
+  if (pod === null || pod.address === null || pod.finished) return 'absent';
+  return pod.endingSince !== null || drainRequested || !pod.containersReady ? 'drain' : 'ready';
 }

@@ -13,7 +13,7 @@ const roster = nextRoster(pool.spec, [], new Map(), 0);
 const [a = '', b = ''] = roster.map((entry) => entry.name);
 
 function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
-  return { desired: 1, reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
+  return { desired: 1, lagging: 0, reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
 }
 
 function condition(status: ReturnType<typeof poolStatus>, type: string): string {

@@ -30,8 +30,23 @@ export interface ProxyFacts {
   readonly desired: number;
   readonly reachable: number;
   readonly synced: number;
+  /** Proxies that are there and do not run what was asked for. */
+  readonly lagging: number;
   readonly servers: ReadonlyMap<string, ServerFacts>;
 }
+
+/** What else a status tells of; a box without Kubernetes knows nothing of the kind. */
+export interface Circumstances {
+  /** Why the pool as it stands was refused, so that an earlier one serves; or null. */
+  readonly refusal: string | null;
+  readonly paused: boolean;
+  /** Objects that have the names of children and belong to somebody else. */
+  readonly foreign: readonly string[];
+  /** Backends whose pods are being replaced, or wait for it. */
+  readonly rolling: readonly string[];
+}
+
+const NOTHING_ELSE: Circumstances = { refusal: null, paused: false, foreign: [], rolling: [] };
 
 /** Servers that are listed one by one; more are summed up, so that a status stays well below what etcd takes. */
 const LISTED_SERVERS = 256;
@@ -49,13 +64,14 @@ export function poolStatus(
   address: string | null,
   previous: PoolStatus | null,
   now: number,
+  circumstances: Circumstances = NOTHING_ELSE,
 ): PoolStatus {
   const states = new Map(roster.map((entry) => [entry.name, serverStatus(entry, proxies.servers.get(entry.name), now)]));
-  const backends = backendStatuses(roster, states);
+  const backends = backendStatuses(pool, roster, states);
   const { generation } = pool.metadata;
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
-    conditions: conditions(roster, states, proxies).map((drafted) => settle(drafted, previous, generation, now)),
+    conditions: conditions(backends, roster, states, proxies, circumstances).map((drafted) => settle(drafted, previous, generation, now)),
     ...(address === null ? {} : { address }),
     sessions: [...states.values()].reduce((sum, server) => sum + server.sessions, 0),
     draining: [...states.values()].filter((server) => server.state === 'Draining').length,
@@ -91,16 +107,19 @@ function activeState(entry: RosterEntry, facts: ServerFacts | undefined): Server
   return facts.healthy ? 'Joining' : 'Down';
 }
 
-function backendStatuses(roster: Roster, states: ReadonlyMap<string, ServerStatus>): BackendStatus[] {
+/** In the order of the spec, then those that are on their way out. */
+function backendStatuses(pool: CccamPool, roster: Roster, states: ReadonlyMap<string, ServerStatus>): BackendStatus[] {
   const weights = roster.filter((entry) => entry.drain.kind === 'active').map((entry) => entry.weight);
-  const grouped = Map.groupBy(roster, (entry) => entry.backend);
+  const replicas = new Map(pool.spec.backends.map((backend) => [backend.name, backend.replicas]));
+  const grouped = new Map<string, RosterEntry[]>(pool.spec.backends.map((backend) => [backend.name, []]));
+  for (const entry of roster) grouped.set(entry.backend, [...(grouped.get(entry.backend) ?? []), entry]);
   return [...grouped].map(([name, entries]) => {
     const servers = entries.flatMap((entry) => states.get(entry.name) ?? []);
     const active = entries.filter((entry) => entry.drain.kind === 'active');
     const shown = active[0] ?? entries[0];
     return {
       name,
-      state: summed(servers),
+      state: servers.length === 0 && replicas.get(name) === 0 ? 'Drained' : summed(servers),
       weight: shown?.weight ?? 0,
       sharePercent: active.reduce((sum, entry) => sum + sharePercent(entry.weight, weights), 0),
       maxConnections: shown?.maxConnections ?? 0,
@@ -116,6 +135,7 @@ const BEST_FIRST: readonly ServerStateName[] = ['Up', 'Joining', 'Down', 'Draini
 
 /** The state of a backend is that of its best server. */
 function summed(servers: readonly ServerStatus[]): ServerStateName {
+  if (servers.length === 0) return 'Down';
   return BEST_FIRST.find((state) => servers.some((server) => server.state === state)) ?? 'Unknown';
 }
 
@@ -126,29 +146,50 @@ interface Draft {
   readonly message: string;
 }
 
-function conditions(roster: Roster, states: ReadonlyMap<string, ServerStatus>, proxies: ProxyFacts): Draft[] {
-  const synced = proxies.synced === proxies.desired;
+function conditions(
+  backends: readonly BackendStatus[],
+  roster: Roster,
+  states: ReadonlyMap<string, ServerStatus>,
+  proxies: ProxyFacts,
+  circumstances: Circumstances,
+): Draft[] {
+  const synced = proxies.synced >= proxies.desired && proxies.lagging === 0;
   const up = (role: RosterEntry['role']): boolean => roster.some((entry) => entry.role === role && states.get(entry.name)?.state === 'Up');
-  const down = roster
-    .filter((entry) => entry.drain.kind === 'active' && entry.weight > 0 && states.get(entry.name)?.state !== 'Up')
-    .map((entry) => entry.name);
+  const down = [
+    ...roster
+      .filter((entry) => entry.drain.kind === 'active' && entry.weight > 0 && states.get(entry.name)?.state !== 'Up')
+      .map((entry) => entry.name),
+    ...backends.filter((backend) => backend.total === 0 && backend.state === 'Down').map((backend) => backend.name),
+  ];
   const draining = roster.filter((entry) => entry.drain.kind === 'draining').map((entry) => entry.name);
   return [
-    { type: 'Accepted', status: 'True', reason: 'Valid', message: 'The pool is in force.' },
+    circumstances.refusal === null
+      ? { type: 'Accepted', status: 'True', reason: 'Valid', message: 'The pool is in force.' }
+      : { type: 'Accepted', status: 'False', reason: 'Invalid', message: circumstances.refusal },
     syncedCondition(synced, proxies),
-    readyCondition(synced, up('Active'), up('Backup')),
-    draining.length > 0 || !synced
-      ? {
-          type: 'Progressing',
-          status: 'True',
-          reason: draining.length > 0 ? 'Draining' : 'Syncing',
-          message: listed(draining, 'Waiting for the proxies.'),
-        }
-      : { type: 'Progressing', status: 'False', reason: 'Settled', message: 'Nothing is under way.' },
-    down.length > 0
-      ? { type: 'Degraded', status: 'True', reason: 'ServerDown', message: listed(down, '') }
-      : { type: 'Degraded', status: 'False', reason: 'AllServersUp', message: 'Every server that should serve is up.' },
+    readyCondition(synced, up('Active'), up('Backup'), circumstances),
+    progressingCondition(synced, draining, circumstances),
+    degradedCondition(down, circumstances.foreign),
   ];
+}
+
+function progressingCondition(synced: boolean, draining: readonly string[], { paused, rolling }: Circumstances): Draft {
+  const type = 'Progressing';
+  if (paused) return { type, status: 'False', reason: 'Paused', message: 'Nothing but this status is written while the pool is paused.' };
+  if (rolling.length > 0) return { type, status: 'True', reason: 'RollingOut', message: listed(rolling) };
+  if (draining.length > 0) return { type, status: 'True', reason: 'Draining', message: listed(draining) };
+  if (!synced) return { type, status: 'True', reason: 'Syncing', message: 'Waiting for the proxies.' };
+  return { type, status: 'False', reason: 'Settled', message: 'Nothing is under way.' };
+}
+
+function degradedCondition(down: readonly string[], foreign: readonly string[]): Draft {
+  const type = 'Degraded';
+  if (foreign.length > 0) {
+    const message = `Not ours, and left alone: ${listed(foreign)}. Rename the pool, or remove what has its name.`;
+    return { type, status: 'True', reason: 'ChildForeign', message };
+  }
+  if (down.length > 0) return { type, status: 'True', reason: 'ServerDown', message: listed(down) };
+  return { type, status: 'False', reason: 'AllServersUp', message: 'Every server that should serve is up.' };
 }
 
 function syncedCondition(synced: boolean, proxies: ProxyFacts): Draft {
@@ -157,19 +198,21 @@ function syncedCondition(synced: boolean, proxies: ProxyFacts): Draft {
   return { type: 'ProxiesSynced', status: 'False', reason: proxies.reachable < proxies.desired ? 'Unreachable' : 'Syncing', message };
 }
 
-function readyCondition(synced: boolean, active: boolean, backup: boolean): Draft {
-  if (!synced) return { type: 'Ready', status: 'False', reason: 'Syncing', message: 'Not every proxy runs this generation.' };
-  if (active) return { type: 'Ready', status: 'True', reason: 'Serving', message: 'At least one Active server takes sessions.' };
+function readyCondition(synced: boolean, active: boolean, backup: boolean, { refusal }: Circumstances): Draft {
+  const type = 'Ready';
+  if (refusal !== null)
+    return { type, status: 'False', reason: 'Invalid', message: 'This generation was refused; the last good one goes on serving.' };
+  if (!synced) return { type, status: 'False', reason: 'Syncing', message: 'Not every proxy runs this generation.' };
+  if (active) return { type, status: 'True', reason: 'Serving', message: 'At least one Active server takes sessions.' };
   return {
-    type: 'Ready',
+    type,
     status: 'False',
     reason: backup ? 'OnBackup' : 'NoServerUp',
     message: backup ? 'No Active server is up; Backup servers take the sessions.' : 'No server takes new sessions.',
   };
 }
 
-function listed(names: readonly string[], otherwise: string): string {
-  if (names.length === 0) return otherwise;
+function listed(names: readonly string[]): string {
   return names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }
 

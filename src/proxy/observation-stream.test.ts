@@ -23,6 +23,7 @@ const server: ServerObservation = {
 
 function observation(changes: Partial<ServerObservation> = {}, proxy: Partial<ProxyObservation> = {}): ProxyObservation {
   return {
+    wish: null,
     synced: true,
     error: null,
     masterPid: 1,

@@ -7,7 +7,7 @@ const COUNTS_EVERY_MS = 10_000;
 /** A listener that has not read for so many bytes is cut off; it comes back and is told everything anew. */
 const BACKLOG_BYTES = 1_048_576;
 
-/** Lines of `GET /v1/observations`, newline-delimited JSON. The first lines tell everything, the others what has changed. */
+/** Lines of `GET /v1/observations`, newline-delimited JSON. The lines up to the first `alive` tell everything, the others what has changed. */
 export type ObservationLine =
   | ({ readonly kind: 'proxy' } & Omit<ProxyObservation, 'servers'>)
   | ({ readonly kind: 'server' } & ServerObservation)
@@ -83,7 +83,11 @@ export class ObservationStream {
 }
 
 function everything(observation: ProxyObservation): ObservationLine[] {
-  return [proxyLine(observation), ...observation.servers.map((server): ObservationLine => ({ kind: 'server', ...server }))];
+  return [
+    proxyLine(observation),
+    ...observation.servers.map((server): ObservationLine => ({ kind: 'server', ...server })),
+    { kind: 'alive' },
+  ];
 }
 
 function proxyLine({ servers: _, ...proxy }: ProxyObservation): ObservationLine {

@@ -1,4 +1,4 @@
-export { durationMs, durationText } from './grammar.ts';
+export { DURATION_PATTERN, durationMs, durationText } from './grammar.ts';
 export * from './names.ts';
 export { type FieldPath, type Issue, isSet, type ParsedPool, PoolInvalidError, parsePool, pathText } from './parse.ts';
 export { type CccamPool, cccamPool } from './pool.ts';

@@ -12,6 +12,16 @@ export const SHORT_NAME = 'ccp';
 export const DRAIN_ANNOTATION = `${GROUP}/drain`;
 /** On a pod, written by the operator: when its drain began, so that a new leader does not restart the clock. */
 export const DRAIN_SINCE_ANNOTATION = `${GROUP}/drain-since`;
+/** On a pod, from its template: the port that its CCcam server listens on. */
+export const PORT_ANNOTATION = `${GROUP}/port`;
+/** On a child, written by the operator: names the very content that was applied, so that it is applied again only when it differs. */
+export const APPLIED_ANNOTATION = `${GROUP}/applied`;
+/** On a backend's Deployment: names its pod template, so that a rollout is known from a change of the count. */
+export const TEMPLATE_ANNOTATION = `${GROUP}/template`;
+/** On every child and pod: the pool that it belongs to. */
+export const POOL_LABEL = `${GROUP}/pool`;
+/** On a backend's Deployment and its pods: the backend. */
+export const BACKEND_LABEL = `${GROUP}/backend`;
 /** On a pool: `"true"` stops all writes for it but status. */
 export const PAUSED_ANNOTATION = `${GROUP}/paused`;
 /** Pod condition: True when nobody is left on a draining pod. */
@@ -37,5 +47,8 @@ export const CONDITION_REASONS = {
   Settled: 'nothing is under way',
   ServerDown: 'at least one server that should serve is down',
   AllServersUp: 'every server that should serve is up',
+  RollingOut: 'a changed pod template reaches one backend after the other',
+  Paused: 'the pool is paused: nothing but its status is written',
+  ChildForeign: 'an object with the name of one of the pool’s belongs to somebody else and is left alone',
 } as const;
 export type ConditionReason = keyof typeof CONDITION_REASONS;

@@ -118,6 +118,9 @@ function* backendIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPath, p
     if (reading.kind === 'refused') yield { path: [...path, 'external', 'address'], message: reading.expected };
     return;
   }
+  if (place === 'cluster' && backend.name === RESERVED_BACKEND) {
+    yield { path: [...path, 'name'], message: `expected another name: ${RESERVED_BACKEND} is that of the proxies` };
+  }
   if (backend.drain !== undefined)
     yield { path: [...path, 'drain'], message: 'expected no drain on a managed backend: annotate its pods instead' };
   if (place === 'cluster' && backend.podTemplate === undefined && spec.podTemplate === undefined) {
@@ -144,6 +147,8 @@ function* unsupported(spec: PoolSpec, place: Place): Generator<Issue> {
   }
 }
 
+/** Children are named `<pool>-<backend>`, and `<pool>-haproxy` is that of the proxies. */
+const RESERVED_BACKEND = 'haproxy';
 const IDLE_WARNING_MS = durationMs('5m');
 const CLUSTER_ONLY = [
   'replicas',

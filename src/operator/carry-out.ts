@@ -1,0 +1,187 @@
+import { API_VERSION, APPLIED_ANNOTATION, KIND } from '../api/v1alpha1/index.ts';
+import { isStatus, KubeApiError } from '../kube/api-error.ts';
+import { backoffMs } from '../kube/backoff.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import type { KubeObject } from '../kube/resource.ts';
+import { type Child, childKey } from '../pool/child.ts';
+import type { PodPatch } from '../pool/pod-patch.ts';
+import type { Outcome, World } from '../pool/world.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { childRecord } from './child-record.ts';
+import type { PoolMemory } from './memory.ts';
+import { CHILD_TYPES, POD, POOL } from './resources.ts';
+import type { Watches } from './watches.ts';
+
+/** Names under which our fields stand in an object. */
+export const MANAGER = 'cccam-operator';
+const STATUS_MANAGER = 'cccam-operator-status';
+const REFUSED_RETRY_MS = 60_000;
+const FOREIGN_RETRY_MS = 15_000;
+/** How fast an object is put back that somebody else keeps changing. */
+const CONTEST = { firstMs: 500, capMs: 60_000, jitter: 0.2 } as const;
+const CONTEST_OVER_MS = 120_000;
+
+export interface CarryOutTools {
+  readonly client: KubeClient;
+  readonly events: EventRecorder;
+  readonly watches: Watches;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onEventLost: (thrown: unknown) => void;
+}
+
+/**
+ * Does what was decided: what clients feel comes first, what people read comes last. An object that the API server refuses does not
+ * keep the others from their turn.
+ *
+ * @returns when to look again because of something that could not be done now, in milliseconds, or null
+ * @throws KubeApiError for what another try can heal
+ */
+export async function carryOut(
+  tools: CarryOutTools,
+  world: World,
+  outcome: Outcome,
+  memory: PoolMemory,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const again: number[] = [];
+  const applying = new Map(outcome.apply.map((child) => [childKey(child), child.metadata.annotations[APPLIED_ANNOTATION]]));
+  for (const [key, { applied }] of memory.refused) if (applying.get(key) !== applied) memory.refused.delete(key);
+  for (const child of outcome.apply) {
+    const wait = await applyChild(tools, world, child, memory, signal);
+    if (wait !== null) again.push(wait);
+  }
+  for (const { kind, name, uid } of outcome.remove) {
+    await tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal);
+  }
+  for (const patch of outcome.pods) await patchPod(tools, world, patch, signal);
+  if (outcome.status !== null) {
+    await writeStatus(tools, world, outcome.status, signal);
+    memory.statusAt = tools.clock.monotonic();
+  }
+  memory.roster = outcome.roster;
+  await recordEvents(tools, world, outcome, signal);
+  return again.length === 0 ? null : Math.min(...again);
+}
+
+/** @returns when to try again, in milliseconds, or null when it was done */
+async function applyChild(
+  tools: CarryOutTools,
+  world: World,
+  child: Child,
+  memory: PoolMemory,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const key = childKey(child);
+  const applied = child.metadata.annotations[APPLIED_ANNOTATION] ?? '';
+  const now = tools.clock.monotonic();
+  const refused = memory.refused.get(key);
+  if (refused !== undefined && refused.applied === applied && refused.until > now) return refused.until - now;
+  const contested = contest(tools, world, child, memory);
+  if (contested > 0) return contested;
+  const ref = { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name };
+  const facts = world.children.get(key);
+  try {
+    if (facts === undefined && !(await isFree(tools, world, child, memory, signal))) return FOREIGN_RETRY_MS;
+    // With its uid it can only be this very object; without one, nobody else’s fields are taken.
+    const body = (facts === undefined ? child : { ...child, metadata: { ...child.metadata, uid: facts.uid } }) as unknown as KubeObject;
+    const answer = {
+      ...(await tools.client.apply(ref, body, MANAGER, facts !== undefined, signal)),
+      apiVersion: child.apiVersion,
+      kind: child.kind,
+    };
+    const record = childRecord(answer);
+    memory.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
+    memory.refused.delete(key);
+    tools.watches.put(answer);
+    return null;
+  } catch (thrown) {
+    if (!(thrown instanceof KubeApiError) || thrown.retryable || thrown.status === 404) throw thrown;
+    memory.refused.set(key, { applied, message: `${key}: ${thrown.message}`, until: now + REFUSED_RETRY_MS });
+    return 0;
+  }
+}
+
+/** Asks the API server itself whether a name is free: the watches only see what carries our labels. */
+async function isFree(tools: CarryOutTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<boolean> {
+  const { namespace, name } = child.metadata;
+  const found = await tools.client.get({ type: CHILD_TYPES[child.kind], namespace, name }, signal);
+  const key = childKey(child);
+  if (found === null) {
+    memory.foreign.delete(key);
+    return true;
+  }
+  const owner = found.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null;
+  if (owner === world.identity.uid) {
+    tools.watches.put({ ...found, apiVersion: child.apiVersion, kind: child.kind });
+    throw new KubeApiError(`GET ${key}`, 409, 'Stale', 'the object is there already; it is looked at anew', null);
+  }
+  memory.foreign.set(key, { uid: found.metadata.uid ?? '', ownerUid: owner, until: tools.clock.monotonic() + 4 * FOREIGN_RETRY_MS });
+  return false;
+}
+
+/** How long to wait before an object is put back that was put back a moment ago already, in milliseconds; 0 for not at all. */
+function contest(tools: CarryOutTools, world: World, child: Child, memory: PoolMemory): number {
+  const key = childKey(child);
+  const facts = world.children.get(key);
+  if (facts?.applied !== child.metadata.annotations[APPLIED_ANNOTATION]) return 0; // we want something new
+  const now = tools.clock.monotonic();
+  const before = memory.contested.get(key);
+  if (before === undefined || now - before.at > CONTEST_OVER_MS) {
+    memory.contested.set(key, { times: 1, at: now });
+    return 0;
+  }
+  const due = before.at + backoffMs(CONTEST, before.times, tools.random());
+  if (now < due) return due - now;
+  memory.contested.set(key, { times: before.times + 1, at: now });
+  return 0;
+}
+
+async function patchPod(tools: CarryOutTools, world: World, patch: PodPatch, signal: AbortSignal): Promise<void> {
+  const { client, watches } = tools;
+  const ref = { type: POD, namespace: world.identity.namespace, name: patch.name };
+  try {
+    if (patch.annotations !== null) {
+      const body = { metadata: { uid: patch.uid, annotations: patch.annotations } };
+      watches.put({ ...(await client.merge(ref, body, MANAGER, signal)), apiVersion: POD.apiVersion, kind: POD.kind });
+    }
+    if (patch.conditions !== null) {
+      const body = {
+        apiVersion: POD.apiVersion,
+        kind: POD.kind,
+        metadata: { name: patch.name, uid: patch.uid },
+        status: { conditions: patch.conditions },
+      };
+      watches.put({
+        ...(await client.apply(ref, body, STATUS_MANAGER, true, signal, 'status')),
+        apiVersion: POD.apiVersion,
+        kind: POD.kind,
+      });
+    }
+  } catch (thrown) {
+    // The pod is gone, or another one has its name: there is nobody to write it to.
+    if (!isStatus(thrown, 404) && !isStatus(thrown, 409)) throw thrown;
+  }
+}
+
+async function writeStatus(tools: CarryOutTools, world: World, status: object, signal: AbortSignal): Promise<void> {
+  const { namespace, name, uid } = world.identity;
+  const body = { apiVersion: API_VERSION, kind: KIND, metadata: { name, namespace, uid }, status };
+  try {
+    tools.watches.put({
+      ...(await tools.client.apply({ type: POOL, namespace, name }, body, STATUS_MANAGER, true, signal, 'status')),
+      apiVersion: API_VERSION,
+      kind: KIND,
+    });
+  } catch (thrown) {
+    if (!isStatus(thrown, 404)) throw thrown; // the pool was deleted meanwhile
+  }
+}
+
+async function recordEvents(tools: CarryOutTools, world: World, outcome: Outcome, signal: AbortSignal): Promise<void> {
+  const regarding = { apiVersion: API_VERSION, kind: KIND, ...world.identity };
+  for (const { type, reason, note } of outcome.events) {
+    await tools.events.record({ regarding, type, reason, action: 'Reconcile', note }, signal).catch(tools.onEventLost);
+  }
+}

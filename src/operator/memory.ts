@@ -1,0 +1,47 @@
+import type { Roster } from '../pool/roster.ts';
+
+/** What one pool is remembered by between two passes. Nothing of it must survive a restart. */
+export interface PoolMemory {
+  /** The last roster that was decided, for the day when somebody deletes the ConfigMap that it is saved in. */
+  roster: Roster;
+  /** When the status was written last, on the clock that never jumps. */
+  statusAt: number;
+  /** What the API server made of what was applied: fingerprints by `childKey`, with the uid of the object. */
+  readonly verified: Map<string, { readonly uid: string; readonly fingerprint: string }>;
+  /** Children that the API server refused, by `childKey`: which content, why, and when it is tried again. */
+  readonly refused: Map<string, { readonly applied: string; readonly message: string; readonly until: number }>;
+  /** Children that somebody else keeps changing: how often in a row, and when it is put back next. */
+  readonly contested: Map<string, { readonly times: number; readonly at: number }>;
+  /** Children that are there and are not ours, with the uid of their owner; found by asking, because the watches do not see them. */
+  readonly foreign: Map<string, { readonly uid: string; readonly ownerUid: string | null; readonly until: number }>;
+}
+
+/** Remembers pools for as long as they are there. */
+export class Memory {
+  readonly #pools = new Map<string, PoolMemory>();
+
+  /** What is remembered of a pool; it is a new page for a new pool. */
+  of(uid: string): PoolMemory {
+    const known = this.#pools.get(uid);
+    if (known !== undefined) return known;
+    const fresh: PoolMemory = {
+      roster: [],
+      statusAt: Number.NEGATIVE_INFINITY,
+      verified: new Map(),
+      refused: new Map(),
+      contested: new Map(),
+      foreign: new Map(),
+    };
+    this.#pools.set(uid, fresh);
+    return fresh;
+  }
+
+  /** Forgets a pool that is gone. */
+  forget(uid: string): void {
+    this.#pools.delete(uid);
+  }
+
+  get size(): number {
+    return this.#pools.size;
+  }
+}

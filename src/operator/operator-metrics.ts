@@ -1,0 +1,112 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the gauges are read from when somebody asks. */
+export interface MetricSources {
+  readonly queueDepth: () => number;
+  readonly leads: () => boolean;
+  readonly pools: () => number;
+  readonly proxies: () => number;
+  /** Milliseconds since each watch was last heard, by kind. */
+  readonly watchAges: () => ReadonlyMap<string, number>;
+}
+
+/** Metrics of the operator. Where controllers of the field have a name for something, it is theirs, so that their dashboards work. */
+export class OperatorMetrics {
+  readonly registry = new Registry();
+  readonly #reconciles = new Counter({
+    name: 'controller_runtime_reconcile_total',
+    help: 'Passes over a pool, by how they ended.',
+    labelNames: ['controller', 'result'],
+    registers: [this.registry],
+  });
+  readonly #errors = new Counter({
+    name: 'controller_runtime_reconcile_errors_total',
+    help: 'Passes over a pool that failed.',
+    labelNames: ['controller'],
+    registers: [this.registry],
+  });
+  readonly #time = new Histogram({
+    name: 'controller_runtime_reconcile_time_seconds',
+    help: 'How long a pass over a pool takes.',
+    labelNames: ['controller'],
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+    registers: [this.registry],
+  });
+  readonly #adds = new Counter({
+    name: 'workqueue_adds_total',
+    help: 'Keys that came to the queue.',
+    labelNames: ['name'],
+    registers: [this.registry],
+  });
+  readonly #retries = new Counter({
+    name: 'workqueue_retries_total',
+    help: 'Keys that came again after a failure.',
+    labelNames: ['name'],
+    registers: [this.registry],
+  });
+  readonly #calls = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Calls to the API server, by method and answer.',
+    labelNames: ['method', 'code'],
+    registers: [this.registry],
+  });
+  readonly #relists = new Counter({
+    name: 'cccam_operator_lists_total',
+    help: 'Whole lists that were read, by kind.',
+    labelNames: ['kind'],
+    registers: [this.registry],
+  });
+  readonly #missed = new Counter({
+    name: 'cccam_operator_watch_missed_total',
+    help: 'Objects that a list found and the watch before had not told of, by kind.',
+    labelNames: ['kind'],
+    registers: [this.registry],
+  });
+
+  constructor(sources: MetricSources) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge('workqueue_depth', 'Keys that could be handled now.', ['name'], (gauge) =>
+      gauge.set({ name: CONTROLLER }, sources.queueDepth()),
+    );
+    this.#gauge('leader_election_master_status', 'Whether this process leads.', ['name'], (gauge) =>
+      gauge.set({ name: 'cccam-operator' }, sources.leads() ? 1 : 0),
+    );
+    this.#gauge('cccam_operator_pools', 'Pools that are known.', [], (gauge) => gauge.set(sources.pools()));
+    this.#gauge('cccam_operator_proxies', 'Proxies that are listened to.', [], (gauge) => gauge.set(sources.proxies()));
+    this.#gauge('cccam_operator_watch_age_seconds', 'Time since a watch was last heard, by kind.', ['kind'], (gauge) => {
+      for (const [kind, ms] of sources.watchAges()) gauge.set({ kind }, ms / 1_000);
+    });
+  }
+
+  /** A pass has ended well. */
+  reconciled(ms: number, again: boolean): void {
+    this.#reconciles.inc({ controller: CONTROLLER, result: again ? 'requeue_after' : 'success' });
+    this.#time.observe({ controller: CONTROLLER }, ms / 1_000);
+  }
+
+  /** A pass has failed and comes again. */
+  failed(): void {
+    this.#reconciles.inc({ controller: CONTROLLER, result: 'error' });
+    this.#errors.inc({ controller: CONTROLLER });
+    this.#retries.inc({ name: CONTROLLER });
+  }
+
+  added(): void {
+    this.#adds.inc({ name: CONTROLLER });
+  }
+
+  called(method: string, status: number | null): void {
+    this.#calls.inc({ method, code: status === null ? '<error>' : String(status) });
+  }
+
+  listed(kind: string, missed: number): void {
+    this.#relists.inc({ kind });
+    if (missed > 0) this.#missed.inc({ kind }, missed);
+  }
+
+  #gauge<T extends string>(name: string, help: string, labelNames: T[], read: (gauge: Gauge<T>) => void): void {
+    const gauge: Gauge<T> = new Gauge({ name, help, labelNames, registers: [this.registry], collect: () => read(gauge) });
+  }
+}
+
+const CONTROLLER = 'cccampool';

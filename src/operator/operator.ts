@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { KubeClient } from '../kube/client.ts';
+import { type Cluster, inCluster } from '../kube/cluster.ts';
+import { EventRecorder } from '../kube/event-recorder.ts';
+import { LeaseElector, type Term } from '../kube/lease.ts';
+import type { ReflectorReport } from '../kube/reflector.ts';
+import { TokenBucket } from '../kube/token-bucket.ts';
+import { Transport } from '../kube/transport.ts';
+import { type Urgency, WorkQueue } from '../kube/work-queue.ts';
+import type { ClusterSettings } from '../pool/resources/settings.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { type HttpServer, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
+import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
+import { Shutdown } from '../runtime/shutdown.ts';
+import { OperatorMetrics } from './operator-metrics.ts';
+import { PoolReader } from './pool-record.ts';
+import { ProxyListeners } from './proxy-listeners.ts';
+import { Reconciler } from './reconciler.ts';
+import { Watches } from './watches.ts';
+
+/** Options of `cccam-operator operator`. */
+export interface OperatorOptions {
+  /** Kubeconfig, `''` for the usual one, or null inside of a cluster. */
+  readonly kubeconfig: string | null;
+  readonly context: string | null;
+  /** Namespaces to look after; [''] for all of them. */
+  readonly namespaces: readonly string[];
+  /** Namespace of the lease, or null for this process's own. */
+  readonly leaseNamespace: string | null;
+  readonly leaseName: string;
+  readonly http: { readonly host: string; readonly port: number };
+  readonly settings: ClusterSettings;
+  readonly serviceAccount: string;
+  /** Calls to the API server per second, and at once after a rest. */
+  readonly callsPerSecond: number;
+  readonly workers: number;
+  readonly logLevel: string;
+}
+
+const BACKOFF = { firstMs: 20, capMs: 4_000, jitter: 0.25 } as const;
+const CONTROLLER_NAME = 'cccam.dev/operator';
+/** A watch that neither hears nor fails for so long, although the server sends a bookmark each minute: the process is to be started anew. */
+const STUCK_MS = 600_000;
+
+/**
+ * Looks after every pool of a cluster until SIGTERM.
+ *
+ * @returns the exit code: 0, or 1 when the lease was lost
+ * @throws CccamError for everything that keeps it from starting
+ */
+export async function operate(options: OperatorOptions, clock: Clock = systemClock): Promise<number> {
+  const identity = `${hostname()}_${randomUUID().slice(0, 8)}`;
+  const log = createLogger(options.logLevel, { process: 'operator', identity });
+  const shutdown = new Shutdown();
+  const operator = new Operator(options, await clusterOf(options, clock), identity, clock, log);
+  const outcome = await operator.run(shutdown.ending);
+  shutdown.dispose();
+  if (outcome === 'lost') log.error('the lease was lost; this process ends');
+  return outcome === 'lost' ? 1 : 0;
+}
+
+async function clusterOf(options: OperatorOptions, clock: Clock): Promise<Cluster> {
+  if (options.kubeconfig === null) return await inCluster(process.env, options.serviceAccount, clock);
+  const { fromKubeconfig } = await import('../kube/kubeconfig.ts'); // costs 45 MiB, which a pod does not need to spend
+  return fromKubeconfig(options.kubeconfig === '' ? null : options.kubeconfig, options.context);
+}
+
+/** Every part of the operator, and how they are joined. */
+class Operator {
+  readonly #options: OperatorOptions;
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #metrics: OperatorMetrics;
+  readonly #transport: Transport;
+  readonly #client: KubeClient;
+  readonly #watches: Watches;
+  readonly #listeners: ProxyListeners;
+  readonly #queue: WorkQueue;
+  readonly #elector: LeaseElector;
+  readonly #identity: string;
+  #reconciler: Reconciler | undefined;
+
+  constructor(options: OperatorOptions, cluster: Cluster, identity: string, clock: Clock, log: Logger) {
+    this.#options = options;
+    this.#cluster = cluster;
+    this.#clock = clock;
+    this.#log = log;
+    this.#identity = identity;
+    this.#metrics = new OperatorMetrics({
+      queueDepth: () => this.#queue.depth,
+      leads: () => this.#elector.leads,
+      pools: () => this.#watches.pools.size,
+      proxies: () => this.#listeners.size,
+      watchAges: () => this.#watches.ages,
+    });
+    this.#transport = new Transport({
+      cluster,
+      bucket: new TokenBucket(clock, options.callsPerSecond, 2 * options.callsPerSecond),
+      userAgent: 'cccam-operator/operator',
+      onCall: (method, status) => this.#metrics.called(method, status),
+    });
+    this.#client = new KubeClient(this.#transport);
+    this.#queue = new WorkQueue({
+      clock,
+      random: Math.random,
+      backoff: BACKOFF,
+      workers: options.workers,
+      handle: (key, signal) => this.#pass(key, signal),
+      onError: (key, thrown, retryInMs) => {
+        this.#metrics.failed();
+        log.warn({ pool: key, ...errorFields(thrown), retryInMs }, 'a pass over the pool failed');
+      },
+    });
+    this.#listeners = new ProxyListeners(clock, Math.random, (pool, news) => this.#add(pool, news === 'state' ? 'change' : 'resync'));
+    this.#watches = new Watches({
+      client: this.#client,
+      namespaces: options.namespaces,
+      clock,
+      random: Math.random,
+      pools: new PoolReader(),
+      onPool: (key, urgency) => this.#add(key, urgency),
+      onPod: (before, after) => this.#listeners.follow(before, after),
+      report: (kind, report) => this.#reported(kind, report),
+    });
+    this.#elector = new LeaseElector({
+      client: this.#client,
+      namespace: options.leaseNamespace ?? cluster.namespace ?? 'default',
+      name: options.leaseName,
+      identity,
+      clock,
+      random: Math.random,
+      onError: (thrown) => log.warn(errorFields(thrown), 'the lease could not be renewed; it is tried again'),
+    });
+  }
+
+  /** Works until the signal is aborted or the lease is lost. */
+  async run(signal: AbortSignal): Promise<'stopped' | 'lost'> {
+    const http = await this.#serve();
+    const end = new AbortController();
+    const stop = (): void => end.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    this.#log.info({ server: this.#cluster.server.origin, port: http.port }, 'started');
+    const watching = this.#watches.run(end.signal);
+    await this.#watches.waitForSync(end.signal);
+    this.#log.info({ pools: this.#watches.pools.size }, 'every cache is warm');
+    // After the watches, whose end must not be the first thing that a leader loses.
+    const outcome = await this.#elector.run((term) => this.#lead(term), signal);
+    end.abort();
+    await watching;
+    await this.#listeners.stop();
+    await http.close();
+    this.#transport.close();
+    return outcome;
+  }
+
+  async #lead(term: Term): Promise<void> {
+    this.#log.info('leads');
+    const client = this.#client.guarded(term.assertHeld);
+    const events = new EventRecorder(client, this.#clock, Math.random, CONTROLLER_NAME, this.#identity);
+    const onEventLost = (thrown: unknown): void => this.#log.warn(errorFields(thrown), 'an event could not be written');
+    const tools = { client, events, watches: this.#watches, clock: this.#clock, random: Math.random, onEventLost };
+    this.#reconciler = new Reconciler(tools, this.#listeners, this.#options.settings);
+    await this.#queue.run(term.signal);
+  }
+
+  async #pass(key: string, signal: AbortSignal) {
+    const begun = this.#clock.monotonic();
+    const result = await (this.#reconciler as Reconciler).pass(key, signal);
+    const ms = this.#clock.monotonic() - begun;
+    this.#metrics.reconciled(ms, result.kind === 'again');
+    this.#log.debug({ pool: key, ms: Math.round(ms), ...result }, 'a pass over the pool');
+    return result;
+  }
+
+  #add(key: string, urgency: Urgency): void {
+    this.#metrics.added();
+    this.#queue.add(key, urgency);
+  }
+
+  #reported(kind: string, report: ReflectorReport): void {
+    if (report.kind === 'listed') this.#metrics.listed(kind, report.missed);
+    if (report.kind === 'failed')
+      this.#log.warn({ kind, ...errorFields(report.error), retryInMs: Math.round(report.retryInMs) }, 'a watch failed');
+    if (report.kind === 'listed') this.#log.debug({ kind, count: report.count }, 'listed');
+  }
+
+  async #serve(): Promise<HttpServer> {
+    const { registry } = this.#metrics;
+    const routes = new Map<string, Route>([
+      ['/healthz', (_request, response) => this.#alive(response)],
+      [
+        '/readyz',
+        (_request, response) =>
+          sendText(response, this.#watches.synced ? 200 : 503, this.#watches.synced ? 'ok\n' : 'not every cache is warm yet\n'),
+      ],
+      ['/metrics', async (_request, response) => sendText(response, 200, await registry.metrics(), registry.contentType)],
+    ]);
+    return await serveHttp(this.#options.http.host, this.#options.http.port, routes);
+  }
+
+  #alive(response: Parameters<Route>[1]): void {
+    const stuck = this.#watches.stalled(STUCK_MS);
+    sendText(response, stuck.length === 0 ? 200 : 503, stuck.length === 0 ? 'ok\n' : `a watch does nothing: ${stuck.join(', ')}\n`);
+  }
+}

@@ -1,0 +1,157 @@
+import { get, type IncomingMessage } from 'node:http';
+import * as z from 'zod';
+import { backoffMs } from '../kube/backoff.ts';
+import type { ProxyReport, ProxyStatement, ServerStatement } from '../pool/proxy-report.ts';
+import { AGENT_PORT } from '../pool/resources/settings.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { lines } from '../runtime/lines.ts';
+
+const RETRY = { firstMs: 100, capMs: 5_000, jitter: 0.3 } as const;
+const CONNECT_MS = 3_000;
+/** An agent gives a sign of life every ten seconds. */
+const SILENCE_MS = 25_000;
+/** What a proxy said last counts for so long after its connection has gone: an agent that restarts is back by then. */
+const STALE_MS = 3_000;
+const MAX_LINE_BYTES = 1_048_576;
+
+const line = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('proxy'), wish: z.string().max(64).nullable(), synced: z.boolean(), error: z.string().nullable() }),
+  z.object({
+    kind: z.literal('server'),
+    name: z.string().max(253),
+    admin: z.enum(['ready', 'drain', 'maint']),
+    operational: z.string(),
+    inRotation: z.boolean(),
+    sessions: z.int().min(0),
+    counted: z.boolean(),
+  }),
+  z.object({ kind: z.literal('gone'), name: z.string().max(253) }),
+  z.object({ kind: z.literal('alive') }),
+]);
+
+interface Heard {
+  wish: string | null;
+  synced: boolean;
+  error: boolean;
+  readonly servers: Map<string, ServerStatement>;
+}
+
+/** `state`: something that a decision may hang on; `counts`: numbers only. */
+export type ProxyNews = 'state' | 'counts';
+
+/** Listens to what the agent of one proxy tells, and keeps the last of it. Comes back whenever the connection is lost. */
+export class ProxyListener {
+  readonly #address: string;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #onNews: (news: ProxyNews) => void;
+  #heard: Heard | null = null;
+  #asked = false;
+  /** When the connection was lost, on the clock that never jumps; null while there is one. */
+  #lostAt: number | null = null;
+
+  constructor(address: string, clock: Clock, random: () => number, onNews: (news: ProxyNews) => void) {
+    this.#address = address;
+    this.#clock = clock;
+    this.#random = random;
+    this.#onNews = onNews;
+  }
+
+  /** What is known of the proxy now. */
+  get said(): ProxyReport['said'] {
+    if (!this.#asked) return 'pending';
+    const stale = this.#lostAt !== null && this.#clock.monotonic() - this.#lostAt >= STALE_MS;
+    if (this.#heard === null || this.#heard.error || stale) return 'unreachable';
+    const { wish, synced, servers } = this.#heard;
+    return { wish, synced, servers } satisfies ProxyStatement;
+  }
+
+  /** Listens until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      const before = this.#clock.monotonic();
+      await this.#listen(signal).catch(() => undefined); // whatever broke it, the answer is to come back
+      if (signal.aborted) return;
+      this.#lostAt ??= this.#clock.monotonic();
+      if (!this.#asked) this.#settled();
+      failures = this.#clock.monotonic() - before > SILENCE_MS ? 1 : failures + 1;
+      const waitMs = backoffMs(RETRY, failures, this.#random());
+      await this.#clock.sleep(waitMs, signal);
+      if (!signal.aborted && this.said === 'unreachable') this.#onNews('state');
+    }
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const response = await this.#open(signal);
+    const fresh: Heard = { wish: null, synced: false, error: true, servers: new Map() };
+    try {
+      for await (const text of lines(response, MAX_LINE_BYTES)) {
+        const said = line.parse(JSON.parse(text));
+        const news = take(fresh, said);
+        if (this.#heard !== fresh) {
+          if (said.kind !== 'alive') continue; // the first lines tell everything; until then what was heard before stands
+          this.#heard = fresh;
+          this.#lostAt = null;
+          this.#settled();
+        } else if (news !== null) {
+          this.#onNews(news);
+        }
+      }
+    } finally {
+      response.destroy();
+      if (this.#heard === fresh) this.#lostAt = this.#clock.monotonic();
+    }
+  }
+
+  #settled(): void {
+    this.#asked = true;
+    this.#onNews('state');
+  }
+
+  async #open(signal: AbortSignal): Promise<IncomingMessage> {
+    const host = this.#address.includes(':') ? `[${this.#address}]` : this.#address;
+    const url = `http://${host}:${AGENT_PORT}/v1/observations`;
+    return await new Promise((resolve, reject) => {
+      const request = get(url, { agent: false, signal }, (response) => {
+        request.setTimeout(0);
+        response.setTimeout(SILENCE_MS, () => response.destroy(new Error('silent')));
+        if (response.statusCode === 200) resolve(response);
+        else reject(new Error(`answered ${response.statusCode}`));
+      });
+      request.setTimeout(CONNECT_MS, () => request.destroy(new Error('does not answer')));
+      request.on('error', reject);
+    });
+  }
+}
+
+function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
+  switch (said.kind) {
+    case 'proxy':
+      heard.wish = said.wish;
+      heard.synced = said.synced;
+      heard.error = said.error !== null;
+      return 'state';
+    case 'server': {
+      const before = heard.servers.get(said.name);
+      const after = {
+        sessions: said.sessions,
+        counted: said.counted,
+        admin: said.admin,
+        inRotation: said.inRotation,
+        up: said.operational === 'up',
+      };
+      heard.servers.set(said.name, after);
+      return before !== undefined && stateOf(before) === stateOf(after) ? 'counts' : 'state';
+    }
+    case 'gone':
+      heard.servers.delete(said.name);
+      return 'state';
+    case 'alive':
+      return null;
+  }
+}
+
+function stateOf({ sessions, ...rest }: ServerStatement): string {
+  return JSON.stringify([sessions > 0, rest.counted, rest.admin, rest.inRotation, rest.up]);
+}

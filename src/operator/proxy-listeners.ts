@@ -1,0 +1,64 @@
+import type { ProxyReport } from '../pool/proxy-report.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { PodRecord } from './pod-record.ts';
+import { ProxyListener, type ProxyNews } from './proxy-listener.ts';
+
+interface Listening {
+  readonly listener: ProxyListener;
+  readonly end: AbortController;
+  readonly address: string;
+}
+
+/** Listens to every proxy that has an address, for as long as its pod is there. */
+export class ProxyListeners {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #onNews: (pool: string, news: ProxyNews) => void;
+  readonly #listening = new Map<string, Listening>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(clock: Clock, random: () => number, onNews: (pool: string, news: ProxyNews) => void) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#onNews = onNews;
+  }
+
+  /** How many are listened to. */
+  get size(): number {
+    return this.#listening.size;
+  }
+
+  /** A pod has come, changed or gone. */
+  follow(before: PodRecord | null, after: PodRecord | null): void {
+    const uid = after?.uid ?? before?.uid ?? '';
+    const address = after?.proxy?.address ?? null;
+    const known = this.#listening.get(uid);
+    if (known !== undefined && known.address !== address) {
+      known.end.abort();
+      this.#listening.delete(uid);
+    }
+    if (after === null || address === null || this.#listening.has(uid)) return;
+    const { pool } = after;
+    const listener = new ProxyListener(address, this.#clock, this.#random, (news) => this.#onNews(pool, news));
+    const end = new AbortController();
+    this.#listening.set(uid, { listener, end, address });
+    const running = listener.run(end.signal).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** What the proxies of these pods say. One without an address cannot be asked, and is no proxy yet. */
+  reports(pods: readonly PodRecord[]): ProxyReport[] {
+    return pods.flatMap(({ proxy }): ProxyReport[] => {
+      if (proxy === null || proxy.address === null) return [];
+      const said = this.#listening.get(proxy.uid)?.listener.said ?? 'pending';
+      return [{ name: proxy.name, ready: proxy.ready, ending: proxy.ending, said }];
+    });
+  }
+
+  /** Ends all of it. */
+  async stop(): Promise<void> {
+    for (const { end } of this.#listening.values()) end.abort();
+    this.#listening.clear();
+    await Promise.all(this.#running);
+  }
+}

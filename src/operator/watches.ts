@@ -1,0 +1,172 @@
+import { POOL_LABEL } from '../api/v1alpha1/index.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Reflector, type ReflectorReport } from '../kube/reflector.ts';
+import { type KubeObject, objectKey, type ResourceType } from '../kube/resource.ts';
+import { type Change, Store, type Stored } from '../kube/store.ts';
+import type { Urgency } from '../kube/work-queue.ts';
+import { CHILD_KINDS, type ChildKind } from '../pool/child.ts';
+import { MANAGED_SELECTOR } from '../pool/resources/identity.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type ChildRecord, childRecord } from './child-record.ts';
+import { type PodRecord, podRecord } from './pod-record.ts';
+import type { PoolReader, PoolRecord } from './pool-record.ts';
+import { CHILD_TYPES, POD, POOL } from './resources.ts';
+
+export interface WatchesOptions {
+  readonly client: KubeClient;
+  /** Namespaces to look at; [''] for all of them. */
+  readonly namespaces: readonly string[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly pools: PoolReader;
+  /** A pool, or something of it, is not as before. */
+  readonly onPool: (key: string, urgency: Urgency) => void;
+  readonly onPod: (before: PodRecord | null, after: PodRecord | null) => void;
+  readonly report: (kind: string, report: ReflectorReport) => void;
+}
+
+/** A reflector of whatever kind. */
+type Following = Pick<Reflector<Stored>, 'synced' | 'silentMs' | 'stalledMs' | 'run' | 'waitForSync'>;
+
+/** Every watch of the operator and what it has told. Warm in every replica, whether it leads or not. */
+export class Watches {
+  readonly pools: Store<PoolRecord>;
+  readonly pods: Store<PodRecord>;
+  readonly #children = new Map<ChildKind, Store<ChildRecord>>();
+  readonly #reflectors: { readonly kind: string; readonly reflector: Following }[] = [];
+  readonly #options: WatchesOptions;
+
+  constructor(options: WatchesOptions) {
+    this.#options = options;
+    const { pools, onPool, onPod } = options;
+    this.pools = this.#watch(
+      POOL,
+      {},
+      (object) => pools.read(object),
+      keyOf,
+      (change) => {
+        if (change.after === null && change.before !== null) pools.forget(change.before.namespace, change.before.name);
+        if (!isStatusOnly(change)) onPool(keyOf(either(change)), urgency(change));
+      },
+    );
+    this.pods = this.#watch(
+      POD,
+      { labelSelector: POOL_LABEL },
+      podRecord,
+      (pod) => pod.pool,
+      (change) => {
+        onPod(change.before, change.after);
+        if (!isSame(change)) onPool(either(change).pool, urgency(change));
+      },
+    );
+    for (const kind of CHILD_KINDS) {
+      const store = this.#watch(
+        CHILD_TYPES[kind],
+        { labelSelector: MANAGED_SELECTOR },
+        childRecord,
+        (child) => child.pool,
+        (change) => {
+          if (!isSame(change)) onPool(either(change).pool, urgency(change));
+        },
+      );
+      this.#children.set(kind, store);
+    }
+  }
+
+  /** Whether every store holds everything. */
+  get synced(): boolean {
+    return this.#reflectors.every(({ reflector }) => reflector.synced);
+  }
+
+  /** Milliseconds since each watch was last heard, by kind. */
+  get ages(): ReadonlyMap<string, number> {
+    const ages = new Map<string, number>();
+    for (const { kind, reflector } of this.#reflectors) ages.set(kind, Math.max(reflector.silentMs, ages.get(kind) ?? 0));
+    return ages;
+  }
+
+  /** Kinds whose watch has done nothing at all for so long. */
+  stalled(ms: number): readonly string[] {
+    return this.#reflectors.filter(({ reflector }) => reflector.stalledMs > ms).map(({ kind }) => kind);
+  }
+
+  /** Every object that was made for a pool. */
+  childrenOf(pool: string): ChildRecord[] {
+    return [...this.#children.values()].flatMap((store) => store.by(pool));
+  }
+
+  /** Takes over an answer to a write of ours, or something that was read live. */
+  put(object: KubeObject): void {
+    if (object.kind === POOL.kind) this.pools.put(object);
+    else if (object.kind === POD.kind) this.pods.put(object);
+    else this.#children.get(object.kind as ChildKind)?.put(object);
+  }
+
+  /** Resolves when every store holds everything, or the signal is aborted. */
+  async waitForSync(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.waitForSync(signal)));
+  }
+
+  /** Follows the API server until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.run(signal)));
+  }
+
+  #watch<T extends Stored>(
+    type: ResourceType,
+    selectors: { readonly labelSelector?: string },
+    project: (object: KubeObject) => T,
+    indexOf: (object: T) => string,
+    onChange: (change: Change<T>) => void,
+  ): Store<T> {
+    const { client, clock, namespaces, random, report } = this.#options;
+    const store = new Store<T>(project, indexOf, onChange);
+    for (const namespace of namespaces) {
+      const reflector = new Reflector<T>({
+        client,
+        type,
+        namespace,
+        selectors,
+        store,
+        project,
+        clock,
+        random,
+        report: (said) => report(type.kind, said),
+      });
+      this.#reflectors.push({ kind: type.kind, reflector });
+    }
+    return store;
+  }
+}
+
+function keyOf(object: Stored): string {
+  return objectKey(object.namespace, object.name);
+}
+
+function either<T>(change: Change<T>): T {
+  return (change.after ?? change.before) as T;
+}
+
+function urgency<T>(change: Change<T>): Urgency {
+  return change.listed ? 'resync' : 'change';
+}
+
+/** Whether nothing of it that is needed has changed. */
+function isSame<T extends Stored>({ before, after }: Change<T>): boolean {
+  if (before === null || after === null) return false;
+  return comparable(before) === comparable(after);
+}
+
+function comparable<T extends Stored>(object: T): string {
+  return JSON.stringify({ ...object, resourceVersion: '' }, (key, value: unknown) =>
+    key === 'content' ? null : value instanceof Map ? [...value] : value,
+  );
+}
+
+/** A status that was written wakes nobody: it is what the last pass has come to. */
+function isStatusOnly({ before, after }: Change<PoolRecord>): boolean {
+  if (before === null || after === null) return false;
+  return (
+    before.uid === after.uid && before.generation === after.generation && before.paused === after.paused && before.ending === after.ending
+  );
+}

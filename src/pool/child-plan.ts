@@ -1,0 +1,150 @@
+import { APPLIED_ANNOTATION, type CccamPool, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
+import { type Child, type ChildFacts, type ChildKind, childKey, differs, isOurs, named } from './child.ts';
+import { drainProgress } from './drain.ts';
+import type { PoolEvent } from './pool-event.ts';
+import type { Tally } from './proxy-report.ts';
+import { role, roleBinding, serviceAccount } from './resources/access.ts';
+import { backendDeployment, templateName } from './resources/backend-deployment.ts';
+import { disruptionBudgets } from './resources/disruption-budgets.ts';
+import { backendName, type PoolIdentity } from './resources/identity.ts';
+import { networkPolicy, service } from './resources/network.ts';
+import { proxyDeployment } from './resources/proxy-deployment.ts';
+import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.ts';
+import type { Roster } from './roster.ts';
+import type { World } from './world.ts';
+
+/** What is to be done with the objects of a pool. */
+export interface ChildPlan {
+  readonly apply: readonly Child[];
+  readonly remove: readonly { readonly kind: ChildKind; readonly name: string; readonly uid: string }[];
+  /** `Kind/name` of objects with our names that belong to somebody else. */
+  readonly foreign: readonly string[];
+  /** Backends whose pods are being replaced, or wait for it. */
+  readonly rolling: readonly string[];
+  /** Whether it takes pods away. */
+  readonly disruptive: boolean;
+  readonly events: readonly PoolEvent[];
+}
+
+/**
+ * Decides which objects of a pool are applied and which are deleted.
+ *
+ * @param map the ConfigMap, which comes first because clients feel it
+ * @param frozen whether the pool was refused: all but the ConfigMap stays as it is then
+ */
+export function planChildren(
+  world: World,
+  pool: CccamPool,
+  map: Child,
+  roster: Roster,
+  told: Tally,
+  frozen: boolean,
+  now: number,
+): ChildPlan {
+  const { identity, children } = world;
+  const candidates = rolloutCandidates(identity, pool, children);
+  const held = heldBackends(candidates, pool.spec.rollout.maxUnavailableBackends);
+  const wanted = frozen ? [map] : [map, ...otherChildren(world, pool, held).map(named)];
+  const factsOf = (child: Child): ChildFacts | undefined => children.get(childKey(child));
+  const [ours, others] = [
+    wanted.filter((child) => isOurs(factsOf(child), identity.uid)),
+    wanted.filter((child) => !isOurs(factsOf(child), identity.uid)),
+  ];
+  const apply = world.paused ? [] : ours.filter((child) => differs(child, factsOf(child), world.verified.get(childKey(child)) ?? null));
+  const remove = world.paused || frozen ? [] : removals(world, pool, wanted, roster, told, now);
+  const foreign = others.map(childKey);
+  return {
+    apply,
+    remove,
+    foreign,
+    rolling: frozen ? [] : rollingBackends(candidates),
+    disruptive: remove.length > 0 || apply.some((child) => beginsRollout(child, factsOf(child))),
+    events: childEvents(world, apply, remove, foreign),
+  };
+}
+
+function otherChildren(world: World, pool: CccamPool, held: ReadonlySet<string>): Child[] {
+  const { identity, settings } = world;
+  const { spec } = pool;
+  const managed = spec.backends.filter((backend) => backend.external === undefined);
+  return [
+    serviceAccount(identity),
+    role(identity),
+    roleBinding(identity),
+    service(identity, spec),
+    networkPolicy(identity, spec, settings),
+    ...disruptionBudgets(identity),
+    ...managed.map((backend) => backendDeployment(identity, spec, backend, held.has(backend.name))),
+    proxyDeployment(identity, spec, settings),
+  ];
+}
+
+function rolloutCandidates(identity: PoolIdentity, pool: CccamPool, children: ReadonlyMap<string, ChildFacts>): RolloutCandidate[] {
+  return pool.spec.backends
+    .filter((backend) => backend.external === undefined)
+    .map((backend) => ({
+      backend: backend.name,
+      template: templateName(identity, pool.spec, backend),
+      deployment: children.get(`Deployment/${backendName(identity, backend.name)}`)?.deployment ?? null,
+    }));
+}
+
+/** Whether applying it makes a Deployment replace its pods. */
+function beginsRollout(child: Child, facts: ChildFacts | undefined): boolean {
+  if (child.kind !== 'Deployment' || facts === undefined || facts.deployment === null) return false;
+  const { paused } = child['spec'] as { paused?: boolean };
+  const template = child.metadata.annotations[TEMPLATE_ANNOTATION];
+  return paused === false && (facts.deployment.paused || (template !== undefined && template !== facts.deployment.template));
+}
+
+/** Objects of ours that are not wanted any more. A backend's Deployment stays until its servers are empty or their time is up. */
+function removals(world: World, pool: CccamPool, wanted: readonly Child[], roster: Roster, told: Tally, now: number): ChildPlan['remove'] {
+  const keys = new Set(wanted.map(childKey));
+  const stay = (name: string): boolean =>
+    roster.some((entry) => {
+      if (entry.pod === undefined || backendName(world.identity, entry.backend) !== name) return false;
+      const facts = told.servers.get(entry.name);
+      const progress = drainProgress(
+        entry.drain,
+        entry.deadlineMs,
+        facts?.counted === true ? facts.sessions : null,
+        facts?.outOfRotation ?? false,
+        now,
+      );
+      if (progress.kind === 'overdue') return pool.spec.drain.onDeadline === 'Close' && facts?.sessions !== 0;
+      return progress.kind !== 'drained';
+    });
+  return [...world.children]
+    .filter(([key, facts]) => !keys.has(key) && facts.ownerUid === world.identity.uid)
+    .map(([key, facts]) => {
+      const [kind = '', name = ''] = key.split('/');
+      return { kind: kind as ChildKind, name, uid: facts.uid };
+    })
+    .filter(({ kind, name }) => kind !== 'Deployment' || !stay(name));
+}
+
+function childEvents(world: World, apply: readonly Child[], remove: ChildPlan['remove'], foreign: readonly string[]): PoolEvent[] {
+  const restored = apply.filter((child) => {
+    const facts = world.children.get(childKey(child));
+    return facts?.applied === child.metadata.annotations[APPLIED_ANNOTATION] && world.verified.has(childKey(child));
+  });
+  const begun = apply.filter((child) => beginsRollout(child, world.children.get(childKey(child))));
+  return [
+    ...restored.map(
+      (child): PoolEvent => ({
+        type: 'Warning',
+        reason: 'ChildRestored',
+        note: `${childKey(child)} was changed by somebody else and is put back`,
+      }),
+    ),
+    ...foreign.map(
+      (key): PoolEvent => ({ type: 'Warning', reason: 'ChildForeign', note: `${key} belongs to somebody else and is left alone` }),
+    ),
+    ...remove.map(
+      ({ kind, name }): PoolEvent => ({ type: 'Normal', reason: 'ChildRemoved', note: `${kind}/${name} is not needed any more` }),
+    ),
+    ...begun.map(
+      (child): PoolEvent => ({ type: 'Normal', reason: 'RolloutBegan', note: `the pods of ${child.metadata.name} are replaced` }),
+    ),
+  ];
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { APPLIED_ANNOTATION } from '../api/v1alpha1/index.ts';
+
+/** Kinds of objects that a pool owns. */
+export const CHILD_KINDS = [
+  'ConfigMap',
+  'ServiceAccount',
+  'Role',
+  'RoleBinding',
+  'Service',
+  'NetworkPolicy',
+  'PodDisruptionBudget',
+  'Deployment',
+] as const;
+export type ChildKind = (typeof CHILD_KINDS)[number];
+
+/** An object that the pool should own, as it is applied. */
+export interface Child {
+  readonly apiVersion: string;
+  readonly kind: ChildKind;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly ownerReferences: readonly object[];
+  };
+  readonly [field: string]: unknown;
+}
+
+/** What is known of an object with the name of a child. */
+export interface ChildFacts {
+  readonly uid: string;
+  /** Uid of the object that controls it, or null. */
+  readonly ownerUid: string | null;
+  /** What was applied last, by its name. */
+  readonly applied: string | null;
+  /** Names the content as the API server holds it. */
+  readonly fingerprint: string;
+  /** The content itself, where it has not been compared yet. */
+  readonly content: Readonly<Record<string, unknown>> | null;
+  readonly deployment: DeploymentFacts | null;
+}
+
+/** How far a Deployment has come with its pods. */
+export interface DeploymentFacts {
+  /** Name of its pod template. */
+  readonly template: string | null;
+  readonly paused: boolean;
+  /** Whether the controller has seen the latest of it. */
+  readonly observed: boolean;
+  /** Pods that are wanted. */
+  readonly wanted: number;
+  readonly updated: number;
+  readonly total: number;
+  readonly available: number;
+}
+
+/** `Kind/name`. */
+export function childKey(child: { readonly kind: string; readonly metadata: { readonly name: string } }): string {
+  return `${child.kind}/${child.metadata.name}`;
+}
+
+/** Names a piece of content: the same content gives the same name, and nothing else does. 16 hexadecimal digits. */
+export function contentName(content: unknown): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+}
+
+/** The child with the name of its own content written on it. */
+export function named(child: Child): Child {
+  const applied = contentName(child);
+  return { ...child, metadata: { ...child.metadata, annotations: { ...child.metadata.annotations, [APPLIED_ANNOTATION]: applied } } };
+}
+
+/** Whether an object is ours to change: not there, or controlled by the pool. */
+export function isOurs(facts: ChildFacts | undefined, poolUid: string): boolean {
+  return facts === undefined || facts.ownerUid === poolUid;
+}
+
+/**
+ * Whether a child is to be applied: it is not there, it should be another, or somebody has changed it.
+ *
+ * @param child as `named` gives it
+ * @param verified fingerprint of what the API server made of this very content, where that is known: it fills in defaults and writes
+ *   quantities in a form of its own, which is no difference
+ */
+export function differs(child: Child, facts: ChildFacts | undefined, verified: string | null): boolean {
+  if (facts === undefined || facts.applied !== child.metadata.annotations[APPLIED_ANNOTATION]) return true;
+  if (facts.fingerprint === verified) return false;
+  const { labels, annotations, ownerReferences } = child.metadata;
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = child;
+  return facts.content === null || !covers(facts.content, { ...body, labels, annotations, ownerReferences });
+}
+
+/** Whether an object holds everything that is wanted: objects may hold more, lists may not. */
+export function covers(actual: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return Array.isArray(actual) && actual.length === wanted.length && wanted.every((each, index) => covers(actual[index], each));
+  }
+  if (typeof wanted === 'object' && wanted !== null) {
+    if (typeof actual !== 'object' || actual === null) return Object.keys(wanted).length === 0 && actual === undefined;
+    return Object.entries(wanted).every(([key, value]) => covers(Reflect.get(actual, key), value));
+  }
+  return wanted === undefined ? true : actual === wanted;
+}

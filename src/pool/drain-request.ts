@@ -1,0 +1,27 @@
+import { DURATION_PATTERN, durationMs } from '../api/v1alpha1/index.ts';
+
+/** What a drain annotation asks for. */
+export interface DrainRequest {
+  /** How long the drain may take, in milliseconds; null for the pool's own deadline. */
+  readonly deadlineMs: number | null;
+  /** False for a text that is neither `true` nor a duration. It drains all the same: whoever wrote it wanted a drain. */
+  readonly understood: boolean;
+}
+
+const LONGEST_MS = 168 * 3_600_000;
+
+/** Reads a drain annotation. No annotation, an empty one and `false` ask for nothing: null. */
+export function readDrainRequest(text: string | null): DrainRequest | null {
+  if (text === null || text === '' || text === 'false') return null;
+  if (text === 'true') return { deadlineMs: null, understood: true };
+  if (!DURATION_PATTERN.test(text)) return { deadlineMs: null, understood: false };
+  const deadlineMs = durationMs(text);
+  return deadlineMs <= LONGEST_MS ? { deadlineMs, understood: true } : { deadlineMs: null, understood: false };
+}
+
+/** Reads when a drain began. A text that is no time, or one that lies ahead, gives null: a drain never lasts longer than from now. */
+export function readDrainSince(text: string | null, now: number): number | null {
+  if (text === null || text.length > 40) return null;
+  const since = Date.parse(text);
+  return Number.isFinite(since) && since >= 0 && since <= now ? since : null;
+}

@@ -1,0 +1,71 @@
+import type { Condition, PoolStatus } from '../api/v1alpha1/index.ts';
+import { type Transition, transitions } from './transitions.ts';
+
+/** Every reason of an Event about a pool, with what it means. `docs/reference/events.md` lists the same; a test compares them. */
+export const POOL_EVENT_REASONS = {
+  ServerUp: 'a server takes new sessions',
+  ServerDown: 'a server that should serve is down',
+  ServerDraining: 'a server takes no new sessions; those that it has stay',
+  ServerDrained: 'nobody is left on a draining server',
+  ServerGone: 'a server has left the pool',
+  PoolRefused: 'the pool makes no sense as it stands; the last good one goes on serving',
+  PoolAccepted: 'the pool was understood and is in force',
+  PoolReady: 'every proxy runs this generation and clients are served',
+  PoolNotReady: 'the pool does not serve as it should',
+  PoolWarning: 'the pool is in force, and something in it deserves a second look',
+  ChildRestored: 'an object of the pool was changed by somebody else and is as it should be again',
+  ChildForeign: 'an object with the name of one of the pool’s belongs to somebody else and is left alone',
+  ChildRemoved: 'an object that the pool does not need any more was deleted',
+  RolloutBegan: 'a backend’s pods are being replaced, one after the other',
+  DrainUnclear: 'a drain annotation is neither true nor a duration; the pod is drained all the same',
+} as const;
+export type PoolEventReason = keyof typeof POOL_EVENT_REASONS;
+
+/** Something that happened to a pool, for people. */
+export interface PoolEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: PoolEventReason;
+  readonly note: string;
+}
+
+/** What has happened from one status to the next. */
+export function statusEvents(previous: PoolStatus | null, next: PoolStatus): PoolEvent[] {
+  return [...transitions(previous, next).flatMap(serverEvent), ...conditionEvents(previous, next)];
+}
+
+function serverEvent({ server, from, to, sessions }: Transition): PoolEvent[] {
+  switch (to) {
+    case 'Up':
+      return [{ type: 'Normal', reason: 'ServerUp', note: `${server} takes new sessions` }];
+    case 'Down':
+      return from === null || from === 'Unknown' ? [] : [{ type: 'Warning', reason: 'ServerDown', note: `${server} is down` }];
+    case 'Draining':
+      return [{ type: 'Normal', reason: 'ServerDraining', note: `${server} takes no new sessions; ${sessions} are left` }];
+    case 'Drained':
+      return [{ type: 'Normal', reason: 'ServerDrained', note: `nobody is left on ${server}` }];
+    case null:
+      return [{ type: 'Normal', reason: 'ServerGone', note: `${server} has left the pool` }];
+    default:
+      return [];
+  }
+}
+
+function conditionEvents(previous: PoolStatus | null, next: PoolStatus): PoolEvent[] {
+  return next.conditions.flatMap((condition): PoolEvent[] => {
+    const before = previous?.conditions.find((each) => each.type === condition.type);
+    return before?.status === condition.status ? [] : conditionEvent(condition, before === undefined);
+  });
+}
+
+function conditionEvent({ type, status, message }: Condition, first: boolean): PoolEvent[] {
+  const good = status === 'True';
+  switch (type) {
+    case 'Accepted':
+      return [{ type: good ? 'Normal' : 'Warning', reason: good ? 'PoolAccepted' : 'PoolRefused', note: message }];
+    case 'Ready':
+      if (!good && first) return []; // a pool that has just come is not ready yet, and that is no news
+      return [{ type: good ? 'Normal' : 'Warning', reason: good ? 'PoolReady' : 'PoolNotReady', note: message }];
+    default:
+      return [];
+  }
+}

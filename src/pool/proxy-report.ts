@@ -1,0 +1,80 @@
+import type { ServerFacts } from './status.ts';
+
+/** What is known of one proxy. */
+export interface ProxyReport {
+  /** Name of its pod. */
+  readonly name: string;
+  /** Whether it takes new clients, as Kubernetes sees it. */
+  readonly ready: boolean;
+  /** Whether it was told to end; what it still holds counts all the same. */
+  readonly ending: boolean;
+  /** What it says of itself; `pending` until it was asked for the first time. */
+  readonly said: 'pending' | 'unreachable' | ProxyStatement;
+}
+
+/** What a proxy says of itself. */
+export interface ProxyStatement {
+  /** The wish that it works on, or null. */
+  readonly wish: string | null;
+  /** Whether its HAProxy is as that wish says. */
+  readonly synced: boolean;
+  readonly servers: ReadonlyMap<string, ServerStatement>;
+}
+
+/** What a proxy says of a server. */
+export interface ServerStatement {
+  readonly sessions: number;
+  /** False while one of its workers has not told its sessions. */
+  readonly counted: boolean;
+  readonly admin: 'ready' | 'drain' | 'maint';
+  readonly inRotation: boolean;
+  readonly up: boolean;
+}
+
+/** Every proxy of a pool together. */
+export interface Tally {
+  /** Whether every proxy has been asked at least once; before that, nothing should be concluded. */
+  readonly complete: boolean;
+  readonly reachable: number;
+  readonly synced: number;
+  /** Proxies that should run what was asked for and do not, or do not answer. */
+  readonly lagging: number;
+  readonly servers: ReadonlyMap<string, ServerFacts>;
+}
+
+/**
+ * Sums up what the proxies say. A server is empty only where every proxy says so, those that are ending among them; it is in rotation
+ * only where every ready proxy says so; one that cannot be heard does not take a server out, for its clients are served all the same.
+ *
+ * @param wish the one that they should have fulfilled
+ * @param names servers to sum up
+ */
+export function tally(proxies: readonly ProxyReport[], wish: string, names: readonly string[]): Tally {
+  const staying = proxies.filter((proxy) => !proxy.ending);
+  const spoken = staying.filter((proxy) => statement(proxy) !== null);
+  const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.wish === wish);
+  return {
+    complete: proxies.every((proxy) => proxy.said !== 'pending'),
+    reachable: spoken.length,
+    synced: synced.length,
+    lagging: staying.length - synced.length,
+    // Where nobody speaks, nothing is known: not even that nobody is there.
+    servers: new Map(proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies)])),
+  };
+}
+
+function serverFacts(name: string, proxies: readonly ProxyReport[]): ServerFacts {
+  const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
+  const serving = all.filter(({ proxy, said }) => proxy.ready && !proxy.ending && said !== null);
+  return {
+    sessions: all.reduce((sum, { server }) => sum + (server?.sessions ?? 0), 0),
+    counted: all.every(({ said, server }) => said !== null && (server === undefined || server.counted)),
+    outOfRotation: all.every(({ said, server }) => said !== null && (server === undefined || server.admin !== 'ready')),
+    inRotation: serving.length > 0 && serving.every(({ server }) => server?.inRotation === true),
+    healthy: all.some(({ server }) => server?.up === true),
+  };
+}
+
+function statement(proxy: ProxyReport): ProxyStatement | null {
+  return typeof proxy.said === 'string' ? null : proxy.said;
+}

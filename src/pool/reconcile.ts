@@ -1,0 +1,152 @@
+import { type CccamPool, type PoolStatus, pathText } from '../api/v1alpha1/index.ts';
+import { wishName } from '../haproxy/wish.ts';
+import { named } from './child.ts';
+import { planChildren } from './child-plan.ts';
+import { readDrainRequest } from './drain-request.ts';
+import { podPatch } from './pod-patch.ts';
+import { type PoolEvent, statusEvents } from './pool-event.ts';
+import { proxyModel } from './proxy-model.ts';
+import { type Tally, tally } from './proxy-report.ts';
+import { configMap } from './resources/config-map.ts';
+import { RUN_FOLDER } from './resources/proxy-deployment.ts';
+import { nextRoster, type Roster, type SessionCount } from './roster.ts';
+import { CONFIG_KEYS } from './saved-state.ts';
+import { type Circumstances, poolStatus, type ServerFacts } from './status.ts';
+import { COUNTS_EVERY_MS, isWorthWriting } from './status-damping.ts';
+import type { Outcome, World } from './world.ts';
+
+/** Where every proxy pod keeps its sockets. */
+const PLACE = {
+  bindAddress: '0.0.0.0',
+  sockets: { runtime: `${RUN_FOLDER}/runtime.sock`, peers: `${RUN_FOLDER}/peers.sock` },
+  user: null,
+} as const;
+
+/**
+ * Decides everything about one pool: which objects it needs, which it does not need any more, what is written on its pods and in its
+ * status. The operator only gathers the world and carries this out.
+ *
+ * @param now milliseconds since the epoch
+ * @throws CccamError CCP_CONFIG_UNSAFE when a value is outside of its grammar; the schema has refused it before
+ */
+export function reconcile(world: World, now: number): Outcome {
+  const { reading } = world;
+  if (reading.kind === 'accepted') return decide(world, reading.pool, reading.spec, null, now);
+  const refusal = reading.issues
+    .map((issue) => `${pathText(issue.path)}: ${issue.message}`)
+    .slice(0, 5)
+    .join('; ');
+  if (reading.lastGood !== null) return decide(world, reading.lastGood.pool, reading.lastGood.spec, refusal, now);
+  return neverAccepted(world, refusal, now);
+}
+
+function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: string | null, now: number): Outcome {
+  const { identity } = world;
+  const { spec } = pool;
+  // Counts of before the wish that is about to be made: what the proxies say of it is only known after it was made.
+  const heard = tally(
+    world.proxies,
+    '',
+    world.roster.map((entry) => entry.name),
+  );
+  const roster = nextRoster(spec, world.roster, sessionCounts(heard), now, { pods: world.pods, proxies: spec.proxy.replicas });
+  const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections });
+  const map = named(configMap(identity, model, { version: 1, spec: savedSpec, roster }));
+  const wish = wishName((map['data'] as Record<string, string>)[CONFIG_KEYS.wish] ?? '');
+  const told = tally(
+    world.proxies,
+    wish,
+    roster.map((entry) => entry.name),
+  );
+
+  const plan = planChildren(world, pool, map, roster, told, refusal !== null, now);
+  const status = poolStatus(
+    { ...pool, metadata: { ...pool.metadata, generation: world.generation } },
+    roster,
+    { desired: spec.proxy.replicas, reachable: told.reachable, synced: told.synced, lagging: told.lagging, servers: told.servers },
+    world.address,
+    world.status,
+    now,
+    { refusal: refusal ?? world.refusals[0] ?? null, paused: world.paused, foreign: plan.foreign, rolling: plan.rolling },
+  );
+  return {
+    apply: plan.apply,
+    remove: plan.remove,
+    pods: world.paused ? [] : podPatches(world, roster, told, now),
+    ...statusOutcome(world, status, told, [...plan.events, ...warnings(world)]),
+    disruptive: plan.disruptive,
+    roster,
+    againInMs: againInMs(world, roster, status, told, now),
+  };
+}
+
+/** A pool that was never understood has nothing; it is only told so. */
+function neverAccepted(world: World, refusal: string, now: number): Outcome {
+  const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [] };
+  const metadata = { name: world.identity.name, generation: world.generation };
+  const nothing = { spec: { backends: [] }, metadata } as unknown as CccamPool;
+  const proxies = { desired: 0, reachable: 0, synced: 0, lagging: 0, servers: new Map() };
+  const status = poolStatus(nothing, [], proxies, null, world.status, now, circumstances);
+  const complete: Tally = { complete: true, ...proxies };
+  return {
+    apply: [],
+    remove: [],
+    pods: [],
+    ...statusOutcome(world, status, complete, []),
+    disruptive: false,
+    roster: [],
+    againInMs: null,
+  };
+}
+
+function podPatches(world: World, roster: Roster, told: Tally, now: number): Outcome['pods'] {
+  if (!told.complete) return [];
+  const entries = new Map(roster.flatMap((entry) => (entry.pod === undefined ? [] : [[entry.pod.uid, entry] as const])));
+  return world.pods.flatMap((pod) => {
+    const entry = entries.get(pod.uid) ?? null;
+    const facts = entry === null ? null : (told.servers.get(entry.name) ?? null);
+    return podPatch(pod, entry, facts, now) ?? [];
+  });
+}
+
+function statusOutcome(world: World, status: PoolStatus, told: Tally, events: readonly PoolEvent[]): Pick<Outcome, 'status' | 'events'> {
+  // Right after a start nobody was asked yet, and nothing that stands there is proven wrong.
+  if (!told.complete || !isWorthWriting(world.status, status, world.sinceStatusMs)) return { status: null, events };
+  return { status, events: [...events, ...statusEvents(world.status, status)] };
+}
+
+function warnings(world: World): PoolEvent[] {
+  const unclear = world.pods.filter((pod) => readDrainRequest(pod.drain)?.understood === false);
+  const doubtful = world.reading.kind === 'accepted' && world.status?.observedGeneration !== world.generation ? world.reading.warnings : [];
+  return [
+    ...unclear.map(
+      (pod): PoolEvent => ({
+        type: 'Warning',
+        reason: 'DrainUnclear',
+        note: `${pod.name}: expected true or a duration such as 10m; it is drained as if true`,
+      }),
+    ),
+    ...doubtful.map((issue): PoolEvent => ({ type: 'Warning', reason: 'PoolWarning', note: `${pathText(issue.path)}: ${issue.message}` })),
+  ];
+}
+
+function sessionCounts(heard: Tally): ReadonlyMap<string, SessionCount> {
+  return new Map(
+    [...heard.servers].map(([name, facts]: [string, ServerFacts]) => [
+      name,
+      { sessions: facts.counted ? facts.sessions : null, outOfRotation: facts.outOfRotation },
+    ]),
+  );
+}
+
+/** Soon after a start, at the next deadline, and when numbers that have moved may be written. */
+function againInMs(world: World, roster: Roster, status: PoolStatus, told: Tally, now: number): number | null {
+  const deadlines = roster
+    .flatMap((entry) => (entry.drain.kind === 'draining' ? [entry.drain.since + entry.deadlineMs - now] : []))
+    .filter((ms) => ms > 0);
+  const counts =
+    world.status !== null && world.status.sessions !== status.sessions ? [Math.max(COUNTS_EVERY_MS - world.sinceStatusMs, 1_000)] : [];
+  const soon = told.complete ? [] : [500];
+  const all = [...deadlines, ...counts, ...soon];
+  return all.length === 0 ? null : Math.min(...all);
+}

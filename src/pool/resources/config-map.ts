@@ -1,0 +1,26 @@
+import type { ProxyModel } from '../../haproxy/model.ts';
+import { renderConfig } from '../../haproxy/render.ts';
+import { wishText } from '../../haproxy/wish.ts';
+import type { Child } from '../child.ts';
+import { CONFIG_KEYS, type SavedState } from '../saved-state.ts';
+import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
+
+/**
+ * The ConfigMap of a pool: the whole `haproxy.cfg`, what the agents are asked for, and what must survive a restart of the operator.
+ *
+ * @throws CccamError CCP_CONFIG_UNSAFE when a value is outside of its grammar
+ */
+export function configMap(pool: PoolIdentity, model: ProxyModel, state: SavedState): Child {
+  // Out of service: a HAProxy that begins with it sends nobody anywhere before its agent has heard each server greet.
+  const servers = model.servers.map((server) => ({ ...server, inService: false }));
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: childMetadata(pool, proxyName(pool), 'proxy'),
+    data: {
+      [CONFIG_KEYS.config]: renderConfig(model.structure, servers),
+      [CONFIG_KEYS.wish]: wishText(model),
+      [CONFIG_KEYS.state]: JSON.stringify(state),
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import type { PoolSpec } from '../../api/v1alpha1/index.ts';
+import type { Child } from '../child.ts';
+import { childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
+import { AGENT_PORT, type ClusterSettings } from './settings.ts';
+
+/** Where clients connect. */
+export function service(pool: PoolIdentity, spec: PoolSpec): Child {
+  const { type, nodePort, annotations, loadBalancerClass } = spec.proxy.service;
+  const metadata = childMetadata(pool, pool.name, 'proxy');
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { ...metadata, annotations: { ...annotations } },
+    spec: {
+      type,
+      selector: selector(pool, 'proxy'),
+      ports: [
+        {
+          name: 'cccam',
+          port: spec.port,
+          targetPort: 'cccam',
+          protocol: 'TCP',
+          ...(nodePort === undefined || type === 'ClusterIP' ? {} : { nodePort }),
+        },
+      ],
+      ...(loadBalancerClass === undefined || type !== 'LoadBalancer' ? {} : { loadBalancerClass }),
+    },
+  };
+}
+
+/** Who may reach the proxies: clients their port, the operator and whoever scrapes metrics the agent's. */
+export function networkPolicy(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): Child {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: childMetadata(pool, proxyName(pool), 'proxy'),
+    spec: {
+      podSelector: { matchLabels: selector(pool, 'proxy') },
+      policyTypes: ['Ingress'],
+      ingress: [
+        { ports: [{ protocol: 'TCP', port: spec.port }] },
+        {
+          from: settings.agentPeers.map((namespace) => ({
+            namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+          })),
+          ports: [{ protocol: 'TCP', port: AGENT_PORT }],
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { durationMs, type PoolSpec } from '../../api/v1alpha1/index.ts';
+import type { Child } from '../child.ts';
+import { CONFIG_KEYS } from '../saved-state.ts';
+import { childMetadata, labels, type PoolIdentity, proxyName, selector } from './identity.ts';
+import { AGENT_PORT, type ClusterSettings } from './settings.ts';
+
+/** Folder that HAProxy and its agent share: configuration and control sockets. In memory, and of this pod alone. */
+export const RUN_FOLDER = '/run/cccam';
+const TOKEN_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+const CONFIG_FOLDER = '/etc/cccam';
+/** The user that the official HAProxy image names; a number, because a name does not prove that it is not root. */
+const HAPROXY_USER = 99;
+const AFTER_DRAIN_S = 60;
+const FIRST_FREE_PORT = 1_024;
+
+/** The proxies of a pool: HAProxy without a token, and its agent beside it, which begins before HAProxy and ends after it. */
+export function proxyDeployment(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): Child {
+  const { proxy } = spec;
+  const metadata = childMetadata(pool, proxyName(pool), 'proxy');
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata,
+    spec: {
+      replicas: proxy.replicas,
+      revisionHistoryLimit: 3,
+      selector: { matchLabels: selector(pool, 'proxy') },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: {
+        metadata: { labels: labels(pool, 'proxy') },
+        spec: {
+          serviceAccountName: proxyName(pool),
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: Math.ceil(durationMs(spec.drain.deadline) / 1_000) + AFTER_DRAIN_S,
+          securityContext: podSecurity(spec.port),
+          ...scheduling(pool, spec),
+          initContainers: [agentContainer(pool, settings)],
+          containers: [haproxyContainer(spec, settings)],
+          volumes: volumes(pool),
+        },
+      },
+    },
+  };
+}
+
+function podSecurity(port: number): object {
+  return {
+    runAsNonRoot: true,
+    runAsUser: HAPROXY_USER,
+    runAsGroup: HAPROXY_USER,
+    fsGroup: HAPROXY_USER,
+    seccompProfile: { type: 'RuntimeDefault' },
+    // One of the few that the restricted profile allows.
+    ...(port < FIRST_FREE_PORT ? { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] } : {}),
+  };
+}
+
+const CONTAINER_SECURITY = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } } as const;
+
+function haproxyContainer(spec: PoolSpec, settings: ClusterSettings): object {
+  return {
+    name: 'haproxy',
+    image: spec.proxy.image ?? settings.haproxyImage,
+    command: ['haproxy', '-W', '-db', '-S', `${RUN_FOLDER}/master.sock,mode,600`, '-f', `${RUN_FOLDER}/haproxy.cfg`],
+    ports: [{ name: 'cccam', containerPort: spec.port, protocol: 'TCP' }],
+    ...(spec.proxy.resources === undefined ? {} : { resources: spec.proxy.resources }),
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: [{ name: 'run', mountPath: RUN_FOLDER }],
+  };
+}
+
+/** A native sidecar: an init container that goes on, so that its file is there before HAProxy begins and it still counts when HAProxy ends. */
+function agentContainer(pool: PoolIdentity, settings: ClusterSettings): object {
+  const probe = (path: string) => ({ httpGet: { path, port: 'agent' } });
+  return {
+    name: 'proxy-agent',
+    image: settings.agentImage,
+    restartPolicy: 'Always',
+    args: [
+      'proxy-agent',
+      '--config-map',
+      proxyName(pool),
+      '--run-dir',
+      RUN_FOLDER,
+      '--mounted',
+      CONFIG_FOLDER,
+      '--http',
+      `0.0.0.0:${AGENT_PORT}`,
+    ],
+    ports: [{ name: 'agent', containerPort: AGENT_PORT, protocol: 'TCP' }],
+    startupProbe: { ...probe('/startz'), periodSeconds: 1, failureThreshold: 120 },
+    readinessProbe: { ...probe('/readyz'), periodSeconds: 2 },
+    livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 6 },
+    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: [
+      { name: 'run', mountPath: RUN_FOLDER },
+      { name: 'config', mountPath: CONFIG_FOLDER, readOnly: true },
+      { name: 'token', mountPath: TOKEN_FOLDER, readOnly: true },
+    ],
+  };
+}
+
+function volumes(pool: PoolIdentity): readonly object[] {
+  return [
+    { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
+    { name: 'config', configMap: { name: proxyName(pool), items: [{ key: CONFIG_KEYS.wish, path: CONFIG_KEYS.wish }] } },
+    {
+      name: 'token',
+      projected: {
+        sources: [
+          { serviceAccountToken: { path: 'token', expirationSeconds: 3_600 } },
+          { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+          { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+        ],
+      },
+    },
+  ];
+}
+
+function scheduling(pool: PoolIdentity, spec: PoolSpec): object {
+  const { nodeSelector, tolerations, affinity, topologySpreadConstraints, priorityClassName } = spec.proxy;
+  const spread = { maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' };
+  return {
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(tolerations === undefined ? {} : { tolerations }),
+    ...(affinity === undefined ? {} : { affinity }),
+    ...(priorityClassName === undefined ? {} : { priorityClassName }),
+    topologySpreadConstraints: topologySpreadConstraints ?? [{ ...spread, labelSelector: { matchLabels: selector(pool, 'proxy') } }],
+  };
+}

@@ -1,0 +1,12 @@
+/** Port on which a proxy agent tells what it observes. */
+export const AGENT_PORT = 9321;
+
+/** What an installation adds to every pool. */
+export interface ClusterSettings {
+  /** HAProxy image of pools that name none. */
+  readonly haproxyImage: string;
+  /** Our own image, for the agents. */
+  readonly agentImage: string;
+  /** Namespaces whose pods may ask the agents: the operator's, and that of the monitoring. */
+  readonly agentPeers: readonly string[];
+}

@@ -1,0 +1,55 @@
+import type { DeploymentFacts } from './child.ts';
+
+/** A managed backend as a rollout sees it. */
+export interface RolloutCandidate {
+  readonly backend: string;
+  /** Name of the pod template that it should have. */
+  readonly template: string;
+  /** Its Deployment; null while there is none. */
+  readonly deployment: DeploymentFacts | null;
+}
+
+/**
+ * Backends whose change of pod template must wait. At most `maxUnavailable` backends are changed or down at the same time; one that is
+ * down already goes first, because changing it costs nobody anything.
+ */
+export function heldBackends(candidates: readonly RolloutCandidate[], maxUnavailable: number): ReadonlySet<string> {
+  const existing = candidates.filter((candidate) => candidate.deployment !== null);
+  const waiting = existing.filter((candidate) => isBehind(candidate));
+  const busy = existing.filter((candidate) => !isWhole(candidate.deployment)).map((candidate) => candidate.backend);
+  const taken = new Set(busy);
+  const held = new Set<string>();
+  for (const { backend } of waiting) {
+    if (taken.has(backend)) continue; // it is down or under way: going on with it takes nobody else down
+    if (taken.size < maxUnavailable) taken.add(backend);
+    else held.add(backend);
+  }
+  return held;
+}
+
+/** Backends that still have pods of another template than they should, or not yet all of the new ones. */
+export function rollingBackends(candidates: readonly RolloutCandidate[]): readonly string[] {
+  return candidates
+    .filter((candidate) => candidate.deployment !== null && (isBehind(candidate) || isUnderWay(candidate.deployment)))
+    .map((candidate) => candidate.backend);
+}
+
+/** Whether the backend's pods are not told yet of the template that they should have. */
+function isBehind({ deployment, template }: RolloutCandidate): boolean {
+  return deployment !== null && (deployment.template !== template || deployment.paused);
+}
+
+function isUnderWay(deployment: DeploymentFacts | null): boolean {
+  return (
+    deployment !== null &&
+    !deployment.paused &&
+    (!deployment.observed || deployment.updated < deployment.wanted || deployment.total > deployment.updated)
+  );
+}
+
+/** Whether every pod that should be there is there, of the template that the Deployment was given, and in rotation. */
+function isWhole(deployment: DeploymentFacts | null): boolean {
+  if (deployment === null) return true;
+  if (!deployment.observed || deployment.available < deployment.wanted) return false;
+  return deployment.paused || (deployment.updated >= deployment.wanted && deployment.total <= deployment.wanted);
+}

@@ -1,0 +1,52 @@
+import type { PoolStatus } from '../api/v1alpha1/index.ts';
+
+/** Numbers that only moved are written so seldom. */
+export const COUNTS_EVERY_MS = 60_000;
+/** A number that moved by less than this is not worth a write. */
+const WORTH = 0.1;
+
+/**
+ * Whether a status should be written: at once when anything but a number has changed or one has come to or from 0; for the rest when
+ * a number has moved by a tenth, and not more than once a minute.
+ *
+ * @param written the status as it stands, or null
+ * @param sinceMs milliseconds since it was last written
+ */
+export function isWorthWriting(written: PoolStatus | null, next: PoolStatus, sinceMs: number): boolean {
+  if (written === null || stateText(written) !== stateText(next)) return true;
+  return sinceMs >= COUNTS_EVERY_MS && movement(counts(written), counts(next)) >= WORTH;
+}
+
+/** Everything but the numbers, and of the numbers whether they are 0. */
+function stateText(status: PoolStatus): string {
+  return canonical({
+    ...status,
+    sessions: status.sessions > 0,
+    backends: status.backends.map(({ ecm: _, ...backend }) => ({
+      ...backend,
+      sessions: backend.sessions > 0,
+      servers: backend.servers.map((server) => ({ ...server, sessions: server.sessions > 0 })),
+    })),
+  });
+}
+
+function counts(status: PoolStatus): number[] {
+  return [
+    status.sessions,
+    ...status.backends.flatMap((backend) => [backend.sessions, ...backend.servers.map((server) => server.sessions)]),
+  ];
+}
+
+/** Largest relative change. */
+function movement(before: readonly number[], after: readonly number[]): number {
+  return Math.max(0, ...after.map((count, index) => Math.abs(count - (before[index] ?? 0)) / Math.max(1, before[index] ?? 0)));
+}
+
+/** JSON with sorted keys: the API server does not keep their order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+}

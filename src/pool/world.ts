@@ -1,0 +1,61 @@
+import type { CccamPool, Issue, PoolStatus } from '../api/v1alpha1/index.ts';
+import type { Child, ChildFacts, ChildKind } from './child.ts';
+import type { PodPatch } from './pod-patch.ts';
+import type { PoolEvent } from './pool-event.ts';
+import type { ProxyReport } from './proxy-report.ts';
+import type { PoolIdentity } from './resources/identity.ts';
+import type { ClusterSettings } from './resources/settings.ts';
+import type { Roster } from './roster.ts';
+import type { PodFacts } from './server-state.ts';
+
+/** Everything that is known of a pool and its surroundings in one moment. Plain data. */
+export interface World {
+  readonly identity: PoolIdentity;
+  readonly generation: number;
+  readonly paused: boolean;
+  readonly reading: PoolReading;
+  /** What must survive a restart, as it was saved last. */
+  readonly roster: Roster;
+  readonly settings: ClusterSettings;
+  readonly pods: readonly PodFacts[];
+  /** Objects that have the name of a child, and those that are labelled as ours, by `childKey`. */
+  readonly children: ReadonlyMap<string, ChildFacts>;
+  /** Fingerprints of what the API server made of what was applied, by `childKey`. */
+  readonly verified: ReadonlyMap<string, string>;
+  /** Why the API server refused objects of the pool, such as a pod template that it does not understand. */
+  readonly refusals: readonly string[];
+  readonly proxies: readonly ProxyReport[];
+  /** Where clients connect, once that is known. */
+  readonly address: string | null;
+  /** The status as it stands. */
+  readonly status: PoolStatus | null;
+  /** Milliseconds since the status was written by this process. */
+  readonly sinceStatusMs: number;
+}
+
+/** What reading the pool gave. */
+export type PoolReading =
+  | { readonly kind: 'accepted'; readonly pool: CccamPool; readonly spec: unknown; readonly warnings: readonly Issue[] }
+  /** Refused as it stands; `lastGood` goes on serving, where there is one. */
+  | {
+      readonly kind: 'refused';
+      readonly issues: readonly Issue[];
+      readonly lastGood: { readonly pool: CccamPool; readonly spec: unknown } | null;
+    };
+
+/** What is to be done about it. Nothing in here has to be done twice. */
+export interface Outcome {
+  /** In this order. */
+  readonly apply: readonly Child[];
+  readonly remove: readonly { readonly kind: ChildKind; readonly name: string; readonly uid: string }[];
+  readonly pods: readonly PodPatch[];
+  /** The status to write, or null when it is right already or nothing can be said yet. */
+  readonly status: PoolStatus | null;
+  /** To be told once the status is written. */
+  readonly events: readonly PoolEvent[];
+  /** Whether something of it takes pods away, so that it should be decided on what the API server says now and not on what was heard. */
+  readonly disruptive: boolean;
+  readonly roster: Roster;
+  /** When to look again even if nothing happens, in milliseconds; null for never. */
+  readonly againInMs: number | null;
+}

@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ProxyModel } from '../haproxy/model.ts';
+import { wishName } from '../haproxy/wish.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Reflector, type ReflectorReport } from '../kube/reflector.ts';
+import type { KubeObject, ResourceType } from '../kube/resource.ts';
+import { Store, type Stored } from '../kube/store.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { systemCode } from '../runtime/errors.ts';
+import { type AgentPlace, readWish } from './wish.ts';
+
+const CONFIG_MAP: ResourceType = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' };
+const KEY = 'servers.json';
+/** How long the API server is waited for at the start before the mounted copy counts. */
+const MOUNTED_AFTER_MS = 3_000;
+
+interface StoredWish extends Stored {
+  readonly text: string | undefined;
+}
+
+export interface WishListener {
+  /** HAProxy should be this from now on. @param name of the wish, told back in observations */
+  readonly onWish: (model: ProxyModel, name: string) => void;
+  readonly onError: (thrown: unknown) => void;
+  readonly onReport: (report: ReflectorReport) => void;
+}
+
+export interface WishSource {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly configMap: string;
+  /** Folder with a copy that the kubelet mounts, or null. */
+  readonly mounted: string | null;
+}
+
+/**
+ * Follows the one ConfigMap of a pool. What cannot be read and what is deleted changes nothing: the last wish stands. The mounted copy,
+ * which the kubelet brings up to a minute late, only counts at a start without an API server.
+ */
+export class WishFollower {
+  readonly #reflector: Reflector<StoredWish>;
+  readonly #source: WishSource;
+  readonly #place: AgentPlace;
+  readonly #clock: Clock;
+  readonly #listener: WishListener;
+  #taken: string | undefined;
+
+  constructor(source: WishSource, place: AgentPlace, clock: Clock, random: () => number, listener: WishListener) {
+    this.#source = source;
+    this.#place = place;
+    this.#clock = clock;
+    this.#listener = listener;
+    const store = new Store<StoredWish>(
+      project,
+      () => '',
+      ({ after }) => after !== null && this.#take(after.text),
+    );
+    this.#reflector = new Reflector<StoredWish>({
+      client: source.client,
+      type: CONFIG_MAP,
+      namespace: source.namespace,
+      selectors: { fieldSelector: `metadata.name=${source.configMap}` },
+      store,
+      project,
+      clock,
+      random,
+      report: (report) => listener.onReport(report),
+    });
+  }
+
+  /** Follows until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#reflector.run(signal), this.#fallBack(signal)]);
+  }
+
+  async #fallBack(signal: AbortSignal): Promise<void> {
+    const { mounted } = this.#source;
+    if (mounted === null) return;
+    await this.#clock.sleep(MOUNTED_AFTER_MS, signal);
+    if (signal.aborted || this.#taken !== undefined || this.#reflector.synced) return;
+    try {
+      const text = await readFile(join(mounted, KEY), 'utf8');
+      if (this.#taken === undefined) this.#take(text);
+    } catch (thrown) {
+      if (systemCode(thrown) !== 'ENOENT') this.#listener.onError(thrown);
+    }
+  }
+
+  #take(text: string | undefined): void {
+    if (text !== undefined && text === this.#taken) return;
+    try {
+      const model = readWish(text, this.#place);
+      this.#taken = text;
+      this.#listener.onWish(model, wishName(text ?? ''));
+    } catch (thrown) {
+      this.#listener.onError(thrown);
+    }
+  }
+}
+
+function project(object: KubeObject): StoredWish {
+  const { name, namespace = '', uid = '', resourceVersion = '' } = object.metadata;
+  return { name, namespace, uid, resourceVersion, text: (object['data'] as Record<string, string> | undefined)?.[KEY] };
+}

@@ -1,0 +1,78 @@
+import * as z from 'zod/mini';
+import type { ProxyModel } from '../haproxy/model.ts';
+import { CccamError } from '../runtime/errors.ts';
+
+const count = z.int().check(z.minimum(0));
+const text = z.string().check(z.maxLength(253));
+
+/** What the ConfigMap asks for. The renderer checks every value again; this only makes sure of the shape. */
+const wish = z.object({
+  structure: z.object({
+    bind: z.object({ address: text, port: count }),
+    maxConnections: count,
+    algorithm: z.enum(['leastconn', 'roundrobin', 'source', 'random']),
+    stickinessMs: z.nullable(count),
+    check: z.object({
+      probe: z.enum(['greeting', 'connect']),
+      intervalMs: count,
+      fastIntervalMs: count,
+      timeoutMs: count,
+      fall: count,
+      rise: count,
+      closeSessionsOnDown: z.boolean(),
+    }),
+    connectMs: count,
+    idleMs: count,
+    perClient: z.object({ connections: z.nullable(count), newPer10s: z.nullable(count) }),
+  }),
+  servers: z.array(
+    z.object({
+      id: count,
+      name: text,
+      address: text,
+      port: count,
+      weight: count,
+      maxConnections: count,
+      backup: z.boolean(),
+      state: z.enum(['ready', 'drain']),
+      closeAfter: z.nullable(z.number()),
+    }),
+  ),
+  closePerSecond: count,
+});
+
+/** What is this proxy's own: the others have other addresses and folders. */
+export interface AgentPlace {
+  readonly bindAddress: string;
+  readonly sockets: ProxyModel['structure']['sockets'];
+}
+
+/**
+ * Reads what the ConfigMap asks for.
+ *
+ * @throws CccamError CCP_WISH_UNREADABLE
+ */
+export function readWish(wished: string | undefined, place: AgentPlace): ProxyModel {
+  const result = wish.safeParse(wished === undefined ? undefined : parsed(wished));
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw new CccamError('CCP_WISH_UNREADABLE', {
+      subject: `servers.json ${issue?.path.join('.') ?? ''}`.trim(),
+      message: issue?.message ?? 'it is empty',
+      remedy: 'The last one that was understood goes on. Do the operator and this agent have the same version?',
+    });
+  }
+  const { structure, ...rest } = result.data;
+  return {
+    ...rest,
+    structure: { ...structure, bind: { ...structure.bind, address: place.bindAddress }, sockets: place.sockets, user: null },
+  };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined; // refused as a whole, like any other wrong shape
+  }
+}
