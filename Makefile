@@ -13,7 +13,7 @@ demo: node_modules haproxy ## Serve a pool with simulated servers and clients, a
 
 ##@ Develop
 .PHONY: setup
-setup: node_modules haproxy haproxy-3.0 ## Install everything that the tests need
+setup: node_modules haproxy haproxy-3.0 control-plane ## Install everything that the tests need
 
 .PHONY: test
 test: setup ## Run every check and every tier of tests
@@ -26,6 +26,10 @@ test-unit: node_modules ## Run the unit and architecture tests only
 .PHONY: test-haproxy
 test-haproxy: setup ## Run the tests on real HAProxy only
 	vitest run --project haproxy
+
+.PHONY: test-api-server
+test-api-server: setup ## Run the tests on a real Kubernetes API server only
+	vitest run --project api-server
 
 .PHONY: check
 check: node_modules ## Check types, style and generated files
@@ -66,6 +70,10 @@ haproxy:
 .PHONY: haproxy-3.0
 haproxy-3.0:
 	@./scripts/setup-haproxy.sh
+
+.PHONY: control-plane
+control-plane: node_modules
+	@./scripts/setup-control-plane.sh
 
 ##@ Help
 .PHONY: help

@@ -19,6 +19,18 @@ export default defineConfig({
           retry: process.env['CI'] === undefined ? 0 : 1,
         },
       },
+      {
+        test: {
+          ...common,
+          name: 'api-server',
+          include: ['test/api-server/**/*.test.ts'],
+          globalSetup: ['test/api-server/global-setup.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          maxWorkers: 2,
+          retry: process.env['CI'] === undefined ? 0 : 1,
+        },
+      },
     ],
   },
 });

@@ -16,7 +16,7 @@ const CHECKS = [
   ['generated files', 'node', ['scripts/generate.ts', '--check']],
   ['bundle', 'node', ['scripts/build.ts']],
 ] as const;
-const TIERS = ['unit', 'haproxy'] as const;
+const TIERS = ['unit', 'haproxy', 'api-server'] as const;
 
 const total: Tally = { passed: 0, failed: 0, skipped: 0 };
 const folder = mkdtempSync(join(tmpdir(), 'ccp-test-'));

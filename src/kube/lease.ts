@@ -95,7 +95,7 @@ export class LeaseElector {
     while (!signal.aborted && this.leads) {
       await clock.sleep(Math.min(this.#pauseMs(), Math.max(0, this.#heldUntil - clock.monotonic())), signal);
       if (signal.aborted || !this.leads) return;
-      const overdue = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, this.#heldUntil - clock.monotonic()))]);
+      const overdue = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.max(1, this.#heldUntil - clock.monotonic())))]);
       await this.#try(overdue);
     }
   }
