@@ -61,6 +61,7 @@ program
   )
   .option('--service-account <folder>', 'where token, ca.crt and namespace are', '/var/run/secrets/kubernetes.io/serviceaccount')
   .option('--calls-per-second <number>', 'calls to the API server in the long run', count, 200)
+  .option('--counts-every <duration>', 'how often numbers in a status that only moved are written', milliseconds, 60_000)
   .option('--workers <number>', 'pools looked after at the same time', count, 8)
   .addOption(logLevel())
   .action(async (options) => {
@@ -72,7 +73,12 @@ program
       leaseNamespace: options.leaseNamespace ?? null,
       leaseName: options.leaseName,
       http: options.http,
-      settings: { agentImage: options.image, haproxyImage: options.haproxyImage, agentPeers: options.agentPeers },
+      settings: {
+        agentImage: options.image,
+        haproxyImage: options.haproxyImage,
+        agentPeers: options.agentPeers,
+        countsEveryMs: options.countsEvery,
+      },
       serviceAccount: options.serviceAccount,
       callsPerSecond: options.callsPerSecond,
       workers: options.workers,

@@ -151,6 +151,9 @@ describe('WorkQueue', () => {
     subject.add('a');
     await clock.advance(0);
     expect(times).toBe(3);
+    subject.add('a', 'resync');
+    await clock.advance(0);
+    expect(times).toBe(4);
     end.abort();
     await running;
   });

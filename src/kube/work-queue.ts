@@ -62,8 +62,8 @@ export class WorkQueue {
     } else if (entry.running) {
       entry.dirty = true;
       if (urgency === 'change') entry.urgency = 'change';
-    } else if (urgency === 'change') {
-      entry.urgency = 'change';
+    } else {
+      if (urgency === 'change') entry.urgency = 'change';
       if (entry.failures === 0) entry.dueAt = Math.min(entry.dueAt, now); // a key that fails keeps its delay: changes must not make it hot
     }
     this.#bell.ring();

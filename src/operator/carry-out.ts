@@ -4,7 +4,7 @@ import { backoffMs } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeObject } from '../kube/resource.ts';
-import { type Child, childKey } from '../pool/child.ts';
+import { type Child, type ChildKind, childKey } from '../pool/child.ts';
 import type { PodPatch } from '../pool/pod-patch.ts';
 import type { Outcome, World } from '../pool/world.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -61,6 +61,8 @@ export async function carryOut(
     memory.statusAt = tools.clock.monotonic();
   }
   memory.roster = outcome.roster;
+  const foreign = await askAgain(tools, world, memory, signal);
+  if (foreign !== null) again.push(foreign);
   await recordEvents(tools, world, outcome, signal);
   return again.length === 0 ? null : Math.min(...again);
 }
@@ -83,7 +85,7 @@ async function applyChild(
   const ref = { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name };
   const facts = world.children.get(key);
   try {
-    if (facts === undefined && !(await isFree(tools, world, child, memory, signal))) return FOREIGN_RETRY_MS;
+    if (facts === undefined && !(await isFree(tools, world, child, memory, signal))) return 0; // and the next pass says so
     // With its uid it can only be this very object; without one, nobody else’s fields are taken.
     const body = (facts === undefined ? child : { ...child, metadata: { ...child.metadata, uid: facts.uid } }) as unknown as KubeObject;
     const answer = {
@@ -105,20 +107,36 @@ async function applyChild(
 
 /** Asks the API server itself whether a name is free: the watches only see what carries our labels. */
 async function isFree(tools: CarryOutTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<boolean> {
-  const { namespace, name } = child.metadata;
-  const found = await tools.client.get({ type: CHILD_TYPES[child.kind], namespace, name }, signal);
-  const key = childKey(child);
-  if (found === null) {
-    memory.foreign.delete(key);
-    return true;
-  }
+  const found = await tools.client.get(
+    { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name },
+    signal,
+  );
+  if (found === null) return true;
   const owner = found.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null;
   if (owner === world.identity.uid) {
     tools.watches.put({ ...found, apiVersion: child.apiVersion, kind: child.kind });
-    throw new KubeApiError(`GET ${key}`, 409, 'Stale', 'the object is there already; it is looked at anew', null);
+    throw new KubeApiError(`GET ${childKey(child)}`, 409, 'Stale', 'the object is there already; it is looked at anew', null);
   }
-  memory.foreign.set(key, { uid: found.metadata.uid ?? '', ownerUid: owner, until: tools.clock.monotonic() + 4 * FOREIGN_RETRY_MS });
+  memory.foreign.set(childKey(child), {
+    uid: found.metadata.uid ?? '',
+    ownerUid: owner,
+    askAgainAt: tools.clock.monotonic() + FOREIGN_RETRY_MS,
+  });
   return false;
+}
+
+/** Looks again at what was somebody else’s a while ago. @returns when to look next, in milliseconds, or null when nothing is */
+async function askAgain(tools: CarryOutTools, world: World, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
+  const now = tools.clock.monotonic();
+  for (const [key, stranger] of memory.foreign) {
+    if (stranger.askAgainAt > now) continue;
+    const [kind = '', name = ''] = key.split('/');
+    const found = await tools.client.get({ type: CHILD_TYPES[kind as ChildKind], namespace: world.identity.namespace, name }, signal);
+    if (found?.metadata.uid === stranger.uid) memory.foreign.set(key, { ...stranger, askAgainAt: now + FOREIGN_RETRY_MS });
+    else memory.foreign.delete(key);
+    if (found?.metadata.uid !== stranger.uid) return 0;
+  }
+  return memory.foreign.size === 0 ? null : FOREIGN_RETRY_MS;
 }
 
 /** How long to wait before an object is put back that was put back a moment ago already, in milliseconds; 0 for not at all. */

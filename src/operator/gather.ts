@@ -24,7 +24,7 @@ export function gather(
   const map = records.find((record) => record.kind === 'ConfigMap' && record.facts.ownerUid === pool.uid);
   const children = new Map<string, ChildFacts>(records.map((record) => [recordKey(record), record.facts]));
   for (const [name, stranger] of memory.foreign) {
-    if (!children.has(name) && stranger.until > at) children.set(name, strangerFacts(stranger));
+    if (!children.has(name)) children.set(name, strangerFacts(stranger));
   }
   return {
     identity: { namespace: pool.namespace, name: pool.name, uid: pool.uid },

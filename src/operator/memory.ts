@@ -13,7 +13,7 @@ export interface PoolMemory {
   /** Children that somebody else keeps changing: how often in a row, and when it is put back next. */
   readonly contested: Map<string, { readonly times: number; readonly at: number }>;
   /** Children that are there and are not ours, with the uid of their owner; found by asking, because the watches do not see them. */
-  readonly foreign: Map<string, { readonly uid: string; readonly ownerUid: string | null; readonly until: number }>;
+  readonly foreign: Map<string, { readonly uid: string; readonly ownerUid: string | null; readonly askAgainAt: number }>;
 }
 
 /** Remembers pools for as long as they are there. */

@@ -12,7 +12,7 @@ import { RUN_FOLDER } from './resources/proxy-deployment.ts';
 import { nextRoster, type Roster, type SessionCount } from './roster.ts';
 import { CONFIG_KEYS } from './saved-state.ts';
 import { type Circumstances, poolStatus, type ServerFacts } from './status.ts';
-import { COUNTS_EVERY_MS, isWorthWriting } from './status-damping.ts';
+import { writingDueInMs } from './status-damping.ts';
 import type { Outcome, World } from './world.ts';
 
 /** Where every proxy pod keeps its sockets. */
@@ -111,7 +111,7 @@ function podPatches(world: World, roster: Roster, told: Tally, now: number): Out
 
 function statusOutcome(world: World, status: PoolStatus, told: Tally, events: readonly PoolEvent[]): Pick<Outcome, 'status' | 'events'> {
   // Right after a start nobody was asked yet, and nothing that stands there is proven wrong.
-  if (!told.complete || !isWorthWriting(world.status, status, world.sinceStatusMs)) return { status: null, events };
+  if (!told.complete || writingDue(world, status) !== 0) return { status: null, events };
   return { status, events: [...events, ...statusEvents(world.status, status)] };
 }
 
@@ -144,9 +144,12 @@ function againInMs(world: World, roster: Roster, status: PoolStatus, told: Tally
   const deadlines = roster
     .flatMap((entry) => (entry.drain.kind === 'draining' ? [entry.drain.since + entry.deadlineMs - now] : []))
     .filter((ms) => ms > 0);
-  const counts =
-    world.status !== null && world.status.sessions !== status.sessions ? [Math.max(COUNTS_EVERY_MS - world.sinceStatusMs, 1_000)] : [];
+  const counts = [writingDue(world, status)].filter((ms) => ms !== null && ms > 0);
   const soon = told.complete ? [] : [500];
-  const all = [...deadlines, ...counts, ...soon];
+  const all = [...deadlines, ...counts, ...soon].filter((ms) => ms !== null);
   return all.length === 0 ? null : Math.min(...all);
+}
+
+function writingDue(world: World, status: PoolStatus): number | null {
+  return writingDueInMs(world.status, status, world.sinceStatusMs, world.settings.countsEveryMs);
 }

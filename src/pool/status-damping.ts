@@ -1,20 +1,20 @@
 import type { PoolStatus } from '../api/v1alpha1/index.ts';
 
-/** Numbers that only moved are written so seldom. */
-export const COUNTS_EVERY_MS = 60_000;
 /** A number that moved by less than this is not worth a write. */
 const WORTH = 0.1;
 
 /**
- * Whether a status should be written: at once when anything but a number has changed or one has come to or from 0; for the rest when
- * a number has moved by a tenth, and not more than once a minute.
+ * When a status should be written: at once when anything but a number has changed or one has come to or from 0; for the rest when a
+ * number has moved by a tenth, and not again too soon.
  *
  * @param written the status as it stands, or null
  * @param sinceMs milliseconds since it was last written
+ * @param countsEveryMs how soon numbers may be written again
+ * @returns milliseconds until then, 0 for now, or null for never as things are
  */
-export function isWorthWriting(written: PoolStatus | null, next: PoolStatus, sinceMs: number): boolean {
-  if (written === null || stateText(written) !== stateText(next)) return true;
-  return sinceMs >= COUNTS_EVERY_MS && movement(counts(written), counts(next)) >= WORTH;
+export function writingDueInMs(written: PoolStatus | null, next: PoolStatus, sinceMs: number, countsEveryMs: number): number | null {
+  if (written === null || stateText(written) !== stateText(next)) return 0;
+  return movement(counts(written), counts(next)) >= WORTH ? Math.max(0, countsEveryMs - sinceMs) : null;
 }
 
 /** Everything but the numbers, and of the numbers whether they are 0. */

@@ -35,6 +35,12 @@ export interface OperatorSetup {
   readonly kubeconfig?: string;
 }
 
+/** Clients that came together and can leave together. */
+export interface Viewers {
+  readonly clients: readonly SimulatedClient[];
+  leave(): Promise<void>;
+}
+
 /** A namespace on the real control plane, with operators, proxies, servers and clients of its own. */
 export class TestCluster {
   readonly access: Access;
@@ -44,8 +50,7 @@ export class TestCluster {
   readonly operators: RunningOperator[] = [];
   readonly folder: string;
   readonly #clients: SimulatedClient[] = [];
-  readonly #clientsEnd = new AbortController();
-  readonly #clientRuns: Promise<void>[] = [];
+  readonly #leave: (() => Promise<void>)[] = [];
 
   private constructor(access: Access, namespace: string, folder: string) {
     this.access = access;
@@ -103,6 +108,8 @@ export class TestCluster {
       this.namespace,
       '--http',
       `127.0.0.1:${port}`,
+      '--counts-every',
+      '1s',
       '--log-level',
       'debug',
       ...(setup.args ?? []),
@@ -165,7 +172,11 @@ export class TestCluster {
       const found = seen?.conditions.find((condition) => condition.type === type);
       return found?.status === expected || `${found?.status}/${found?.reason}` === expected;
     };
-    await until(`${pool} is ${type}=${expected}`, matches, limitMs, () => ({ conditions: seen?.conditions, errors: this.kubelet.errors.map(String), logs: this.tails() }));
+    await until(`${pool} is ${type}=${expected}`, matches, limitMs, () => ({
+      conditions: seen?.conditions,
+      errors: this.kubelet.errors.map(String),
+      logs: this.tails(),
+    }));
   }
 
   async get(type: ResourceType, name: string): Promise<KubeObject | null> {
@@ -200,9 +211,9 @@ export class TestCluster {
   }
 
   /** Clients that connect through the proxies in turn, each from an address of its own. */
-  connect(pool: string, count: number, port = 12_000): SimulatedClient[] {
+  connect(pool: string, count: number, port = 12_000): Viewers {
     const proxies = this.kubelet.named(`${pool}-haproxy`);
-    const added = Array.from({ length: count }, (_, index) => {
+    const clients = Array.from({ length: count }, (_, index) => {
       const proxy = proxies[index % proxies.length];
       const number = this.#clients.length + index + 1;
       return new SimulatedClient({
@@ -213,11 +224,15 @@ export class TestCluster {
         patienceMs: null,
       });
     });
-    for (const client of added) {
-      this.#clients.push(client);
-      this.#clientRuns.push(client.run(this.#clientsEnd.signal));
-    }
-    return added;
+    this.#clients.push(...clients);
+    const end = new AbortController();
+    const running = Promise.all(clients.map((client) => client.run(end.signal)));
+    const leave = async (): Promise<void> => {
+      end.abort();
+      await running;
+    };
+    this.#leave.push(leave);
+    return { clients, leave };
   }
 
   /** Sessions that clients have lost without their doing. */
@@ -232,9 +247,18 @@ export class TestCluster {
 
   /** The last lines of every process, for a test that fails. */
   tails(): string[] {
-    const proxies = this.kubelet.named('').flatMap(({ proxy }) => (proxy === undefined ? [] : [`${proxy.folder}/agent.log`, `${proxy.folder}/haproxy.log`]));
+    const proxies = this.kubelet
+      .named('')
+      .flatMap(({ proxy }) => (proxy === undefined ? [] : [`${proxy.folder}/agent.log`, `${proxy.folder}/haproxy.log`]));
     const files = [...this.operators.map((operator) => operator.logFile), ...proxies];
-    return files.flatMap((file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(-8).map((line) => line.slice(0, 300)) : [`no ${file}`]));
+    return files.flatMap((file) =>
+      existsSync(file)
+        ? readFileSync(file, 'utf8')
+            .split('\n')
+            .slice(-8)
+            .map((line) => line.slice(0, 300))
+        : [`no ${file}`],
+    );
   }
 
   async log(): Promise<string> {
@@ -242,8 +266,7 @@ export class TestCluster {
   }
 
   async stop(): Promise<void> {
-    this.#clientsEnd.abort();
-    await Promise.all(this.#clientRuns);
+    await Promise.all(this.#leave.map((leave) => leave()));
     for (const operator of this.operators) await this.stopOperator(operator, 'SIGKILL');
     await this.kubelet.stop();
     await this.admin.transport

@@ -9,4 +9,6 @@ export interface ClusterSettings {
   readonly agentImage: string;
   /** Namespaces whose pods may ask the agents: the operator's, and that of the monitoring. */
   readonly agentPeers: readonly string[];
+  /** How often numbers in a status that only moved are written, in milliseconds. */
+  readonly countsEveryMs: number;
 }
