@@ -32,8 +32,8 @@ const BACKOFF = { firstMs: 200, capMs: 30_000, jitter: 0.3 } as const;
 const REFUSED_RETRY_MS = { 403: 15_000, 404: 5_000 } as const;
 /** A watch that lived so long has worked: its end is no failure. */
 const LIVED_MS = 1_000;
-/** The server sends a bookmark about once a minute, so silence for longer than this is a dead connection. */
-const IDLE_MS = 90_000;
+/** Silence after which a connection counts as dead. A quiet kind may be silent for a minute, and coming back to where it was costs little. */
+const IDLE_MS = 40_000;
 /** Every list anew now and then: a watch that silently misses events has been seen in every client of the field. */
 const RELIST_MS = { min: 600_000, max: 1_800_000 } as const;
 

@@ -97,7 +97,7 @@ function beginsRollout(child: Child, facts: ChildFacts | undefined): boolean {
   return paused === false && (facts.deployment.paused || (template !== undefined && template !== facts.deployment.template));
 }
 
-/** Objects of ours that are not wanted any more. A backend's Deployment stays until its servers are empty or their time is up. */
+/** Deployments of backends that have left the spec. Each stays until its servers are empty or their time is up. */
 function removals(world: World, pool: CccamPool, wanted: readonly Child[], roster: Roster, told: Tally, now: number): ChildPlan['remove'] {
   const keys = new Set(wanted.map(childKey));
   const stay = (name: string): boolean =>
@@ -115,12 +115,9 @@ function removals(world: World, pool: CccamPool, wanted: readonly Child[], roste
       return progress.kind !== 'drained';
     });
   return [...world.children]
-    .filter(([key, facts]) => !keys.has(key) && facts.ownerUid === world.identity.uid)
-    .map(([key, facts]) => {
-      const [kind = '', name = ''] = key.split('/');
-      return { kind: kind as ChildKind, name, uid: facts.uid };
-    })
-    .filter(({ kind, name }) => kind !== 'Deployment' || !stay(name));
+    .filter(([key, facts]) => key.startsWith('Deployment/') && !keys.has(key) && facts.ownerUid === world.identity.uid)
+    .map(([key, facts]) => ({ kind: 'Deployment' as const, name: key.slice('Deployment/'.length), uid: facts.uid }))
+    .filter(({ name }) => !stay(name));
 }
 
 function childEvents(world: World, apply: readonly Child[], remove: ChildPlan['remove'], foreign: readonly string[]): PoolEvent[] {

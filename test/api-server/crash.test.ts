@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
+import { until } from '../haproxy/until.ts';
+import { aPodTemplate, TestCluster } from './test-cluster.ts';
+
+let cluster: TestCluster;
+
+const spec = (weight: number) => ({
+  backends: [
+    { name: 'a', replicas: 2, weight },
+    { name: 'b', external: { address: '192.0.2.1' } },
+  ],
+  podTemplate: aPodTemplate(),
+  proxy: { maxConnections: 2_000, replicas: 1, service: { type: 'ClusterIP' } },
+});
+
+beforeAll(async () => {
+  cluster = await TestCluster.create(inject('access'));
+});
+
+afterAll(async () => {
+  await cluster.stop();
+});
+
+async function wish(pool: string) {
+  const data = (await cluster.get(CHILD_TYPES.ConfigMap, `${pool}-haproxy`))?.['data'] as Record<string, string> | undefined;
+  return JSON.parse(data?.['servers.json'] ?? '{"servers":[]}') as {
+    servers: { id: number; name: string; weight: number; state: string }[];
+  };
+}
+
+/** Nobody holds the lease of an operator that is dead: the next one need not wait. */
+async function clearLease(): Promise<void> {
+  await cluster.kubectl('delete', 'lease', 'cccam-operator', '--ignore-not-found');
+}
+
+describe('an operator that is killed', () => {
+  it('at any of its writes, before or after it arrives, leaves what the next one completes to the same', async () => {
+    let survived = false;
+    let walked = 0;
+    for (let at = 1; !survived && at < 60; at += 1) {
+      const pool = `p${at}`;
+      await cluster.applyPool(pool, spec(100));
+      const operator = await cluster.startOperator({
+        preload: './test/fakes/crash-at-write.ts',
+        env: { CRASH_AT_WRITE: String(at), CRASH_BEFORE: String(at % 2) },
+      });
+      const dead = (): boolean => operator.process.signalCode === 'SIGKILL';
+      const ready = async (): Promise<boolean> => (await cluster.condition(pool, 'Ready'))?.status === 'True';
+      await until(
+        `it dies at its write ${at}, or comes through`,
+        async () => dead() || (await ready()),
+        30_000,
+        () => cluster.tails(),
+      );
+      survived = !dead();
+      walked = at;
+      if (!survived) await clearLease();
+      const second = survived ? operator : await cluster.startOperator();
+      await cluster.untilCondition(pool, 'Ready', 'True', 30_000);
+      const { servers } = await wish(pool);
+      expect(servers.map(({ id, weight }) => [id, weight]).sort()).toEqual(
+        [
+          [1, 256],
+          [2, 100],
+          [3, 100],
+        ].sort(),
+      );
+      expect(await cluster.list(CHILD_TYPES.Deployment, `cccam.dev/pool=${pool}`)).toHaveLength(2);
+      await cluster.kubectl('delete', 'ccp', pool, '--wait=false');
+      await cluster.stopOperator(second, 'SIGKILL');
+      await clearLease();
+      await until('its pods are gone', async () => (await cluster.list(POD, `cccam.dev/pool=${pool}`)).length === 0, 30_000);
+    }
+    expect(survived).toBe(true);
+    expect(walked).toBeGreaterThan(12);
+  }, 400_000);
+
+  it('at any write of a drain leaves the clock and the sessions as they are', async () => {
+    const steady = await cluster.startOperator();
+    await cluster.applyPool('drains', spec(100));
+    await cluster.untilCondition('drains', 'Ready', 'True', 30_000);
+    await until('both pods serve', async () => (await cluster.status('drains'))?.backends[0]?.ready === 2);
+    const viewers = cluster.connect('drains', 20);
+    await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null));
+    await cluster.stopOperator(steady);
+    const [pod] = cluster.kubelet.named('drains-a');
+    const since: string[] = [];
+    for (let at = 1; at < 10; at += 1) {
+      await cluster.kubectl('annotate', 'pod', pod?.name ?? '', 'cccam.dev/drain=10m', '--overwrite');
+      const operator = await cluster.startOperator({
+        preload: './test/fakes/crash-at-write.ts',
+        env: { CRASH_AT_WRITE: String(at), CRASH_BEFORE: String(at % 2) },
+      });
+      const dead = (): boolean => operator.process.signalCode === 'SIGKILL';
+      const drains = async (): Promise<boolean> =>
+        (await wish('drains')).servers.some((server) => server.name.startsWith(pod?.name ?? '-') && server.state === 'drain');
+      const told = async (): Promise<boolean> => ((await cluster.status('drains'))?.draining ?? 0) === 1;
+      await until('it dies or comes through', async () => dead() || ((await drains()) && (await told())), 20_000);
+      if (dead()) await clearLease();
+      const second = dead() ? await cluster.startOperator() : operator;
+      await until(
+        'the drain is in force and told',
+        async () => (await drains()) && (await told()),
+        20_000,
+        () => cluster.tails(),
+      );
+      await until(
+        'the clock is written down',
+        async () => (await cluster.pod(pod?.name ?? ''))?.metadata.annotations?.['cccam.dev/drain-since'] !== undefined,
+      );
+      const status = (await cluster.status('drains'))?.backends[0]?.servers.find((server) => server.state === 'Draining');
+      const written = (await cluster.pod(pod?.name ?? ''))?.metadata.annotations?.['cccam.dev/drain-since'] ?? '';
+      expect(written.slice(0, 19)).toBe(status?.since?.slice(0, 19));
+      since.push(written);
+      await cluster.kubectl('annotate', 'pod', pod?.name ?? '', 'cccam.dev/drain-');
+      await until('it is undone', async () => !(await drains()) && !(await told()), 20_000);
+      await cluster.stopOperator(second);
+    }
+    expect(new Set(since).size).toBe(since.length); // each drain has a clock of its own
+    expect(cluster.lost).toBe(0);
+  }, 300_000);
+});

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { CHILD_TYPES } from '../../src/operator/resources.ts';
+import { until } from '../haproxy/until.ts';
+import { aPodTemplate, TestCluster } from './test-cluster.ts';
+
+let cluster: TestCluster;
+
+const spec = (image: string) => ({
+  backends: [
+    { name: 'a', replicas: 2 },
+    { name: 'b', replicas: 2 },
+    { name: 'c', replicas: 1 },
+  ],
+  podTemplate: aPodTemplate(image),
+  proxy: { maxConnections: 2_000, replicas: 1, service: { type: 'ClusterIP' } },
+});
+
+beforeAll(async () => {
+  cluster = await TestCluster.create(inject('access'));
+  await cluster.startOperator();
+  await cluster.applyPool('p', spec('oscam:1'));
+  await cluster.untilCondition('p', 'Ready', 'True', 30_000);
+  await until(
+    'every pod serves',
+    async () => (await cluster.status('p'))?.backends.every((backend) => backend.ready === backend.total && backend.total > 0) === true,
+  );
+});
+
+afterAll(async () => {
+  await cluster.stop();
+});
+
+async function deployment(backend: string) {
+  const object = await cluster.get(CHILD_TYPES.Deployment, `p-${backend}`);
+  const { paused, template } = object?.['spec'] as { paused?: boolean; template: { spec: { containers: { image: string }[] } } };
+  const status = object?.['status'] as { updatedReplicas?: number; availableReplicas?: number; replicas?: number };
+  return { paused: paused === true, image: template.spec.containers[0]?.image, ...status };
+}
+
+describe('a changed pod template', () => {
+  it('reaches one backend after the other, each drained first, and nobody is lost', async () => {
+    const viewers = cluster.connect('p', 30);
+    await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null));
+    const mostDown: number[] = [];
+    let done = false;
+    const watching = (async () => {
+      while (!done) {
+        const all = await Promise.all(['a', 'b', 'c'].map(deployment));
+        const wanted = [2, 2, 1];
+        mostDown.push(all.filter((each, index) => (each.availableReplicas ?? 0) < (wanted[index] ?? 0)).length);
+      }
+    })();
+    await cluster.applyPool('p', spec('oscam:2'));
+    await cluster.untilCondition('p', 'Progressing', 'True/RollingOut');
+    // Their sessions hold the old pods; they leave one server after the other.
+    const leaving = (async () => {
+      while (!done) {
+        for (const pod of cluster.kubelet.pods.values()) {
+          const ending = (await cluster.pod(pod.name))?.metadata.deletionTimestamp !== undefined;
+          if (ending) for (const client of viewers.clients) if (client.servedBy === pod.server?.label) client.reconnect();
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await until(
+      'every backend has the new template',
+      async () =>
+        (await Promise.all(['a', 'b', 'c'].map(deployment))).every(
+          (each) => each.image === 'oscam:2' && !each.paused && each.updatedReplicas === each.replicas,
+        ),
+      60_000,
+      () => cluster.tails(),
+    );
+    await cluster.untilCondition('p', 'Progressing', 'False', 30_000);
+    done = true;
+    await Promise.all([watching, leaving]);
+    expect(Math.max(...mostDown)).toBe(1);
+    expect(cluster.lost).toBe(0);
+    expect(await cluster.events('p')).toContain('RolloutBegan');
+    expect((await cluster.list(CHILD_TYPES.Deployment)).length).toBe(4);
+  }, 120_000);
+
+  it('waits while another backend is down, and goes on with the one that is down already', async () => {
+    cluster.kubelet.unready.add('p-b-');
+    const [pod] = cluster.kubelet.named('p-b-');
+    if (pod !== undefined) await cluster.kubelet.setReady(pod, false);
+    await until('the backend is not whole', async () => (await deployment('b')).availableReplicas !== 2);
+    await cluster.applyPool('p', spec('oscam:3'));
+    await until(
+      'the one that is down is changed',
+      async () => (await deployment('b')).image === 'oscam:3' && !(await deployment('b')).paused,
+    );
+    await until('the others are held', async () => (await deployment('a')).paused && (await deployment('c')).paused);
+    cluster.kubelet.unready.clear();
+    for (const each of cluster.kubelet.named('p-b-')) await cluster.kubelet.setReady(each, true);
+    await until(
+      'all have it',
+      async () => (await Promise.all(['a', 'b', 'c'].map(deployment))).every((each) => each.image === 'oscam:3' && !each.paused),
+      60_000,
+      () => cluster.tails(),
+    );
+  }, 120_000);
+});
