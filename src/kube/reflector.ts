@@ -28,8 +28,10 @@ export interface ReflectorOptions<T extends Stored> {
 }
 
 const BACKOFF = { firstMs: 200, capMs: 30_000, jitter: 0.3 } as const;
+/** Asking a server that is not there costs nobody anything, and it should be noticed soon when it is back. */
+const REFUSED_CAP_MS = 3_000;
 /** A refusal by role or a kind that is not there yet does not heal by asking often. */
-const REFUSED_RETRY_MS = { 403: 15_000, 404: 5_000 } as const;
+const FORBIDDEN_RETRY_MS = { 403: 15_000, 404: 5_000 } as const;
 /** A watch that lived so long has worked: its end is no failure. */
 const LIVED_MS = 1_000;
 /** Silence after which a connection counts as dead. A quiet kind may be silent for a minute, and coming back to where it was costs little. */
@@ -154,13 +156,18 @@ export class Reflector<T extends Stored> {
     if (isStatus(thrown, 410) || isGarbled(thrown)) this.#resourceVersion = null;
     this.#failures += 1;
     this.#stirredAt = clock.monotonic();
-    const usual = backoffMs(BACKOFF, this.#failures, random());
+    const usual = backoffMs(isRefused(thrown) ? { ...BACKOFF, capMs: REFUSED_CAP_MS } : BACKOFF, this.#failures, random());
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
-    const refused = isStatus(thrown, 403) ? REFUSED_RETRY_MS[403] : isStatus(thrown, 404) ? REFUSED_RETRY_MS[404] : 0;
+    const refused = isStatus(thrown, 403) ? FORBIDDEN_RETRY_MS[403] : isStatus(thrown, 404) ? FORBIDDEN_RETRY_MS[404] : 0;
     const retryInMs = Math.max(usual, asked, refused);
     report({ kind: 'failed', error: thrown, retryInMs });
     await clock.sleep(retryInMs, signal);
   }
+}
+
+/** Whether nobody is there at all. */
+function isRefused(thrown: unknown): boolean {
+  return thrown instanceof KubeApiError && ['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND'].includes(thrown.reason);
 }
 
 /** Whether a line came whole and could not be read. What was in it is lost, so only a list can tell. */

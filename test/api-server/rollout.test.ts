@@ -32,9 +32,9 @@ afterAll(async () => {
 
 async function deployment(backend: string) {
   const object = await cluster.get(CHILD_TYPES.Deployment, `p-${backend}`);
-  const { paused, template } = object?.['spec'] as { paused?: boolean; template: { spec: { containers: { image: string }[] } } };
+  const spec = object?.['spec'] as { paused?: boolean; template: { spec: { containers: { image: string }[] } } } | undefined;
   const status = object?.['status'] as { updatedReplicas?: number; availableReplicas?: number; replicas?: number };
-  return { paused: paused === true, image: template.spec.containers[0]?.image, ...status };
+  return { paused: spec?.paused === true, image: spec?.template.spec.containers[0]?.image, ...status };
 }
 
 describe('a changed pod template', () => {

@@ -31,6 +31,8 @@ export interface OperatorSetup {
   readonly args?: readonly string[];
   /** Module that is loaded before the program. */
   readonly preload?: string;
+  /** Goes on with the token of the first one, as a container that is started again. */
+  readonly again?: boolean;
   /** Kubeconfig to use instead of the service account's token. */
   readonly kubeconfig?: string;
 }
@@ -91,9 +93,9 @@ export class TestCluster {
   async startOperator(setup: OperatorSetup = {}): Promise<RunningOperator> {
     const number = this.operators.length + 1;
     const port = await freePort();
-    const account = join(this.folder, `operator-${number}`);
+    const account = join(this.folder, `operator-${setup.again === true ? 1 : number}`);
     await mkdir(account, { recursive: true });
-    await this.#writeToken(account);
+    if (setup.again !== true) await this.writeAccount(account);
     const logFile = join(this.folder, `operator-${number}.log`);
     const log = openSync(logFile, 'a');
     const args = [
@@ -276,7 +278,9 @@ export class TestCluster {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  async #writeToken(folder: string): Promise<void> {
+  /** Puts what a pod of the operator finds of its service account into a folder. */
+  async writeAccount(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
     const answer = (await this.admin.transport.request({
       method: 'POST',
       path: `/api/v1/namespaces/${this.namespace}/serviceaccounts/cccam-operator/token`,

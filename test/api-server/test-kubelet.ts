@@ -122,6 +122,26 @@ export class TestKubelet {
     );
   }
 
+  /** Brings the mounted copy of a proxy's ConfigMap up to date, as a kubelet does now and then. */
+  async copyMounted(pod: RunningPod): Promise<void> {
+    const name = configMapOf(this.#store.get(this.#namespace, pod.name)?.object);
+    const ref = { type: { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' }, namespace: this.#namespace, name };
+    const data = (await this.#client.get(ref, this.#end.signal))?.['data'] as Record<string, string> | undefined;
+    const folder = join(pod.proxy?.folder ?? '', 'mounted');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'servers.json'), data?.['servers.json'] ?? '');
+  }
+
+  /** Ends a proxy's processes at once and starts them anew in an empty folder, as when its containers are made again. */
+  async restartProxy(pod: RunningPod): Promise<void> {
+    if (pod.proxy === undefined) return;
+    for (const process of [pod.proxy.haproxy, pod.proxy.agent]) await ended(process);
+    await rm(join(pod.proxy.folder, 'run'), { recursive: true, force: true });
+    await mkdir(join(pod.proxy.folder, 'run'));
+    pod.proxy.haproxy = null;
+    await this.startAgent(pod);
+  }
+
   async stop(): Promise<void> {
     this.#end.abort();
     await this.#running;
@@ -348,6 +368,13 @@ export class TestKubelet {
   #ref(name: string): ObjectRef {
     return { type: POD, namespace: this.#namespace, name };
   }
+}
+
+async function ended(process: ChildProcess | null): Promise<void> {
+  if (process === null || process.exitCode !== null || process.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => process.once('exit', () => resolve()));
+  process.kill('SIGKILL');
+  await gone;
 }
 
 function startHaproxy(folder: string): ChildProcess {

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ClusterModel, type Step, steps } from '../../test/fakes/cluster-model.ts';
+
+/** Plays a sequence of things that happen, with a pass of the operator after each, and checks what must never be broken. */
+function play(sequence: readonly Step[], backends: number): ClusterModel {
+  const model = new ClusterModel(backends);
+  model.pass();
+  for (const step of sequence) {
+    model.happen(step);
+    model.pass();
+    model.check();
+  }
+  return model;
+}
+
+describe('reconcile, whatever happens in whatever order', () => {
+  it('never takes two backends down by our own doing, removes no server whose pod lives, and loses no drain clock', () => {
+    fc.assert(
+      fc.property(fc.array(steps, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), (sequence, backends) => {
+        play(sequence, backends);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('comes to rest: once nothing happens any more, a second pass has nothing to do', () => {
+    fc.assert(
+      fc.property(fc.array(steps, { maxLength: 30 }), fc.integer({ min: 1, max: 3 }), (sequence, backends) => {
+        const model = play(sequence, backends);
+        model.settle();
+        const outcome = model.pass();
+        expect({ apply: outcome.apply.length, remove: outcome.remove.length, pods: outcome.pods, status: outcome.status }).toEqual({
+          apply: 0,
+          remove: 0,
+          pods: [],
+          status: null,
+        });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('comes to the same servers and clocks when it begins anew at any moment from what was saved', () => {
+    fc.assert(
+      fc.property(fc.array(steps, { maxLength: 30 }), fc.integer({ min: 1, max: 3 }), (sequence, backends) => {
+        const model = play(sequence, backends);
+        const before = model.pass().roster;
+        model.forget();
+        expect(model.pass().roster).toEqual(before);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
