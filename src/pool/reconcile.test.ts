@@ -20,9 +20,9 @@ describe('reconcile, whatever happens in whatever order', () => {
       fc.property(fc.array(steps, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), (sequence, backends) => {
         play(sequence, backends);
       }),
-      { numRuns: 400 },
+      { numRuns: 300 },
     );
-  });
+  }, 30_000);
 
   it('comes to rest: once nothing happens any more, a second pass has nothing to do', () => {
     fc.assert(
@@ -37,9 +37,9 @@ describe('reconcile, whatever happens in whatever order', () => {
           status: null,
         });
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
-  });
+  }, 30_000);
 
   it('comes to the same servers and clocks when it begins anew at any moment from what was saved', () => {
     fc.assert(
@@ -49,7 +49,7 @@ describe('reconcile, whatever happens in whatever order', () => {
         model.forget();
         expect(model.pass().roster).toEqual(before);
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
-  });
+  }, 30_000);
 });

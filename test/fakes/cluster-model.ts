@@ -23,7 +23,8 @@ export type Step =
         | 'proxy lies'
         | 'proxy is lost'
         | 'refuse'
-        | 'accept';
+        | 'accept'
+        | 'all is well';
     }
   | {
       readonly kind: 'pod starts' | 'pod is ready' | 'pod is unready' | 'pod is deleted' | 'pod is gone' | 'drain' | 'undrain' | 'empty';
@@ -35,7 +36,18 @@ export type Step =
 const at = fc.nat({ max: 30 });
 export const steps: fc.Arbitrary<Step> = fc.oneof(
   fc
-    .constantFrom('template', 'proxies lag', 'proxies catch up', 'proxy restarts', 'proxy lies', 'proxy is lost', 'refuse', 'accept')
+    .constantFrom(
+      'template',
+      'proxies lag',
+      'proxies catch up',
+      'proxy restarts',
+      'proxy lies',
+      'proxy is lost',
+      'refuse',
+      'accept',
+      'all is well',
+      'all is well',
+    )
     .map((kind) => ({ kind }) as Step),
   fc
     .tuple(
@@ -95,6 +107,9 @@ export class ClusterModel {
       case 'accept':
         this.#broken = step.kind === 'refuse';
         break;
+      case 'all is well':
+        this.#heal();
+        break;
       case 'backend leaves':
         if (this.#in.size > 1) this.#in.delete(pick(this.#names, step.at) ?? '');
         break;
@@ -110,12 +125,11 @@ export class ClusterModel {
   /** One pass of the operator, carried out. */
   pass(): Outcome {
     const outcome = reconcile(this.#world(), this.#now);
+    this.#roster = outcome.roster;
     for (const child of outcome.apply) this.#apply(child);
     for (const { name } of outcome.remove) this.#remove(name);
     for (const patch of outcome.pods) this.#patch(patch);
     if (outcome.status !== null) this.#status = outcome.status;
-    this.#roster = outcome.roster;
-    this.#controllers();
     return outcome;
   }
 
@@ -146,13 +160,31 @@ export class ClusterModel {
       }
       this.#controllers();
       this.#now += 120_000;
-      this.pass();
+      const { apply, remove, pods, status } = this.pass();
+      if (apply.length + remove.length + pods.length === 0 && status === null && round > 3) return;
     }
   }
 
   /** What an operator that has just been started does not know. */
   forget(): void {
-    this.#number += 0;
+    const data = this.#children.get('ConfigMap/p-haproxy')?.['data'] as Record<string, string> | undefined;
+    this.#roster = (JSON.parse(data?.['state.json'] ?? '{"roster":[]}') as { roster: Roster }).roster;
+    this.#proxies = ['pending', 'pending'];
+  }
+
+  /** Every pod is up, every proxy has done what it was asked for, and the operator has seen it. */
+  #heal(): void {
+    for (let round = 0; round < 3; round += 1) {
+      for (const pod of [...this.#pods.values()]) {
+        if (pod.facts.endingSince !== null) this.#pods.delete(pod.facts.uid);
+        else pod.facts = { ...pod.facts, address: pod.facts.address ?? this.#address(), containersReady: true };
+      }
+      this.pass();
+      this.#heard = this.#wish;
+      this.#proxies = this.#proxies.map(() => this.#statement());
+      this.pass();
+      this.#controllers();
+    }
   }
 
   #world(): World {
