@@ -54,6 +54,12 @@ bench: setup ## Measure against the guide's HAProxy and nginx in the same run, a
 	./scripts/setup-nginx.sh
 	node scripts/build.ts
 	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/main.ts
+	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/cluster.ts
+
+.PHONY: bench-cluster
+bench-cluster: setup ## Measure the operator on a real API server, and print a table
+	node scripts/build.ts
+	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/cluster.ts
 
 .PHONY: clean
 clean: ## Remove what was built
@@ -78,4 +84,4 @@ control-plane: node_modules
 ##@ Help
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_.-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_.-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

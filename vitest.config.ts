@@ -27,7 +27,8 @@ export default defineConfig({
           globalSetup: ['test/api-server/global-setup.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
-          maxWorkers: 2,
+          // They wait for leases, outages and deadlines far longer than they work.
+          maxWorkers: 3,
           retry: process.env['CI'] === undefined ? 0 : 1,
         },
       },

@@ -5,6 +5,7 @@ import { customResourceDefinition } from '../src/api/v1alpha1/crd.ts';
 import { CONDITION_REASONS } from '../src/api/v1alpha1/names.ts';
 import { referenceMarkdown } from '../src/api/v1alpha1/reference.ts';
 import { PROXY_EVENT_REASONS } from '../src/haproxy/event.ts';
+import { POOL_EVENT_REASONS } from '../src/pool/pool-event.ts';
 import { ERROR_CODES } from '../src/runtime/errors.ts';
 import { RUN_NEWS_REASONS } from '../src/standalone/news.ts';
 
@@ -19,16 +20,17 @@ const generated: Readonly<Record<string, string>> = {
     'code',
     ERROR_CODES,
   ),
-  'docs/reference/events.md': catalogue(
-    'Events',
-    'What the program tells while it works: lines of news in `run`, Events in Kubernetes.',
-    'reason',
-    {
-      ...PROXY_EVENT_REASONS,
-      ...RUN_NEWS_REASONS,
-    },
-  ),
+  'docs/reference/events.md': [
+    catalogue('Events', 'Of a proxy: lines of news in `run`, log lines and a metric of the proxy agent.', 'reason', PROXY_EVENT_REASONS),
+    section('Of `run`', RUN_NEWS_REASONS),
+    section('Of a pool in Kubernetes: Events, as `kubectl describe ccp` shows them', POOL_EVENT_REASONS),
+  ].join('\n'),
 };
+
+function section(title: string, rows: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(rows).map(([key, meaning]) => `| \`${key}\` | ${meaning} |`);
+  return [`## ${title}`, '', '| reason | meaning |', '|---|---|', ...lines, ''].join('\n');
+}
 
 function catalogue(title: string, lead: string, column: string, rows: Readonly<Record<string, string>>): string {
   const lines = Object.entries(rows).map(([key, meaning]) => `| \`${key}\` | ${meaning} |`);

@@ -111,7 +111,7 @@ describe('LeaseElector', () => {
     expect(leader.terms[0]?.signal.aborted).toBe(false);
     await pass(clock, 2_000, () => leader.terms[0]?.signal.aborted === true);
     expect(leader.terms[0]?.signal.aborted).toBe(true);
-    expect(await leader.outcome).toBe('lost');
+    expect(await leader.outcome).toBe('starved');
     expect(leader.errors.length).toBeGreaterThan(0);
   });
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { CccamError } from '../runtime/errors.ts';
-import { isStatus } from './api-error.ts';
+import { isStatus, KubeApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { microTime } from './micro-time.ts';
 import type { KubeObject, ObjectRef, ResourceType } from './resource.ts';
@@ -36,8 +36,11 @@ export interface LeaseOptions {
   readonly times?: { readonly durationMs: number; readonly renewMs: number; readonly retryMs: number };
 }
 
-/** How a candidacy ended. */
-export type LeaseOutcome = 'stopped' | 'lost';
+/**
+ * How a candidacy ended. `starved`: the API server could not be reached for too long; nobody else is known to lead, and this process may
+ * be a candidate again. `lost`: somebody else took the lease, or this process was not running for a while: what it knows is old.
+ */
+export type LeaseOutcome = 'stopped' | 'lost' | 'starved';
 
 interface LeaseSpec {
   readonly holderIdentity?: string | null;
@@ -55,6 +58,8 @@ export class LeaseElector {
   readonly #times: NonNullable<LeaseOptions['times']>;
   #observed: { readonly text: string; readonly at: number } | undefined;
   #heldUntil = Number.NEGATIVE_INFINITY;
+  /** Whether the last try to renew got no answer. */
+  #unanswered = false;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -67,7 +72,7 @@ export class LeaseElector {
   }
 
   /**
-   * Waits for the lease, leads once, and ends: after a term there is no second one, because what is left of the first one is unknown.
+   * Waits for the lease, leads once, and ends. By then everything that was done in the term has ended, too.
    *
    * @param lead does the leader's work until its term's signal is aborted
    * @returns 'stopped' when the signal was aborted; the lease is given back then
@@ -86,7 +91,8 @@ export class LeaseElector {
     signal.removeEventListener('abort', stop);
     const held = this.leads;
     if (held) await this.#release();
-    return signal.aborted && held ? 'stopped' : 'lost';
+    if (signal.aborted && held) return 'stopped';
+    return this.#unanswered ? 'starved' : 'lost';
   }
 
   /** Renews until the term is over. */
@@ -109,8 +115,10 @@ export class LeaseElector {
     try {
       const taken = await this.#take(writer, await client.get(this.#ref(), signal), signal);
       if (taken) this.#heldUntil = at + this.#times.renewMs;
+      this.#unanswered = false;
       return taken;
     } catch (thrown) {
+      this.#unanswered = thrown instanceof KubeApiError && (thrown.status === null || thrown.status >= 500);
       if (!signal.aborted && !isStatus(thrown, 409)) onError(thrown); // 409: somebody was faster
       return false;
     }

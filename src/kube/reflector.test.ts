@@ -216,6 +216,34 @@ describe('Reflector', () => {
     expect(server.lists.every((call) => call.query.get('limit') === '500' && call.query.get('labelSelector') === 'a=b')).toBe(true);
   });
 
+  it('is not slow after an outage because of the many failures in it', async () => {
+    const clock = new FakeClock();
+    let away = true;
+    const { server, run, store } = await reflecting(
+      (_, response, nth) => json(response, 200, nth === 1 ? listOf() : listOf(aConfigMap('a', '200'))),
+      (_, response) => {
+        if (server.watches.length === 1) return void response.socket?.resetAndDestroy();
+        if (away) return refuse(response, 503, 'ServiceUnavailable');
+        if (server.lists.length === 1) return refuse(response, 410, 'Expired');
+        open(response);
+      },
+      { clock },
+    );
+    void run();
+    for (let second = 0; second < 120; second += 1) {
+      await clock.advance(1_000);
+      await settle();
+    }
+    away = false;
+    const calls = server.watches.length;
+    for (let second = 0; second < 60 && server.watches.length === calls; second += 1) {
+      await clock.advance(1_000);
+      for (let turn = 0; turn < 5; turn += 1) await settle();
+    }
+    await clock.advance(1_000);
+    await eventually('it has listed', () => store.size === 1);
+  });
+
   it('asks seldom where it is not allowed or the kind is not there, and says so', async () => {
     const clock = new FakeClock();
     const { server, run, reports } = await reflecting(

@@ -46,7 +46,9 @@ const RELIST_MS = { min: 600_000, max: 1_800_000 } as const;
 export class Reflector<T extends Stored> {
   readonly #options: ReflectorOptions<T>;
   #resourceVersion: string | null = null;
+  /** Failures in a row, all of the same kind: an outage must not make the first 410 after it wait for half a minute. */
   #failures = 0;
+  #lastFailure = '';
   #started = false;
   #heardAt: number;
   #stirredAt: number;
@@ -154,7 +156,9 @@ export class Reflector<T extends Stored> {
   async #failed(thrown: unknown, signal: AbortSignal): Promise<void> {
     const { clock, random, report } = this.#options;
     if (isStatus(thrown, 410) || isGarbled(thrown)) this.#resourceVersion = null;
-    this.#failures += 1;
+    const kind = thrown instanceof KubeApiError ? thrown.reason : 'unknown';
+    this.#failures = kind === this.#lastFailure ? this.#failures + 1 : 1;
+    this.#lastFailure = kind;
     this.#stirredAt = clock.monotonic();
     const usual = backoffMs(isRefused(thrown) ? { ...BACKOFF, capMs: REFUSED_CAP_MS } : BACKOFF, this.#failures, random());
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;

@@ -36,7 +36,7 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #bell = new Bell();
-  #started = false;
+  #runs = false;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
@@ -72,11 +72,11 @@ export class WorkQueue {
   /**
    * Handles keys until the signal is aborted, then waits for those being handled.
    *
-   * @throws Error when it was run before: two loops over one queue would handle keys twice
+   * @throws Error while it runs already: two loops over one queue would handle keys twice
    */
   async run(signal: AbortSignal): Promise<void> {
-    if (this.#started) throw new Error('a work queue runs once');
-    this.#started = true;
+    if (this.#runs) throw new Error('a work queue runs once at a time');
+    this.#runs = true;
     const running = new Set<Promise<void>>();
     while (!signal.aborted) {
       for (let entry = this.#next(running.size); entry !== undefined; entry = this.#next(running.size)) {
@@ -89,6 +89,7 @@ export class WorkQueue {
       await this.#bell.wait(this.#options.clock, this.#pauseMs(), signal);
     }
     await Promise.all(running);
+    this.#runs = false;
   }
 
   #next(running: number): Entry | undefined {

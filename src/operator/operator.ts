@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { KubeClient } from '../kube/client.ts';
 import { type Cluster, inCluster } from '../kube/cluster.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
-import { LeaseElector, type Term } from '../kube/lease.ts';
+import { LeaseElector, type LeaseOutcome, type Term } from '../kube/lease.ts';
 import type { ReflectorReport } from '../kube/reflector.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
@@ -145,14 +145,15 @@ class Operator {
     const watching = this.#watches.run(end.signal);
     await this.#watches.waitForSync(end.signal);
     this.#log.info({ pools: this.#watches.pools.size }, 'every cache is warm');
-    // After the watches, whose end must not be the first thing that a leader loses.
-    const outcome = await this.#elector.run((term) => this.#lead(term), signal);
+    let outcome: LeaseOutcome = 'starved';
+    // Without an API server nobody can lead. When it is back, this process goes on with warm caches and its own lease.
+    while (outcome === 'starved' && !signal.aborted) outcome = await this.#elector.run((term) => this.#lead(term), signal);
     end.abort();
     await watching;
     await this.#listeners.stop();
     await http.close();
     this.#transport.close();
-    return outcome;
+    return signal.aborted ? 'stopped' : 'lost';
   }
 
   async #lead(term: Term): Promise<void> {

@@ -65,7 +65,7 @@ describe('ObservationStream', () => {
     stream.publish(observation());
     const { lines, response } = listener();
     stream.add(response);
-    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'server']);
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'server', 'alive']);
   });
 
   it('tells a change of state at once, and counts at most every 10 s', async () => {

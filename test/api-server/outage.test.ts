@@ -42,8 +42,6 @@ describe('an API server that is gone for a minute', () => {
     expect(performance.now() - gone).toBeGreaterThan(5_000);
     const newcomers = cluster.connect('p', 10);
     await until('newcomers are served', () => newcomers.clients.every((client) => client.servedBy === other?.server?.label));
-    await until('its leader gives up, as it must', () => cluster.operators[0]?.process.exitCode === 1, 30_000);
-    await cluster.startOperator({ again: true }); // as a kubelet does
     await systemClock.sleep(Math.max(0, 60_000 - (performance.now() - gone)));
     await plane.startApiServer();
     const back = performance.now();
@@ -60,6 +58,7 @@ describe('an API server that is gone for a minute', () => {
       20_000,
     );
     expect(performance.now() - back).toBeLessThan(20_000);
+    expect(cluster.operators[0]?.process.exitCode).toBeNull(); // it went on with its caches and its own lease
     expect(other?.server?.sessions).toBeGreaterThan(10);
   }, 180_000);
 

@@ -31,8 +31,6 @@ export interface OperatorSetup {
   readonly args?: readonly string[];
   /** Module that is loaded before the program. */
   readonly preload?: string;
-  /** Goes on with the token of the first one, as a container that is started again. */
-  readonly again?: boolean;
   /** Kubeconfig to use instead of the service account's token. */
   readonly kubeconfig?: string;
 }
@@ -93,9 +91,9 @@ export class TestCluster {
   async startOperator(setup: OperatorSetup = {}): Promise<RunningOperator> {
     const number = this.operators.length + 1;
     const port = await freePort();
-    const account = join(this.folder, `operator-${setup.again === true ? 1 : number}`);
+    const account = join(this.folder, `operator-${number}`);
     await mkdir(account, { recursive: true });
-    if (setup.again !== true) await this.writeAccount(account);
+    await this.writeAccount(account);
     const logFile = join(this.folder, `operator-${number}.log`);
     const log = openSync(logFile, 'a');
     const args = [
@@ -237,6 +235,11 @@ export class TestCluster {
     return { clients, leave };
   }
 
+  /** Every client leaves. */
+  async leaveAll(): Promise<void> {
+    await Promise.all(this.#leave.splice(0).map((leave) => leave()));
+  }
+
   /** Sessions that clients have lost without their doing. */
   get lost(): number {
     return this.#clients.reduce((sum, client) => sum + client.lost, 0);
@@ -268,7 +271,7 @@ export class TestCluster {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#leave.map((leave) => leave()));
+    await this.leaveAll();
     for (const operator of this.operators) await this.stopOperator(operator, 'SIGKILL');
     await this.kubelet.stop();
     await this.admin.transport

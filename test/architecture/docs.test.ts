@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CONDITION_REASONS } from '../../src/api/v1alpha1/names.ts';
 import { PROXY_EVENT_REASONS } from '../../src/haproxy/event.ts';
+import { OperatorMetrics } from '../../src/operator/operator-metrics.ts';
+import { POOL_EVENT_REASONS } from '../../src/pool/pool-event.ts';
 import { ProxyMetrics } from '../../src/proxy/proxy-metrics.ts';
 import { ERROR_CODES } from '../../src/runtime/errors.ts';
 import { RUN_NEWS_REASONS } from '../../src/standalone/news.ts';
@@ -39,6 +41,7 @@ describe('documentation', () => {
       ...Object.keys(PROXY_EVENT_REASONS),
       ...Object.keys(RUN_NEWS_REASONS),
       ...Object.keys(CONDITION_REASONS),
+      ...Object.keys(POOL_EVENT_REASONS),
     ]) {
       expect(all).toContain(`| \`${key}\` |`);
     }
@@ -47,14 +50,17 @@ describe('documentation', () => {
   it('lists no code, event or reason that nothing uses', async () => {
     const sources = (await readdir('src', { recursive: true })).filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'));
     const text = (await Promise.all(sources.map((path) => readFile(join('src', path), 'utf8')))).join('\n');
-    for (const key of [...Object.keys(ERROR_CODES), ...Object.keys(PROXY_EVENT_REASONS), ...Object.keys(RUN_NEWS_REASONS)])
+    for (const key of [ERROR_CODES, PROXY_EVENT_REASONS, RUN_NEWS_REASONS, POOL_EVENT_REASONS].flatMap(Object.keys))
       expect(text, key).toContain(`'${key}'`);
   });
 
   it('lists every metric, and none that is not there', async () => {
     const text = await readFile('docs/reference/observations.md', 'utf8');
     const listed = new Set([...text.matchAll(/`(cccam_[a-z_]+)/g)].map((match) => match[1]));
-    const metrics = (await new ProxyMetrics().registry.getMetricsAsJSON())
+    const none = { queueDepth: () => 0, leads: () => false, pools: () => 0, proxies: () => 0, watchAges: () => new Map() };
+    const registries = [new ProxyMetrics().registry, new OperatorMetrics(none).registry];
+    const metrics = (await Promise.all(registries.map((registry) => registry.getMetricsAsJSON())))
+      .flat()
       .map((metric) => metric.name)
       .filter((name) => name.startsWith('cccam_'));
     expect([...listed].sort()).toEqual(metrics.sort());
