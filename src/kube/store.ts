@@ -12,7 +12,7 @@ export interface Stored {
 export interface Change<T> {
   readonly before: T | null;
   readonly after: T | null;
-  /** Whether it was found by listing and not told by a watch. */
+  /** Whether it was found by listing, or is an answer to our own write, and was not told by a watch. */
   readonly listed: boolean;
 }
 
@@ -77,13 +77,17 @@ export class Store<T extends Stored> {
     return missed + left.size;
   }
 
-  /** Takes over an object that a watch or an answer to a write has told. */
-  put(object: KubeObject): void {
+  /**
+   * Takes over an object that a watch or an answer to a write has told.
+   *
+   * @param listed false for what a watch told; an answer to our own write is no news to us
+   */
+  put(object: KubeObject, listed = true): void {
     const projected = this.#project(object);
     const key = objectKey(projected.namespace, projected.name);
     const before = this.#objects.get(key);
     if (before === undefined ? isOlder(projected.resourceVersion, this.#newest) : isStale(projected, before)) return;
-    this.#set(key, projected, false);
+    this.#set(key, projected, listed);
   }
 
   /** Takes over an event of a watch. */
@@ -93,7 +97,7 @@ export class Store<T extends Stored> {
       const key = objectKey(object.metadata.namespace ?? '', object.metadata.name);
       if (this.#objects.get(key)?.uid === object.metadata.uid) this.#delete(key, false);
     } else {
-      this.put(object);
+      this.put(object, false);
     }
     if (!isOlder(version, this.#newest)) this.#newest = version;
   }

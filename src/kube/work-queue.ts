@@ -10,7 +10,8 @@ export interface WorkQueueOptions {
   readonly backoff: Backoff;
   /** Keys handled at once, ≥ 1. */
   readonly workers: number;
-  readonly handle: (key: string, signal: AbortSignal) => Promise<WorkResult>;
+  /** @param superseded whether the object has changed once more since: what is left of the work may be out of date already */
+  readonly handle: (key: string, signal: AbortSignal, superseded: () => boolean) => Promise<WorkResult>;
   readonly onError: (key: string, thrown: unknown, retryInMs: number) => void;
 }
 
@@ -116,7 +117,7 @@ export class WorkQueue {
     entry.dirty = false;
     entry.urgency = 'resync';
     try {
-      const result = await handle(entry.key, signal);
+      const result = await handle(entry.key, signal, () => entry.dirty && entry.urgency === 'change');
       entry.failures = 0;
       this.#settle(entry, result.kind === 'again' ? result.afterMs : null);
     } catch (thrown) {

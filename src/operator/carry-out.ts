@@ -21,6 +21,8 @@ const FOREIGN_RETRY_MS = 15_000;
 /** How fast an object is put back that somebody else keeps changing. */
 const CONTEST = { firstMs: 500, capMs: 60_000, jitter: 0.2 } as const;
 const CONTEST_OVER_MS = 120_000;
+/** How long pods' conditions, the status and events may wait while one change follows the other. */
+const LEAVE_FOR_MS = 500;
 
 export interface CarryOutTools {
   readonly client: KubeClient;
@@ -33,12 +35,50 @@ export interface CarryOutTools {
 
 /**
  * Does what was decided: what clients feel comes first, what people read comes last. An object that the API server refuses does not
- * keep the others from their turn.
+ * keep the others from their turn. When the pool changes meanwhile, what clients feel of that comes before what is left of this.
  *
- * @returns when to look again because of something that could not be done now, in milliseconds, or null
+ * @param superseded whether the pool has changed once more since it was decided
+ * @returns when to look again because of something that was not done now, in milliseconds, or null
  * @throws KubeApiError for what another try can heal
  */
 export async function carryOut(
+  tools: CarryOutTools,
+  world: World,
+  outcome: Outcome,
+  memory: PoolMemory,
+  superseded: () => boolean,
+  signal: AbortSignal,
+): Promise<number | null> {
+  memory.roster = outcome.roster;
+  const again = [await applyChildren(tools, world, outcome, memory, signal)];
+  for (const { kind, name, uid } of outcome.remove) {
+    await tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal);
+  }
+  for (const patch of outcome.pods) {
+    if (mayLeaveTheRest(tools, memory, superseded)) return 0;
+    await patchPod(tools, world, patch, signal);
+  }
+  if (mayLeaveTheRest(tools, memory, superseded)) return 0;
+  if (outcome.status !== null) {
+    await writeStatus(tools, world, outcome.status, signal);
+    memory.statusAt = tools.clock.monotonic();
+  }
+  memory.leftSince = null;
+  again.push(await askAgain(tools, world, memory, signal));
+  await recordEvents(tools, world, outcome, signal);
+  const waits = again.filter((ms) => ms !== null);
+  return waits.length === 0 ? null : Math.min(...waits);
+}
+
+/** What people read may wait for what clients feel, but not for ever: a pool that changes all the time is told of, too. */
+function mayLeaveTheRest(tools: CarryOutTools, memory: PoolMemory, superseded: () => boolean): boolean {
+  if (!superseded()) return false;
+  const now = tools.clock.monotonic();
+  memory.leftSince ??= now;
+  return now - memory.leftSince < LEAVE_FOR_MS;
+}
+
+async function applyChildren(
   tools: CarryOutTools,
   world: World,
   outcome: Outcome,
@@ -52,18 +92,6 @@ export async function carryOut(
     const wait = await applyChild(tools, world, child, memory, signal);
     if (wait !== null) again.push(wait);
   }
-  for (const { kind, name, uid } of outcome.remove) {
-    await tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal);
-  }
-  for (const patch of outcome.pods) await patchPod(tools, world, patch, signal);
-  if (outcome.status !== null) {
-    await writeStatus(tools, world, outcome.status, signal);
-    memory.statusAt = tools.clock.monotonic();
-  }
-  memory.roster = outcome.roster;
-  const foreign = await askAgain(tools, world, memory, signal);
-  if (foreign !== null) again.push(foreign);
-  await recordEvents(tools, world, outcome, signal);
   return again.length === 0 ? null : Math.min(...again);
 }
 

@@ -4,6 +4,8 @@ import type { Roster } from '../pool/roster.ts';
 export interface PoolMemory {
   /** The last roster that was decided, for the day when somebody deletes the ConfigMap that it is saved in. */
   roster: Roster;
+  /** Since when something was left undone because of newer changes, on the clock that never jumps; null while nothing is. */
+  leftSince: number | null;
   /** When the status was written last, on the clock that never jumps. */
   statusAt: number;
   /** What the API server made of what was applied: fingerprints by `childKey`, with the uid of the object. */
@@ -26,6 +28,7 @@ export class Memory {
     if (known !== undefined) return known;
     const fresh: PoolMemory = {
       roster: [],
+      leftSince: null,
       statusAt: Number.NEGATIVE_INFINITY,
       verified: new Map(),
       refused: new Map(),

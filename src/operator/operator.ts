@@ -107,7 +107,7 @@ class Operator {
       random: Math.random,
       backoff: BACKOFF,
       workers: options.workers,
-      handle: (key, signal) => this.#pass(key, signal),
+      handle: (key, signal, superseded) => this.#pass(key, signal, superseded),
       onError: (key, thrown, retryInMs) => {
         this.#metrics.failed();
         log.warn({ pool: key, ...errorFields(thrown), retryInMs }, 'a pass over the pool failed');
@@ -166,9 +166,9 @@ class Operator {
     await this.#queue.run(term.signal);
   }
 
-  async #pass(key: string, signal: AbortSignal) {
+  async #pass(key: string, signal: AbortSignal, superseded: () => boolean) {
     const begun = this.#clock.monotonic();
-    const result = await (this.#reconciler as Reconciler).pass(key, signal);
+    const result = await (this.#reconciler as Reconciler).pass(key, signal, superseded);
     const ms = this.#clock.monotonic() - begun;
     this.#metrics.reconciled(ms, result.kind === 'again');
     this.#log.debug({ pool: key, ms: Math.round(ms), ...result }, 'a pass over the pool');

@@ -30,9 +30,10 @@ export class Reconciler {
   /**
    * One pass over a pool.
    *
+   * @param superseded whether the pool has changed once more meanwhile
    * @throws KubeApiError for what another try can heal; CccamError CCP_LEASE_LOST when this process may not write any more
    */
-  async pass(key: string, signal: AbortSignal): Promise<WorkResult> {
+  async pass(key: string, signal: AbortSignal, superseded: () => boolean): Promise<WorkResult> {
     const pool = this.#find(key);
     if (pool === null || pool.ending) {
       this.#forget(key); // what it owned goes with it: the garbage collector sees to that
@@ -47,7 +48,7 @@ export class Reconciler {
       ({ world, outcome } = this.#decide(live, memory));
     }
     this.#verify(world, outcome, key, memory);
-    const again = await carryOut(this.#tools, world, outcome, memory, signal);
+    const again = await carryOut(this.#tools, world, outcome, memory, superseded, signal);
     const waits = [outcome.againInMs, again].filter((ms) => ms !== null);
     return waits.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: Math.max(10, Math.min(...waits)) };
   }
