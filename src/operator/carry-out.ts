@@ -6,6 +6,7 @@ import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { type Child, type ChildKind, childKey } from '../pool/child.ts';
 import type { PodPatch } from '../pool/pod-patch.ts';
+import type { PoolEvent } from '../pool/pool-event.ts';
 import type { Outcome, World } from '../pool/world.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { childRecord } from './child-record.ts';
@@ -50,6 +51,7 @@ export async function carryOut(
   signal: AbortSignal,
 ): Promise<number | null> {
   memory.roster = outcome.roster;
+  memory.untold.push(...outcome.events);
   const again = [await applyChildren(tools, world, outcome, memory, signal)];
   for (const { kind, name, uid } of outcome.remove) {
     await tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal);
@@ -65,7 +67,7 @@ export async function carryOut(
   }
   memory.leftSince = null;
   again.push(await askAgain(tools, world, memory, signal));
-  await recordEvents(tools, world, outcome, signal);
+  await recordEvents(tools, world, [...memory.untold.splice(0), ...outcome.statusEvents], signal);
   const waits = again.filter((ms) => ms !== null);
   return waits.length === 0 ? null : Math.min(...waits);
 }
@@ -225,9 +227,9 @@ async function writeStatus(tools: CarryOutTools, world: World, status: object, s
   }
 }
 
-async function recordEvents(tools: CarryOutTools, world: World, outcome: Outcome, signal: AbortSignal): Promise<void> {
+async function recordEvents(tools: CarryOutTools, world: World, events: readonly PoolEvent[], signal: AbortSignal): Promise<void> {
   const regarding = { apiVersion: API_VERSION, kind: KIND, ...world.identity };
-  for (const { type, reason, note } of outcome.events) {
+  for (const { type, reason, note } of events) {
     await tools.events.record({ regarding, type, reason, action: 'Reconcile', note }, signal).catch(tools.onEventLost);
   }
 }

@@ -1,9 +1,12 @@
+import type { PoolEvent } from '../pool/pool-event.ts';
 import type { Roster } from '../pool/roster.ts';
 
 /** What one pool is remembered by between two passes. Nothing of it must survive a restart. */
 export interface PoolMemory {
   /** The last roster that was decided, for the day when somebody deletes the ConfigMap that it is saved in. */
   roster: Roster;
+  /** Events of passes that were left before they could be told. */
+  readonly untold: PoolEvent[];
   /** Since when something was left undone because of newer changes, on the clock that never jumps; null while nothing is. */
   leftSince: number | null;
   /** When the status was written last, on the clock that never jumps. */
@@ -28,6 +31,7 @@ export class Memory {
     if (known !== undefined) return known;
     const fresh: PoolMemory = {
       roster: [],
+      untold: [],
       leftSince: null,
       statusAt: Number.NEGATIVE_INFINITY,
       verified: new Map(),

@@ -73,7 +73,8 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
     apply: plan.apply,
     remove: plan.remove,
     pods: world.paused ? [] : podPatches(world, roster, told, now),
-    ...statusOutcome(world, status, told, [...plan.events, ...warnings(world)]),
+    events: [...plan.events, ...warnings(world)],
+    ...statusOutcome(world, status, told),
     disruptive: plan.disruptive,
     roster,
     againInMs: againInMs(world, roster, status, told, now),
@@ -92,7 +93,8 @@ function neverAccepted(world: World, refusal: string, now: number): Outcome {
     apply: [],
     remove: [],
     pods: [],
-    ...statusOutcome(world, status, complete, []),
+    events: [],
+    ...statusOutcome(world, status, complete),
     disruptive: false,
     roster: [],
     againInMs: null,
@@ -109,10 +111,10 @@ function podPatches(world: World, roster: Roster, told: Tally, now: number): Out
   });
 }
 
-function statusOutcome(world: World, status: PoolStatus, told: Tally, events: readonly PoolEvent[]): Pick<Outcome, 'status' | 'events'> {
+function statusOutcome(world: World, status: PoolStatus, told: Tally): Pick<Outcome, 'status' | 'statusEvents'> {
   // Right after a start nobody was asked yet, and nothing that stands there is proven wrong.
-  if (!told.complete || writingDue(world, status) !== 0) return { status: null, events };
-  return { status, events: [...events, ...statusEvents(world.status, status)] };
+  if (!told.complete || writingDue(world, status) !== 0) return { status: null, statusEvents: [] };
+  return { status, statusEvents: statusEvents(world.status, status) };
 }
 
 function warnings(world: World): PoolEvent[] {

@@ -51,8 +51,10 @@ export interface Outcome {
   readonly pods: readonly PodPatch[];
   /** The status to write, or null when it is right already or nothing can be said yet. */
   readonly status: PoolStatus | null;
-  /** To be told once the status is written. */
+  /** What is done or found in this pass; to be told however it goes on. */
   readonly events: readonly PoolEvent[];
+  /** What has changed with this status; to be told once it is written. */
+  readonly statusEvents: readonly PoolEvent[];
   /** Whether something of it takes pods away, so that it should be decided on what the API server says now and not on what was heard. */
   readonly disruptive: boolean;
   readonly roster: Roster;

@@ -60,6 +60,8 @@ export class TestKubelet {
   readonly unready = new Set<string>();
   /** Whether pods of backends that are deleted live on until their sessions are gone, as their preStop makes them. */
   waitForSessions = true;
+  /** Whether pods are started at all; for tests that are only about objects. */
+  idle = false;
   readonly #client: KubeClient;
   readonly #access: Access;
   readonly #namespace: string;
@@ -163,7 +165,7 @@ export class TestKubelet {
 
   async #sync(uid: string, pod: PodObject | null): Promise<void> {
     const running = this.pods.get(uid);
-    if (this.#end.signal.aborted) return;
+    if (this.#end.signal.aborted || this.idle) return;
     if (pod === null) {
       this.pods.delete(uid);
       if (running !== undefined) await this.#endContainers(running, 'SIGKILL');
