@@ -59,17 +59,20 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
     synced: synced.length,
     lagging: staying.length - synced.length,
     // Where nobody speaks, nothing is known: not even that nobody is there.
-    servers: new Map(proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies)])),
+    servers: new Map(
+      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, wish)]),
+    ),
   };
 }
 
-function serverFacts(name: string, proxies: readonly ProxyReport[]): ServerFacts {
+function serverFacts(name: string, proxies: readonly ProxyReport[], wish: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
   const serving = all.filter(({ proxy, said }) => proxy.ready && !proxy.ending && said !== null);
   return {
     sessions: all.reduce((sum, { server }) => sum + (server?.sessions ?? 0), 0),
-    counted: all.every(({ said, server }) => said !== null && (server === undefined || server.counted)),
-    outOfRotation: all.every(({ said, server }) => said !== null && (server === undefined || server.admin !== 'ready')),
+    // A proxy that does not mention a server has none of it only where it speaks of this very wish.
+    counted: all.every(({ said, server }) => (server === undefined ? said?.wish === wish : server.counted)),
+    outOfRotation: all.every(({ said, server }) => (server === undefined ? said?.wish === wish : server.admin !== 'ready')),
     inRotation: serving.length > 0 && serving.every(({ server }) => server?.inRotation === true),
     healthy: all.some(({ server }) => server?.up === true),
   };
