@@ -4,7 +4,8 @@ import { printable } from '../runtime/printable.ts';
 
 /** Answers that another try can change: the server is busy, down or does not know us yet (a token that has just been rotated). */
 const RETRYABLE = new Set([401, 408, 409, 410, 425, 429, 500, 502, 503, 504]);
-const LONGEST_RETRY_AFTER_MS = 60_000;
+/** A server that asks for more is asked again after this: drains wait behind it. */
+const LONGEST_RETRY_AFTER_MS = 10_000;
 
 /** The API server refused a call, or could not be reached. Never carries the whole answer: that may be megabytes, or secret. */
 export class KubeApiError extends CccamError {

@@ -101,7 +101,8 @@ export class Reflector<T extends Stored> {
     this.#started = true;
     while (!signal.aborted) {
       try {
-        if (this.#resourceVersion === null) await this.#list(signal);
+        const isDue = this.#options.clock.monotonic() >= this.#relistAt; // a quiet watch always ends by silence
+        if (this.#resourceVersion === null || isDue) await this.#list(signal);
         await this.#watch(signal);
       } catch (thrown) {
         if (signal.aborted) return;

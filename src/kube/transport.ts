@@ -30,8 +30,11 @@ export interface TransportOptions {
   readonly bucket: TokenBucket;
   readonly userAgent: string;
   readonly onCall?: CallListener;
+  /** How long a call may take, in milliseconds. */
+  readonly timeoutMs?: number;
 }
 
+/** Of a call, unless it or the transport says otherwise. */
 const TIMEOUT_MS = 10_000;
 /** Answers above this are not ours: the largest list page is some megabytes. */
 const MAX_ANSWER_BYTES = 64 * 1_048_576;
@@ -60,7 +63,7 @@ export class Transport {
   async request(request: ApiRequest): Promise<unknown> {
     await this.#options.bucket.take(request.signal);
     const call = `${request.method} ${request.path}`;
-    const limit = AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS);
+    const limit = AbortSignal.timeout(Math.ceil(request.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS));
     const signal = AbortSignal.any([request.signal, limit]);
     const begun = performance.now();
     try {
@@ -148,8 +151,13 @@ export class Transport {
       sent.on('error', (thrown) => {
         // The server closed a kept connection in the moment in which we took it. What is repeated must come out the same twice.
         const again = sent.reusedSocket && systemCode(thrown) === 'ECONNRESET' && request.method !== 'POST' && !signal.aborted;
-        if (again) this.#send(request, credentials, null, signal).then(resolve, reject);
-        else reject(thrown);
+        if (!again) return reject(thrown);
+        try {
+          request.guard?.();
+        } catch (refused) {
+          return reject(refused);
+        }
+        this.#send(request, credentials, null, signal).then(resolve, reject);
       });
       sent.end(body);
     });

@@ -51,14 +51,20 @@ export async function carryOut(
   signal: AbortSignal,
 ): Promise<number | null> {
   memory.roster = outcome.roster;
-  memory.untold.push(...outcome.events);
-  const again = [await applyChildren(tools, world, outcome, memory, signal)];
+  for (const event of outcome.events) if (!memory.untold.some((each) => each.note === event.note)) memory.untold.push(event);
+  const failures: unknown[] = [];
+  const trying = async <T>(work: Promise<T>): Promise<T | null> =>
+    await work.catch((thrown: unknown) => {
+      failures.push(thrown); // what fails for one object must not keep the others from their turn
+      return null;
+    });
+  const again = [await applyChildren(tools, world, outcome, memory, trying, signal)];
   for (const { kind, name, uid } of outcome.remove) {
-    await tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal);
+    await trying(tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal));
   }
   for (const patch of outcome.pods) {
     if (mayLeaveTheRest(tools, memory, superseded)) return 0;
-    await patchPod(tools, world, patch, signal);
+    await trying(patchPod(tools, world, patch, signal));
   }
   if (mayLeaveTheRest(tools, memory, superseded)) return 0;
   if (outcome.status !== null) {
@@ -68,6 +74,7 @@ export async function carryOut(
   memory.leftSince = null;
   again.push(await askAgain(tools, world, memory, signal));
   await recordEvents(tools, world, [...memory.untold.splice(0), ...outcome.statusEvents], signal);
+  if (failures.length > 0) throw failures[0];
   const waits = again.filter((ms) => ms !== null);
   return waits.length === 0 ? null : Math.min(...waits);
 }
@@ -80,18 +87,21 @@ function mayLeaveTheRest(tools: CarryOutTools, memory: PoolMemory, superseded: (
   return now - memory.leftSince < LEAVE_FOR_MS;
 }
 
+type Trying = <T>(work: Promise<T>) => Promise<T | null>;
+
 async function applyChildren(
   tools: CarryOutTools,
   world: World,
   outcome: Outcome,
   memory: PoolMemory,
+  trying: Trying,
   signal: AbortSignal,
 ): Promise<number | null> {
   const again: number[] = [];
   const applying = new Map(outcome.apply.map((child) => [childKey(child), child.metadata.annotations[APPLIED_ANNOTATION]]));
   for (const [key, { applied }] of memory.refused) if (applying.get(key) !== applied) memory.refused.delete(key);
   for (const child of outcome.apply) {
-    const wait = await applyChild(tools, world, child, memory, signal);
+    const wait = await trying(applyChild(tools, world, child, memory, signal));
     if (wait !== null) again.push(wait);
   }
   return again.length === 0 ? null : Math.min(...again);
@@ -110,19 +120,17 @@ async function applyChild(
   const now = tools.clock.monotonic();
   const refused = memory.refused.get(key);
   if (refused !== undefined && refused.applied === applied && refused.until > now) return refused.until - now;
-  const contested = contest(tools, world, child, memory);
+  const contested = contest(tools, child, memory);
   if (contested > 0) return contested;
   const ref = { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name };
   const facts = world.children.get(key);
   try {
-    if (facts === undefined && !(await isFree(tools, world, child, memory, signal))) return 0; // and the next pass says so
+    const holder: Holder = facts === undefined ? await lookUp(tools, world, child, memory, signal) : { kind: 'ours', uid: facts.uid };
+    if (holder.kind === 'foreign') return 0; // and the next pass says so
+    const ours = holder.kind === 'ours';
     // With its uid it can only be this very object; without one, nobody else’s fields are taken.
-    const body = (facts === undefined ? child : { ...child, metadata: { ...child.metadata, uid: facts.uid } }) as unknown as KubeObject;
-    const answer = {
-      ...(await tools.client.apply(ref, body, MANAGER, facts !== undefined, signal)),
-      apiVersion: child.apiVersion,
-      kind: child.kind,
-    };
+    const body = (ours ? { ...child, metadata: { ...child.metadata, uid: holder.uid } } : child) as unknown as KubeObject;
+    const answer = { ...(await tools.client.apply(ref, body, MANAGER, ours, signal)), apiVersion: child.apiVersion, kind: child.kind };
     const record = childRecord(answer);
     memory.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
     memory.refused.delete(key);
@@ -135,25 +143,28 @@ async function applyChild(
   }
 }
 
-/** Asks the API server itself whether a name is free: the watches only see what carries our labels. */
-async function isFree(tools: CarryOutTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<boolean> {
+/**
+ * Asks the API server itself what has the name of a child: the watches only see what carries our labels.
+ *
+ * @returns its uid where it is ours, `free` where there is nothing, `foreign` where it is somebody else's
+ */
+async function lookUp(tools: CarryOutTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<Holder> {
   const found = await tools.client.get(
     { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name },
     signal,
   );
-  if (found === null) return true;
+  if (found === null) return { kind: 'free' };
   const owner = found.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null;
-  if (owner === world.identity.uid) {
-    tools.watches.put({ ...found, apiVersion: child.apiVersion, kind: child.kind });
-    throw new KubeApiError(`GET ${childKey(child)}`, 409, 'Stale', 'the object is there already; it is looked at anew', null);
-  }
+  if (owner === world.identity.uid) return { kind: 'ours', uid: found.metadata.uid ?? '' };
   memory.foreign.set(childKey(child), {
     uid: found.metadata.uid ?? '',
     ownerUid: owner,
     askAgainAt: tools.clock.monotonic() + FOREIGN_RETRY_MS,
   });
-  return false;
+  return { kind: 'foreign' };
 }
+
+type Holder = { readonly kind: 'free' | 'foreign' } | { readonly kind: 'ours'; readonly uid: string };
 
 /** Looks again at what was somebody else’s a while ago. @returns when to look next, in milliseconds, or null when nothing is */
 async function askAgain(tools: CarryOutTools, world: World, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
@@ -169,20 +180,22 @@ async function askAgain(tools: CarryOutTools, world: World, memory: PoolMemory, 
   return memory.foreign.size === 0 ? null : FOREIGN_RETRY_MS;
 }
 
-/** How long to wait before an object is put back that was put back a moment ago already, in milliseconds; 0 for not at all. */
-function contest(tools: CarryOutTools, world: World, child: Child, memory: PoolMemory): number {
+/**
+ * How long to wait before the very same content is applied once more, in milliseconds; 0 for not at all. Whoever else keeps changing the
+ * object, another operator perhaps, is answered more and more slowly.
+ */
+function contest(tools: CarryOutTools, child: Child, memory: PoolMemory): number {
   const key = childKey(child);
-  const facts = world.children.get(key);
-  if (facts?.applied !== child.metadata.annotations[APPLIED_ANNOTATION]) return 0; // we want something new
+  const applied = child.metadata.annotations[APPLIED_ANNOTATION] ?? '';
   const now = tools.clock.monotonic();
   const before = memory.contested.get(key);
-  if (before === undefined || now - before.at > CONTEST_OVER_MS) {
-    memory.contested.set(key, { times: 1, at: now });
+  if (before === undefined || before.applied !== applied || now - before.at > CONTEST_OVER_MS) {
+    memory.contested.set(key, { applied, times: 1, at: now });
     return 0;
   }
   const due = before.at + backoffMs(CONTEST, before.times, tools.random());
   if (now < due) return due - now;
-  memory.contested.set(key, { times: before.times + 1, at: now });
+  memory.contested.set(key, { applied, times: before.times + 1, at: now });
   return 0;
 }
 

@@ -6,6 +6,7 @@ import type { Stored } from '../kube/store.ts';
 import { type ChildFacts, type ChildKind, contentName, type DeploymentFacts } from '../pool/child.ts';
 import type { Roster } from '../pool/roster.ts';
 import { CONFIG_KEYS } from '../pool/saved-state.ts';
+import { readAddress } from '../runtime/server-address.ts';
 
 /** An object that the operator has made, reduced to what is needed of it. */
 export interface ChildRecord extends Stored {
@@ -89,13 +90,16 @@ const savedState = z.object({
   spec: z.unknown(),
   roster: z.array(
     z.strictObject({
-      name: z.string(),
-      id: z.int().min(1),
-      backend: z.string(),
-      address: z.string(),
-      port: z.int(),
-      weight: z.int(),
-      maxConnections: z.int(),
+      name: z.string().regex(/^[a-z0-9]([-a-z0-9.:]{0,198}[a-z0-9])?$/),
+      id: z.int().min(1).max(1_000_000),
+      backend: z.string().max(63),
+      address: z.string().refine((text) => {
+        const reading = readAddress(text, { loopback: true });
+        return reading.kind === 'address' && reading.canonical === text;
+      }),
+      port: z.int().min(1).max(65_535),
+      weight: z.int().min(0).max(256),
+      maxConnections: z.int().min(1).max(1_000_000),
       role: z.enum(['Active', 'Backup']),
       drain,
       deadlineMs: z.number().min(0),
@@ -116,7 +120,9 @@ function readSaved(data: unknown): ChildRecord['saved'] {
       ...(pod === undefined ? {} : { pod }),
       ...(resting === undefined ? {} : { resting }),
     }));
-    return { roster: new Set(entries.map((entry) => entry.id)).size === entries.length ? entries : [], spec };
+    const isUnique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
+    const fine = isUnique(entries.map((entry) => entry.id)) && isUnique(entries.map((entry) => entry.name));
+    return fine ? { roster: entries, spec } : null;
   } catch {
     return null; // changed by hand: the ids are given anew, and pods keep their drains' clocks themselves
   }

@@ -1,6 +1,7 @@
 import { API_VERSION, KIND } from '../api/v1alpha1/index.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { ChildFacts } from '../pool/child.ts';
+import { proxyName } from '../pool/resources/identity.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import type { PoolReading, World } from '../pool/world.ts';
 import type { ChildRecord } from './child-record.ts';
@@ -21,7 +22,7 @@ export function gather(
   const key = objectKey(pool.namespace, pool.name);
   const records = watches.childrenOf(key);
   const pods = watches.pods.by(key);
-  const map = records.find((record) => record.kind === 'ConfigMap' && record.facts.ownerUid === pool.uid);
+  const map = records.find((record) => recordKey(record) === `ConfigMap/${proxyName(pool)}` && record.facts.ownerUid === pool.uid);
   const children = new Map<string, ChildFacts>(records.map((record) => [recordKey(record), record.facts]));
   for (const [name, stranger] of memory.foreign) {
     if (!children.has(name)) children.set(name, strangerFacts(stranger));
@@ -43,7 +44,7 @@ export function gather(
     ),
     refusals: [...memory.refused.values()].map(({ message }) => message),
     proxies: listeners.reports(pods),
-    address: records.find((record) => record.kind === 'Service')?.address ?? null,
+    address: records.find((record) => recordKey(record) === `Service/${pool.name}` && record.facts.ownerUid === pool.uid)?.address ?? null,
     status: pool.status,
     sinceStatusMs: at - memory.statusAt,
   };

@@ -16,7 +16,7 @@ export interface PoolMemory {
   /** Children that the API server refused, by `childKey`: which content, why, and when it is tried again. */
   readonly refused: Map<string, { readonly applied: string; readonly message: string; readonly until: number }>;
   /** Children that somebody else keeps changing: how often in a row, and when it is put back next. */
-  readonly contested: Map<string, { readonly times: number; readonly at: number }>;
+  readonly contested: Map<string, { readonly applied: string; readonly times: number; readonly at: number }>;
   /** Children that are there and are not ours, with the uid of their owner; found by asking, because the watches do not see them. */
   readonly foreign: Map<string, { readonly uid: string; readonly ownerUid: string | null; readonly askAgainAt: number }>;
 }

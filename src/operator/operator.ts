@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { KubeClient } from '../kube/client.ts';
 import { type Cluster, inCluster } from '../kube/cluster.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
-import { LeaseElector, type LeaseOutcome, type Term } from '../kube/lease.ts';
+import { LEASE_TIMES, LeaseElector, type LeaseOutcome, type Term } from '../kube/lease.ts';
 import type { ReflectorReport } from '../kube/reflector.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
@@ -13,6 +13,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { type HttpServer, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
+import { Memory } from './memory.ts';
 import { OperatorMetrics } from './operator-metrics.ts';
 import { PoolReader } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
@@ -74,12 +75,14 @@ class Operator {
   readonly #log: Logger;
   readonly #metrics: OperatorMetrics;
   readonly #transport: Transport;
+  readonly #leaseTransport: Transport;
   readonly #client: KubeClient;
   readonly #watches: Watches;
   readonly #listeners: ProxyListeners;
   readonly #queue: WorkQueue;
   readonly #elector: LeaseElector;
   readonly #identity: string;
+  readonly #memory = new Memory();
   #reconciler: Reconciler | undefined;
 
   constructor(options: OperatorOptions, cluster: Cluster, identity: string, clock: Clock, log: Logger) {
@@ -124,8 +127,15 @@ class Operator {
       onPod: (before, after) => this.#listeners.follow(before, after),
       report: (kind, report) => this.#reported(kind, report),
     });
+    // Connections and a reserve of its own: whatever slows the rest down must not cost the lease.
+    this.#leaseTransport = new Transport({
+      cluster,
+      bucket: new TokenBucket(clock, 10, 20),
+      userAgent: 'cccam-operator/operator',
+      timeoutMs: LEASE_TIMES.renewMs / 3,
+    });
     this.#elector = new LeaseElector({
-      client: this.#client,
+      client: new KubeClient(this.#leaseTransport),
       namespace: options.leaseNamespace ?? cluster.namespace ?? 'default',
       name: options.leaseName,
       identity,
@@ -153,6 +163,7 @@ class Operator {
     await this.#listeners.stop();
     await http.close();
     this.#transport.close();
+    this.#leaseTransport.close();
     return signal.aborted ? 'stopped' : 'lost';
   }
 
@@ -162,7 +173,7 @@ class Operator {
     const events = new EventRecorder(client, this.#clock, Math.random, CONTROLLER_NAME, this.#identity);
     const onEventLost = (thrown: unknown): void => this.#log.warn(errorFields(thrown), 'an event could not be written');
     const tools = { client, events, watches: this.#watches, clock: this.#clock, random: Math.random, onEventLost };
-    this.#reconciler = new Reconciler(tools, this.#listeners, this.#options.settings);
+    this.#reconciler = new Reconciler(tools, this.#listeners, this.#options.settings, this.#memory);
     await this.#queue.run(term.signal);
   }
 

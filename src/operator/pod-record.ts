@@ -45,7 +45,8 @@ export function podRecord(object: KubeObject): PodRecord {
   const pool = labels?.[POOL_LABEL] ?? '';
   const backend = labels?.[BACKEND_LABEL] ?? '';
   const status = (object['status'] ?? {}) as PodStatus;
-  const isProxy = labels?.[COMPONENT_LABEL] === 'proxy' && isMadeBy(object.metadata, proxyName({ name: pool }));
+  const ended = status.phase === 'Succeeded' || status.phase === 'Failed';
+  const isProxy = !ended && labels?.[COMPONENT_LABEL] === 'proxy' && isMadeBy(object.metadata, proxyName({ name: pool }));
   const isBackend = labels?.[COMPONENT_LABEL] === 'backend' && isMadeBy(object.metadata, backendName({ name: pool }, backend));
   return {
     name,

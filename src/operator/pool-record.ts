@@ -57,7 +57,8 @@ export function understand(object: { readonly [field: string]: unknown }): Under
     return { kind: 'accepted', pool, spec: withoutTemplates(data['spec']), warnings };
   } catch (thrown) {
     if (thrown instanceof PoolInvalidError) return { kind: 'refused', issues: thrown.issues };
-    throw thrown;
+    // Nested so deep that it cannot even be walked: one pool must not keep the operator from all others.
+    return { kind: 'refused', issues: [{ path: ['spec'], message: 'expected an object that can be read' }] };
   }
 }
 

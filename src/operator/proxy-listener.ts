@@ -13,6 +13,9 @@ const SILENCE_MS = 25_000;
 /** What a proxy said last counts for so long after its connection has gone: an agent that restarts is back by then. */
 const STALE_MS = 3_000;
 const MAX_LINE_BYTES = 1_048_576;
+const PENDING_MS = 5_000;
+/** More servers than a pool can have: 128 backends of 100 pods. */
+const MAX_SERVERS = 20_000;
 
 const line = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('proxy'), wish: z.string().max(64).nullable(), synced: z.boolean(), error: z.string().nullable() }),
@@ -22,7 +25,7 @@ const line = z.discriminatedUnion('kind', [
     admin: z.enum(['ready', 'drain', 'maint']),
     operational: z.string(),
     inRotation: z.boolean(),
-    sessions: z.int().min(0),
+    sessions: z.int().min(0).max(10_000_000),
     counted: z.boolean(),
   }),
   z.object({ kind: z.literal('gone'), name: z.string().max(253) }),
@@ -68,6 +71,16 @@ export class ProxyListener {
 
   /** Listens until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#keepListening(signal), this.#stopWaiting(signal)]);
+  }
+
+  /** A proxy that answers and says nothing must not keep its pool waiting. */
+  async #stopWaiting(signal: AbortSignal): Promise<void> {
+    await this.#clock.sleep(PENDING_MS, signal);
+    if (!this.#asked && !signal.aborted) this.#settled();
+  }
+
+  async #keepListening(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
       const before = this.#clock.monotonic();
@@ -117,7 +130,10 @@ export class ProxyListener {
         request.setTimeout(0);
         response.setTimeout(SILENCE_MS, () => response.destroy(new Error('silent')));
         if (response.statusCode === 200) resolve(response);
-        else reject(new Error(`answered ${response.statusCode}`));
+        else {
+          response.destroy();
+          reject(new Error(`answered ${response.statusCode}`));
+        }
       });
       request.setTimeout(CONNECT_MS, () => request.destroy(new Error('does not answer')));
       request.on('error', reject);
@@ -131,8 +147,10 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
       heard.wish = said.wish;
       heard.synced = said.synced;
       heard.error = said.error !== null;
+      if (heard.error) heard.servers.clear(); // what it could not read is unknown, and it tells all of it again
       return 'state';
     case 'server': {
+      if (heard.servers.size >= MAX_SERVERS) throw new RangeError('more servers than a pool can have');
       const before = heard.servers.get(said.name);
       const after = {
         sessions: said.sessions,

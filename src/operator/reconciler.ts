@@ -7,7 +7,7 @@ import type { ClusterSettings } from '../pool/resources/settings.ts';
 import type { Outcome, World } from '../pool/world.ts';
 import { type CarryOutTools, carryOut } from './carry-out.ts';
 import { gather } from './gather.ts';
-import { Memory, type PoolMemory } from './memory.ts';
+import type { Memory, PoolMemory } from './memory.ts';
 import type { PoolRecord } from './pool-record.ts';
 import type { ProxyListeners } from './proxy-listeners.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
@@ -17,11 +17,13 @@ export class Reconciler {
   readonly #tools: CarryOutTools;
   readonly #listeners: ProxyListeners;
   readonly #settings: ClusterSettings;
-  readonly #memory = new Memory();
+  readonly #memory: Memory;
   /** Uids by key, for the day when the pool is gone. */
   readonly #uids = new Map<string, string>();
 
-  constructor(tools: CarryOutTools, listeners: ProxyListeners, settings: ClusterSettings) {
+  /** @param memory outlives a term: what was verified in one needs no proof in the next */
+  constructor(tools: CarryOutTools, listeners: ProxyListeners, settings: ClusterSettings, memory: Memory) {
+    this.#memory = memory;
     this.#tools = tools;
     this.#listeners = listeners;
     this.#settings = settings;

@@ -39,6 +39,11 @@ export class Watches {
   constructor(options: WatchesOptions) {
     this.#options = options;
     const { pools, onPool, onPod } = options;
+    // Something whose label was changed leaves one pool and comes to another: both must hear of it.
+    const wake = <T extends Stored & { readonly pool: string }>(change: Change<T>): void => {
+      if (isSame(change)) return;
+      for (const pool of new Set([change.before?.pool, change.after?.pool])) if (pool !== undefined) onPool(pool, urgency(change));
+    };
     this.pools = this.#watch(
       POOL,
       {},
@@ -56,7 +61,7 @@ export class Watches {
       (pod) => pod.pool,
       (change) => {
         onPod(change.before, change.after);
-        if (!isSame(change)) onPool(either(change).pool, urgency(change));
+        wake(change);
       },
     );
     for (const kind of CHILD_KINDS) {
@@ -66,7 +71,7 @@ export class Watches {
         childRecord,
         (child) => child.pool,
         (change) => {
-          if (!isSame(change)) onPool(either(change).pool, urgency(change));
+          wake(change);
         },
       );
       this.#children.set(kind, store);

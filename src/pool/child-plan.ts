@@ -6,7 +6,7 @@ import type { Tally } from './proxy-report.ts';
 import { role, roleBinding, serviceAccount } from './resources/access.ts';
 import { backendDeployment, templateName } from './resources/backend-deployment.ts';
 import { disruptionBudgets } from './resources/disruption-budgets.ts';
-import { backendName, type PoolIdentity } from './resources/identity.ts';
+import { backendName, type PoolIdentity, proxyName } from './resources/identity.ts';
 import { networkPolicy, service } from './resources/network.ts';
 import { proxyDeployment } from './resources/proxy-deployment.ts';
 import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.ts';
@@ -50,7 +50,10 @@ export function planChildren(
     wanted.filter((child) => isOurs(factsOf(child), identity.uid)),
     wanted.filter((child) => !isOurs(factsOf(child), identity.uid)),
   ];
-  const apply = world.paused ? [] : ours.filter((child) => differs(child, factsOf(child), world.verified.get(childKey(child)) ?? null));
+  // Proxies that would follow a stranger's ConfigMap are worse than none.
+  const misled = (child: Child): boolean => child.kind === 'Service' || childKey(child) === `Deployment/${proxyName(identity)}`;
+  const safe = isOurs(factsOf(map), identity.uid) ? ours : ours.filter((child) => !misled(child));
+  const apply = world.paused ? [] : safe.filter((child) => differs(child, factsOf(child), world.verified.get(childKey(child)) ?? null));
   const remove = world.paused || frozen ? [] : removals(world, pool, wanted, roster, told, now);
   const foreign = others.map(childKey);
   return {
@@ -85,6 +88,7 @@ function rolloutCandidates(identity: PoolIdentity, pool: CccamPool, children: Re
     .map((backend) => ({
       backend: backend.name,
       template: templateName(identity, pool.spec, backend),
+      resting: backend.weight === 0,
       deployment: children.get(`Deployment/${backendName(identity, backend.name)}`)?.deployment ?? null,
     }));
 }
@@ -111,7 +115,7 @@ function removals(world: World, pool: CccamPool, wanted: readonly Child[], roste
         facts?.outOfRotation ?? false,
         now,
       );
-      if (progress.kind === 'overdue') return pool.spec.drain.onDeadline === 'Close' && facts?.sessions !== 0;
+      if (progress.kind === 'overdue') return pool.spec.drain.onDeadline === 'Keep' || facts?.sessions !== 0;
       return progress.kind !== 'drained';
     });
   return [...world.children]

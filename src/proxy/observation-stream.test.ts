@@ -95,6 +95,16 @@ describe('ObservationStream', () => {
     expect(lines).toMatchObject([{ kind: 'server', sessions: 0 }]);
   });
 
+  it('tells all servers again after HAProxy did not answer, to whoever came meanwhile, too', () => {
+    const stream = new ObservationStream(new FakeClock());
+    stream.publish(observation());
+    stream.publish(observation({}, { error: 'CCP_HAPROXY_UNREACHABLE', servers: [] }));
+    const { lines, response } = listener();
+    stream.add(response);
+    stream.publish(observation());
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'alive', 'server', 'proxy']);
+  });
+
   it('says that a server is gone, but not because HAProxy did not answer', () => {
     const stream = new ObservationStream(new FakeClock());
     const { lines, response } = listener();
@@ -104,7 +114,7 @@ describe('ObservationStream', () => {
     stream.publish(observation({}, { servers: [], error: 'CCP_HAPROXY_UNREACHABLE', synced: false }));
     expect(lines.map((line) => line['kind'])).toEqual(['proxy']);
     stream.publish(observation({}, { servers: [] }));
-    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'proxy', 'gone']);
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'gone', 'proxy']);
   });
 
   it('gives a sign of life when nothing changes', async () => {

@@ -41,14 +41,18 @@ export class ObservationStream {
 
   /** Hands on a fresh observation. */
   publish(observation: ProxyObservation): void {
+    const first = this.#latest === undefined;
     this.#latest = observation;
+    if (observation.error !== null) {
+      // Whoever comes meanwhile is told of none: afterwards all are told again.
+      for (const name of this.#toldServers.keys()) this.#toldServers.set(name, { state: '', line: '' });
+    }
     const now = this.#clock.monotonic();
     const countsDue = now - this.#countsAt >= COUNTS_EVERY_MS;
-    const lines = [...this.#proxyChange(observation), ...this.#serverChanges(observation, countsDue)];
-    if (countsDue) {
-      this.#countsAt = now;
-      if (lines.length === 0) lines.push({ kind: 'alive' });
-    }
+    // The servers come before the proxy that claims to be as it was asked for.
+    const lines = [...this.#serverChanges(observation, countsDue), ...this.#proxyChange(observation)];
+    if (countsDue) this.#countsAt = now;
+    if (countsDue || first) lines.push({ kind: 'alive' });
     if (lines.length === 0) return;
     for (const listener of this.#listeners) send(listener, lines);
   }

@@ -39,13 +39,16 @@ export function networkPolicy(pool: PoolIdentity, spec: PoolSpec, settings: Clus
       policyTypes: ['Ingress'],
       ingress: [
         { ports: [{ protocol: 'TCP', port: spec.port }] },
-        {
-          from: settings.agentPeers.map((namespace) => ({
-            namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
-          })),
-          ports: [{ protocol: 'TCP', port: AGENT_PORT }],
-        },
+        // No peers is nobody; an empty list would be everybody.
+        ...(settings.agentPeers.length === 0 ? [] : [agentRule(settings)]),
       ],
     },
+  };
+}
+
+function agentRule(settings: ClusterSettings): object {
+  return {
+    from: settings.agentPeers.map((namespace) => ({ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } })),
+    ports: [{ protocol: 'TCP', port: AGENT_PORT }],
   };
 }
