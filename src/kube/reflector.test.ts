@@ -198,6 +198,24 @@ describe('Reflector', () => {
     await eventually('the missed object', () => store.size === 1);
   });
 
+  it('lists a quiet kind anew now and then, though its watch only ever ends by silence', async () => {
+    const clock = new FakeClock();
+    const { server, run } = await reflecting(
+      (_, response) => json(response, 200, listOf()),
+      (_, response) => open(response),
+      { clock, idleMs: 10 },
+    );
+    void run();
+    for (let minute = 0; minute < 15; minute += 1) {
+      const { length } = server.watches;
+      await eventually('the next watch', () => server.watches.length >= length);
+      await clock.advance(60_000);
+      const limit = performance.now() + 30;
+      while (performance.now() < limit) await settle();
+    }
+    await eventually('a second list', () => server.lists.length >= 2);
+  });
+
   it('reads a list page by page, once more when it expires on the way, and keeps no managed fields', async () => {
     const pages = (token: string | null) =>
       token === null

@@ -145,6 +145,20 @@ describe('Transport', () => {
     expect(server.calledWith('POST')).toHaveLength(1);
   });
 
+  it('does not repeat a write for which there is no leave any more', async () => {
+    await serving((_, response) => json(response, 200, {}));
+    const transport = server.transport();
+    await transport.request(GET);
+    let asked = 0;
+    const guard = (): void => {
+      asked += 1;
+      if (asked > 1) throw new Error('not any more');
+    };
+    server.answer = (_, response) => void response.socket?.resetAndDestroy();
+    await failure(transport.request({ ...GET, method: 'PATCH', body: {}, guard }));
+    expect(server.calledWith('PATCH')).toHaveLength(1);
+  });
+
   it('gives each stream a connection of its own, and ends it after silence', async () => {
     await serving((call, response) => {
       if (call.query.get('watch') === null) return json(response, 200, {});

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeObject } from '../kube/resource.ts';
+import { childRecord } from './child-record.ts';
+import { podRecord } from './pod-record.ts';
+import { understand } from './pool-record.ts';
+
+function aPod(changes: { labels?: object; owner?: object; status?: object; metadata?: object } = {}): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'p-a-6c9f-x',
+      namespace: 'n',
+      uid: 'u',
+      resourceVersion: '1',
+      labels: { 'cccam.dev/pool': 'p', 'cccam.dev/backend': 'a', 'cccam.dev/component': 'backend', ...changes.labels },
+      annotations: { 'cccam.dev/port': '12000' },
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'p-a-6c9f', uid: 'r', controller: true, ...changes.owner }],
+      ...changes.metadata,
+    },
+    status: { podIP: '10.0.0.1', conditions: [{ type: 'ContainersReady', status: 'True' }], ...changes.status },
+  };
+}
+
+describe('podRecord', () => {
+  it('takes a pod of the pool’s Deployment for a server', () => {
+    expect(podRecord(aPod())).toMatchObject({
+      pool: 'n/p',
+      backend: { backend: 'a', address: '10.0.0.1', port: 12_000, containersReady: true },
+    });
+  });
+
+  it.each([
+    ['another controller', { owner: { name: 'somebody-6c9f' } }],
+    ['a controller of another kind', { owner: { kind: 'Job' } }],
+    ['a backend whose name only begins alike', { owner: { name: 'p-a-b-6c9f' } }],
+    ['an owner that does not control it', { owner: { controller: false } }],
+  ])('takes one with our labels and %s for nobody’s', (_what, changes) => {
+    expect(podRecord(aPod(changes)).backend).toBeNull();
+  });
+
+  it('does not count a proxy that has ended: an evicted pod stays for days and can never be asked', () => {
+    const proxy = { labels: { 'cccam.dev/component': 'proxy' }, owner: { name: 'p-haproxy-77' } };
+    expect(podRecord(aPod(proxy)).proxy).not.toBeNull();
+    expect(podRecord(aPod({ ...proxy, status: { phase: 'Failed' } })).proxy).toBeNull();
+  });
+
+  it('lets no address through that is not one', () => {
+    for (const podIP of ['127.1', 'localhost', '10.0.0.1\n', '0x7f000001', ''])
+      expect(podRecord(aPod({ status: { podIP } })).backend?.address).toBeNull();
+  });
+
+  it('knows when a pod was asked to end from the end of its grace period', () => {
+    const metadata = { deletionTimestamp: '2026-01-01T00:10:00Z', deletionGracePeriodSeconds: 600 };
+    expect(podRecord(aPod({ metadata: { ...aPod().metadata, ...metadata } })).backend?.endingSince).toBe(
+      Date.parse('2026-01-01T00:00:00Z'),
+    );
+  });
+});
+
+describe('understand', () => {
+  it('refuses a pool that is nested so deep that it cannot be walked, and throws nothing', () => {
+    let affinity: unknown = {};
+    for (let depth = 0; depth < 20_000; depth += 1) affinity = { a: affinity };
+    const spec = { backends: [{ name: 'x', external: { address: '192.0.2.1' } }], proxy: { affinity } };
+    const pool = { apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec };
+    expect(understand(pool).kind).toBe('refused');
+  });
+
+  it('keeps no pod template: it may hold a secret, and its Deployment holds it already', () => {
+    const podTemplate = { spec: { containers: [{ name: 'c', image: 'i', env: [{ name: 'PASSWORD', value: 'secret' }] }] } };
+    const pool = {
+      apiVersion: 'cccam.dev/v1alpha1',
+      kind: 'CccamPool',
+      metadata: { name: 'p' },
+      spec: { backends: [{ name: 'x', replicas: 1 }], podTemplate },
+    };
+    const reading = understand(pool);
+    expect(reading.kind === 'accepted' && JSON.stringify(reading.spec)).not.toContain('secret');
+  });
+});
+
+describe('childRecord', () => {
+  const entry = {
+    name: 's-10.0.0.1:12000',
+    id: 1,
+    backend: 'a',
+    address: '10.0.0.1',
+    port: 12_000,
+    weight: 1,
+    maxConnections: 1,
+    role: 'Active',
+    drain: { kind: 'active' },
+    deadlineMs: 0,
+  };
+
+  function aMap(...roster: object[]): KubeObject {
+    const state = JSON.stringify({ version: 1, spec: {}, roster });
+    return {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'p-haproxy', namespace: 'n', labels: { 'cccam.dev/pool': 'p' } },
+      data: { 'state.json': state },
+    };
+  }
+
+  it('reads what was saved', () => {
+    expect(childRecord(aMap(entry)).saved?.roster).toEqual([entry]);
+  });
+
+  it.each([
+    ['an address that is none', { address: 'unix@/x' }],
+    ['a name with a command in it', { name: 'a;shutdown' }],
+    ['a port out of range', { port: 0 }],
+    ['a weight out of range', { weight: 257 }],
+    ['a drain from nowhere', { drain: { kind: 'draining', reason: 'why', since: 0 } }],
+  ])('takes nothing from a saved state with %s', (_what, changes) => {
+    expect(childRecord(aMap({ ...entry, ...changes })).saved).toBeNull();
+  });
+
+  it('takes nothing from a saved state that names a server or an id twice', () => {
+    expect(childRecord(aMap(entry, { ...entry, id: 2 })).saved).toBeNull();
+    expect(childRecord(aMap(entry, { ...entry, name: 't' })).saved).toBeNull();
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { understand } from '../operator/pool-record.ts';
+import type { ChildFacts } from './child.ts';
+import type { ProxyReport } from './proxy-report.ts';
+import { reconcile } from './reconcile.ts';
+import { heldBackends } from './rollout.ts';
+import type { RosterEntry } from './roster.ts';
+import type { World } from './world.ts';
+
+const NOW = Date.parse('2026-01-01T12:00:00Z');
+const UID = 'pool';
+
+function aWorld(spec: object, changes: Partial<World> = {}): World {
+  const reading = understand({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec });
+  if (reading.kind !== 'accepted') throw new Error(JSON.stringify(reading.issues));
+  return {
+    identity: { namespace: 'n', name: 'p', uid: UID },
+    generation: 1,
+    paused: false,
+    reading,
+    roster: [],
+    settings: { haproxyImage: 'h', agentImage: 'a', agentPeers: ['cccam-system'], countsEveryMs: 60_000 },
+    pods: [],
+    children: new Map(),
+    verified: new Map(),
+    refusals: [],
+    proxies: [],
+    address: null,
+    status: null,
+    sinceStatusMs: 0,
+    ...changes,
+  };
+}
+
+const FACTS: ChildFacts = { uid: 'x', ownerUid: UID, applied: 'y', fingerprint: 'z', content: null, deployment: null };
+const BACKENDS = [{ name: 'b', external: { address: '192.0.2.1' } }];
+
+/** A pool whose backend `a` has left the spec with people still on its only pod, an hour after its deadline. */
+function left(onDeadline: string, sessions: number): World {
+  const entry: RosterEntry = {
+    name: 'p-a-1-x-10.0.0.1:12000',
+    id: 1,
+    backend: 'a',
+    address: '10.0.0.1',
+    port: 12_000,
+    weight: 256,
+    maxConnections: 500,
+    role: 'Active',
+    drain: { kind: 'draining', reason: 'removed', since: NOW - 7_200_000 },
+    deadlineMs: 3_600_000,
+    pod: { name: 'p-a-1-x', uid: 'u' },
+  };
+  const said: ProxyReport['said'] = {
+    wish: null,
+    synced: true,
+    servers: new Map([[entry.name, { sessions, counted: true, admin: 'drain', inRotation: false, up: true }]]),
+  };
+  const pod = {
+    name: 'p-a-1-x',
+    uid: 'u',
+    backend: 'a',
+    port: 12_000,
+    address: '10.0.0.1',
+    endingSince: null,
+    drain: null,
+    drainSince: null,
+    containersReady: true,
+    finished: false,
+    deletionCost: null,
+    conditions: new Map(),
+  };
+  return aWorld(
+    { backends: BACKENDS, drain: { deadline: '1h', onDeadline } },
+    {
+      roster: [entry],
+      pods: [pod],
+      proxies: [{ name: 'x', ready: true, ending: false, said }],
+      children: new Map([['Deployment/p-a', FACTS]]),
+    },
+  );
+}
+
+describe('the Deployment of a backend that has left the spec', () => {
+  it.each([
+    ['Keep', 3, 0],
+    ['Keep', 0, 1],
+    ['Close', 3, 0],
+    ['Close', 0, 1],
+  ])('with onDeadline %s and %i sessions left after the deadline: %i deletions', (onDeadline, sessions, deletions) => {
+    expect(reconcile(left(onDeadline, sessions), NOW).remove).toHaveLength(deletions);
+  });
+});
+
+describe('a ConfigMap of somebody else', () => {
+  it('keeps the proxies from being made: their agents would follow it', () => {
+    const stranger = new Map([['ConfigMap/p-haproxy', { ...FACTS, ownerUid: '' }]]);
+    const applied = reconcile(aWorld({ backends: BACKENDS }, { children: stranger }), NOW).apply.map((child) => child.kind);
+    expect(applied).not.toContain('ConfigMap');
+    expect(applied).not.toContain('Deployment');
+    expect(applied).not.toContain('Service');
+  });
+});
+
+describe('the NetworkPolicy of the proxies', () => {
+  it('lets nobody at the agents when no peer is named', () => {
+    const settings = { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 };
+    const policy = reconcile(aWorld({ backends: BACKENDS }, { settings }), NOW).apply.find((child) => child.kind === 'NetworkPolicy');
+    expect((policy?.['spec'] as { ingress: object[] } | undefined)?.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 12_000 }] }]);
+  });
+});
+
+describe('heldBackends', () => {
+  const whole = { template: 'old', paused: false, observed: true, wanted: 2, updated: 2, total: 2, available: 2 };
+
+  it('does not count a backend that nobody should be served by: it is never in rotation', () => {
+    const resting = { backend: 'r', template: 'old', resting: true, deployment: { ...whole, available: 0 } };
+    const next = { backend: 'a', template: 'new', resting: false, deployment: whole };
+    expect(heldBackends([resting, next], 1)).toEqual(new Set());
+    expect(heldBackends([{ ...resting, resting: false }, next], 1)).toEqual(new Set(['a']));
+  });
+});
