@@ -98,7 +98,7 @@ async function applyChildren(
   signal: AbortSignal,
 ): Promise<number | null> {
   const again: number[] = [];
-  const applying = new Map(outcome.apply.map((child) => [childKey(child), child.metadata.annotations[APPLIED_ANNOTATION]]));
+  const applying = new Map(outcome.apply.map((child) => [childKey(child), nameOf(child)]));
   for (const [key, { applied }] of memory.refused) if (applying.get(key) !== applied) memory.refused.delete(key);
   for (const child of outcome.apply) {
     const wait = await trying(applyChild(tools, world, child, memory, signal));
@@ -116,7 +116,7 @@ async function applyChild(
   signal: AbortSignal,
 ): Promise<number | null> {
   const key = childKey(child);
-  const applied = child.metadata.annotations[APPLIED_ANNOTATION] ?? '';
+  const applied = nameOf(child);
   const now = tools.clock.monotonic();
   const refused = memory.refused.get(key);
   if (refused !== undefined && refused.applied === applied && refused.until > now) return refused.until - now;
@@ -134,6 +134,7 @@ async function applyChild(
     const record = childRecord(answer);
     memory.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
     memory.refused.delete(key);
+    hasArrived(tools, child, memory);
     tools.watches.put(answer);
     return null;
   } catch (thrown) {
@@ -182,21 +183,29 @@ async function askAgain(tools: CarryOutTools, world: World, memory: PoolMemory, 
 
 /**
  * How long to wait before the very same content is applied once more, in milliseconds; 0 for not at all. Whoever else keeps changing the
- * object, another operator perhaps, is answered more and more slowly.
+ * object, another operator perhaps, is answered more and more slowly. Only what has arrived counts: an outage is nobody's contest.
  */
 function contest(tools: CarryOutTools, child: Child, memory: PoolMemory): number {
-  const key = childKey(child);
-  const applied = child.metadata.annotations[APPLIED_ANNOTATION] ?? '';
+  const before = memory.contested.get(childKey(child));
   const now = tools.clock.monotonic();
-  const before = memory.contested.get(key);
-  if (before === undefined || before.applied !== applied || now - before.at > CONTEST_OVER_MS) {
-    memory.contested.set(key, { applied, times: 1, at: now });
-    return 0;
-  }
-  const due = before.at + backoffMs(CONTEST, before.times, tools.random());
-  if (now < due) return due - now;
-  memory.contested.set(key, { applied, times: before.times + 1, at: now });
-  return 0;
+  if (before === undefined || !isSameContest(before, child, now)) return 0;
+  return Math.max(0, before.at + backoffMs(CONTEST, before.times, tools.random()) - now);
+}
+
+function hasArrived(tools: CarryOutTools, child: Child, memory: PoolMemory): void {
+  const before = memory.contested.get(childKey(child));
+  const now = tools.clock.monotonic();
+  const times = before !== undefined && isSameContest(before, child, now) ? before.times + 1 : 1;
+  memory.contested.set(childKey(child), { applied: nameOf(child), times, at: now });
+}
+
+function isSameContest(before: { readonly applied: string; readonly at: number }, child: Child, now: number): boolean {
+  return before.applied === nameOf(child) && now - before.at <= CONTEST_OVER_MS;
+}
+
+/** Name of a child's content. */
+function nameOf(child: Child): string {
+  return child.metadata.annotations[APPLIED_ANNOTATION] ?? '';
 }
 
 async function patchPod(tools: CarryOutTools, world: World, patch: PodPatch, signal: AbortSignal): Promise<void> {

@@ -15,7 +15,7 @@ export interface PoolMemory {
   readonly verified: Map<string, { readonly uid: string; readonly fingerprint: string }>;
   /** Children that the API server refused, by `childKey`: which content, why, and when it is tried again. */
   readonly refused: Map<string, { readonly applied: string; readonly message: string; readonly until: number }>;
-  /** Children that somebody else keeps changing: how often in a row, and when it is put back next. */
+  /** What was applied last, by `childKey`: how often in a row the very same content, and when. */
   readonly contested: Map<string, { readonly applied: string; readonly times: number; readonly at: number }>;
   /** Children that are there and are not ours, with the uid of their owner; found by asking, because the watches do not see them. */
   readonly foreign: Map<string, { readonly uid: string; readonly ownerUid: string | null; readonly askAgainAt: number }>;
@@ -46,9 +46,5 @@ export class Memory {
   /** Forgets a pool that is gone. */
   forget(uid: string): void {
     this.#pools.delete(uid);
-  }
-
-  get size(): number {
-    return this.#pools.size;
   }
 }
