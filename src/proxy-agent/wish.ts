@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { ProxyModel } from '../haproxy/model.ts';
+import { renderConfig } from '../haproxy/render.ts';
 import { CccamError } from '../runtime/errors.ts';
 
 const count = z.int().check(z.minimum(0));
@@ -50,7 +51,7 @@ export interface AgentPlace {
 /**
  * Reads what the ConfigMap asks for.
  *
- * @throws CccamError CCP_WISH_UNREADABLE
+ * @throws CccamError CCP_WISH_UNREADABLE, or CCP_CONFIG_UNSAFE for a value outside of its grammar
  */
 export function readWish(wished: string | undefined, place: AgentPlace): ProxyModel {
   const result = wish.safeParse(wished === undefined ? undefined : parsed(wished));
@@ -63,10 +64,16 @@ export function readWish(wished: string | undefined, place: AgentPlace): ProxyMo
     });
   }
   const { structure, ...rest } = result.data;
-  return {
+  const model = {
     ...rest,
     structure: { ...structure, bind: { ...structure.bind, address: place.bindAddress }, sockets: place.sockets, user: null },
   };
+  // Rendered once before it counts: a value outside of its grammar must be refused here, while the last wish still stands.
+  renderConfig(
+    model.structure,
+    model.servers.map((server) => ({ ...server, inService: false })),
+  );
+  return model;
 }
 
 function parsed(json: string): unknown {
