@@ -59,7 +59,7 @@ program
       .argParser(names)
       .default(['cccam-system']),
   )
-  .option('--service-account <folder>', 'where token, ca.crt and namespace are', '/var/run/secrets/kubernetes.io/serviceaccount')
+  .addOption(serviceAccount())
   .option('--calls-per-second <number>', 'calls to the API server in the long run', count, 200)
   .option('--counts-every <duration>', 'how often numbers in a status that only moved are written', milliseconds, 60_000)
   .option('--workers <number>', 'pools looked after at the same time', count, 8)
@@ -95,7 +95,7 @@ program
   .option('--http <address>', 'address and port for observations and metrics', endpoint, { host: '0.0.0.0', port: 9321 })
   .option('--mounted <folder>', 'mounted copy of the ConfigMap, for a start without an API server')
   .option('--haproxy <path>', 'HAProxy that checks each new structure before it counts')
-  .option('--service-account <folder>', 'where token, ca.crt and namespace are', '/var/run/secrets/kubernetes.io/serviceaccount')
+  .addOption(serviceAccount())
   .addOption(logLevel())
   .action(async (options) => {
     const { proxyAgent } = await import('./proxy-agent/agent.ts');
@@ -161,6 +161,12 @@ function portOrZero(text: string): number {
   const value = Number(text);
   if (!/^[0-9]{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('expected a port, 0 to 65535');
   return value;
+}
+
+function serviceAccount(): Option {
+  return new Option('--service-account <folder>', 'where token, ca.crt and namespace are').default(
+    '/var/run/secrets/kubernetes.io/serviceaccount',
+  );
 }
 
 function logLevel(): Option {

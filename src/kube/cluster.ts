@@ -23,8 +23,6 @@ export interface Cluster {
   forget(): void;
 }
 
-/** Where the kubelet puts the token, the authority and the namespace. */
-export const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The kubelet renews a token long before it ends, so a copy of a minute is still good. */
 const REMEMBER_MS = 60_000;
 

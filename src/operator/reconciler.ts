@@ -1,12 +1,11 @@
 import { POOL_LABEL } from '../api/v1alpha1/index.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { objectKey } from '../kube/resource.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
+import { childKey } from '../pool/child.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import type { Outcome, World } from '../pool/world.ts';
 import { type CarryOutTools, carryOut } from './carry-out.ts';
-import { gather } from './gather.ts';
+import { gather, recordKey } from './gather.ts';
 import type { Memory, PoolMemory } from './memory.ts';
 import type { PoolRecord } from './pool-record.ts';
 import type { ProxyListeners } from './proxy-listeners.ts';
@@ -45,7 +44,7 @@ export class Reconciler {
     const memory = this.#memory.of(pool.uid);
     let { world, outcome } = this.#decide(pool, memory);
     if (outcome.disruptive) {
-      const live = await this.#readLive(this.#tools.client, pool, signal);
+      const live = await this.#readLive(pool, signal);
       if (live === null) return { kind: 'done' };
       ({ world, outcome } = this.#decide(live, memory));
     }
@@ -62,8 +61,8 @@ export class Reconciler {
   }
 
   /** What takes pods away is decided on what is, not on what was heard: a watch may lag by minutes. */
-  async #readLive(client: KubeClient, pool: PoolRecord, signal: AbortSignal): Promise<PoolRecord | null> {
-    const { watches } = this.#tools;
+  async #readLive(pool: PoolRecord, signal: AbortSignal): Promise<PoolRecord | null> {
+    const { client, watches } = this.#tools;
     const { namespace, name } = pool;
     const object = await client.get({ type: POOL, namespace, name }, signal);
     if (object === null || object.metadata.uid !== pool.uid || object.metadata.deletionTimestamp !== undefined) return null;
@@ -78,9 +77,9 @@ export class Reconciler {
   /** What was compared and found right needs not be kept for another comparison. */
   #verify(world: World, outcome: Outcome, key: string, memory: PoolMemory): void {
     if (world.paused || world.reading.kind === 'refused') return;
-    const applying = new Set(outcome.apply.map((child) => `${child.kind}/${child.metadata.name}`));
+    const applying = new Set(outcome.apply.map(childKey));
     for (const record of this.#tools.watches.childrenOf(key)) {
-      const name = `${record.kind}/${record.name}`;
+      const name = recordKey(record);
       if (applying.has(name) || record.facts.content === null || record.facts.ownerUid !== world.identity.uid) continue;
       memory.verified.set(name, { uid: record.uid, fingerprint: record.facts.fingerprint });
       record.facts = { ...record.facts, content: null };
@@ -97,9 +96,4 @@ export class Reconciler {
     if (uid !== undefined) this.#memory.forget(uid);
     this.#uids.delete(key);
   }
-}
-
-/** Key of a pool in the queue. */
-export function poolKey(pool: Pick<PoolRecord, 'namespace' | 'name'>): string {
-  return objectKey(pool.namespace, pool.name);
 }

@@ -64,47 +64,26 @@ function annotationChanges(pod: PodFacts, entry: RosterEntry | null, drained: bo
   return Object.keys(changes).length === 0 ? null : changes;
 }
 
+/** What each state of our conditions says. */
+const WORDS = {
+  routed: { reason: 'Routed', message: 'Every proxy routes to it.' },
+  notRouted: { reason: 'NotRouted', message: 'Not every proxy routes to it.' },
+  empty: { reason: 'Empty', message: 'Nobody is left.' },
+  draining: { reason: 'Draining', message: 'Sessions are left.' },
+  notDraining: { reason: 'NotDraining', message: 'It is not drained.' },
+} as const;
+
 function conditionChanges(pod: PodFacts, draining: boolean, drained: boolean, inRotation: boolean, now: number): PodCondition[] | null {
-  const known = pod.conditions.get(DRAINED_CONDITION);
-  const wanted = [
-    condition(
-      pod,
-      IN_ROTATION_CONDITION,
-      inRotation,
-      inRotation ? ['Routed', 'Every proxy routes to it.'] : ['NotRouted', 'Not every proxy routes to it.'],
-      now,
-    ),
-    ...(draining || known !== undefined
-      ? [
-          condition(
-            pod,
-            DRAINED_CONDITION,
-            drained,
-            drained ? ['Empty', 'Nobody is left.'] : draining ? ['Draining', 'Sessions are left.'] : ['NotDraining', 'It is not drained.'],
-            now,
-          ),
-        ]
-      : []),
-  ];
-  const same = wanted.every((each) => pod.conditions.get(each.type)?.status === each.status);
-  return same ? null : wanted;
+  const rotation = condition(pod, IN_ROTATION_CONDITION, inRotation, inRotation ? WORDS.routed : WORDS.notRouted, now);
+  const words = drained ? WORDS.empty : draining ? WORDS.draining : WORDS.notDraining;
+  const told = draining || pod.conditions.has(DRAINED_CONDITION); // a pod that was never drained needs no word about it
+  const wanted = told ? [rotation, condition(pod, DRAINED_CONDITION, drained, words, now)] : [rotation];
+  return wanted.every((each) => pod.conditions.get(each.type)?.status === each.status) ? null : wanted;
 }
 
-function condition(
-  pod: PodFacts,
-  type: string,
-  is: boolean,
-  [reason, message]: readonly [string, string] | readonly string[],
-  now: number,
-): PodCondition {
+function condition(pod: PodFacts, type: string, is: boolean, words: (typeof WORDS)[keyof typeof WORDS], now: number): PodCondition {
   const status = is ? 'True' : 'False';
   const before = pod.conditions.get(type);
   const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
-  return {
-    type,
-    status,
-    reason: reason ?? '',
-    message: message ?? '',
-    lastTransitionTime: before?.status === status ? before.since : time,
-  };
+  return { type, status, ...words, lastTransitionTime: before?.status === status ? before.since : time };
 }

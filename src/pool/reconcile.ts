@@ -43,7 +43,7 @@ export function reconcile(world: World, now: number): Outcome {
 function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: string | null, now: number): Outcome {
   const { identity } = world;
   const { spec } = pool;
-  // Counts of before the wish that is about to be made: what the proxies say of it is only known after it was made.
+  // No proxy can speak of a wish that is not made yet, so here only what is mentioned counts.
   const heard = tally(
     world.proxies,
     '',
@@ -61,7 +61,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
 
   const plan = planChildren(world, pool, map, roster, told, refusal !== null, now);
   const status = poolStatus(
-    { ...pool, metadata: { ...pool.metadata, generation: world.generation } },
+    { generation: world.generation, backends: spec.backends },
     roster,
     { desired: spec.proxy.replicas, reachable: told.reachable, synced: told.synced, lagging: told.lagging, servers: told.servers },
     world.address,
@@ -84,10 +84,8 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
 /** A pool that was never understood has nothing; it is only told so. */
 function neverAccepted(world: World, refusal: string, now: number): Outcome {
   const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [] };
-  const metadata = { name: world.identity.name, generation: world.generation };
-  const nothing = { spec: { backends: [] }, metadata } as unknown as CccamPool;
   const proxies = { desired: 0, reachable: 0, synced: 0, lagging: 0, servers: new Map() };
-  const status = poolStatus(nothing, [], proxies, null, world.status, now, circumstances);
+  const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, circumstances);
   const complete: Tally = { complete: true, ...proxies };
   return {
     apply: [],
@@ -146,9 +144,10 @@ function againInMs(world: World, roster: Roster, status: PoolStatus, told: Tally
   const deadlines = roster
     .flatMap((entry) => (entry.drain.kind === 'draining' ? [entry.drain.since + entry.deadlineMs - now] : []))
     .filter((ms) => ms > 0);
-  const counts = [writingDue(world, status)].filter((ms) => ms !== null && ms > 0);
+  const due = writingDue(world, status);
+  const counts = due === null || due === 0 ? [] : [due];
   const soon = told.complete ? [] : [500];
-  const all = [...deadlines, ...counts, ...soon].filter((ms) => ms !== null);
+  const all = [...deadlines, ...counts, ...soon];
   return all.length === 0 ? null : Math.min(...all);
 }
 

@@ -12,6 +12,10 @@ const pool = aPool({ backends: [aBackend('a', '127.0.1.1'), aBackend('b', 'fd00:
 const roster = nextRoster(pool.spec, [], new Map(), 0);
 const [a = '', b = ''] = roster.map((entry) => entry.name);
 
+function subject({ metadata, spec }: typeof pool) {
+  return { generation: metadata.generation, backends: spec.backends };
+}
+
 function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
   return { desired: 1, lagging: 0, reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
 }
@@ -23,7 +27,7 @@ function condition(status: ReturnType<typeof poolStatus>, type: string): string 
 
 describe('poolStatus', () => {
   it('says what was read back, in the shape of the schema', () => {
-    const status = poolStatus(pool, roster, facts({ [a]: UP, [b]: { ...UP, sessions: 0 } }), '10.0.0.1:12000', null, 0);
+    const status = poolStatus(subject(pool), roster, facts({ [a]: UP, [b]: { ...UP, sessions: 0 } }), '10.0.0.1:12000', null, 0);
     expect(statusSchema.parse(status)).toEqual(status);
     expect(status).toMatchObject({ sessions: 4, draining: 0, summary: '2/2', address: '10.0.0.1:12000' });
     expect(condition(status, 'Ready')).toBe('True/Serving');
@@ -36,21 +40,21 @@ describe('poolStatus', () => {
     ['every server is down', facts({ [a]: DOWN, [b]: DOWN }), 'False/NoServerUp'],
     ['nothing was read back yet', facts({}), 'False/NoServerUp'],
   ])('is not Ready when %s', (_when, proxies, expected) => {
-    expect(condition(poolStatus(pool, roster, proxies, null, null, 0), 'Ready')).toBe(expected);
+    expect(condition(poolStatus(subject(pool), roster, proxies, null, null, 0), 'Ready')).toBe(expected);
   });
 
   it('tells a proxy that does not answer from one that is behind', () => {
-    expect(condition(poolStatus(pool, roster, facts({}, { synced: 0, reachable: 0 }), null, null, 0), 'ProxiesSynced')).toBe(
+    expect(condition(poolStatus(subject(pool), roster, facts({}, { synced: 0, reachable: 0 }), null, null, 0), 'ProxiesSynced')).toBe(
       'False/Unreachable',
     );
-    expect(condition(poolStatus(pool, roster, facts({}, { synced: 0 }), null, null, 0), 'ProxiesSynced')).toBe('False/Syncing');
+    expect(condition(poolStatus(subject(pool), roster, facts({}, { synced: 0 }), null, null, 0), 'ProxiesSynced')).toBe('False/Syncing');
   });
 
   it('moves a transition time only when the condition flips', () => {
-    const first = poolStatus(pool, roster, facts({ [a]: UP, [b]: UP }), null, null, 0);
-    const second = poolStatus(pool, roster, facts({ [a]: { ...UP, sessions: 9 }, [b]: UP }), null, first, 60_000);
+    const first = poolStatus(subject(pool), roster, facts({ [a]: UP, [b]: UP }), null, null, 0);
+    const second = poolStatus(subject(pool), roster, facts({ [a]: { ...UP, sessions: 9 }, [b]: UP }), null, first, 60_000);
     expect(second.conditions).toEqual(first.conditions);
-    const third = poolStatus(pool, roster, facts({ [a]: DOWN, [b]: UP }), null, second, 120_000);
+    const third = poolStatus(subject(pool), roster, facts({ [a]: DOWN, [b]: UP }), null, second, 120_000);
     expect(third.conditions.find((each) => each.type === 'Ready')?.lastTransitionTime).toBe('1970-01-01T00:02:00Z');
     expect(third.conditions.find((each) => each.type === 'ProxiesSynced')?.lastTransitionTime).toBe('1970-01-01T00:00:00Z');
   });
@@ -61,7 +65,7 @@ describe('poolStatus', () => {
     });
     const entries = nextRoster(draining.spec, roster, new Map(), 1_000);
     const busy = poolStatus(
-      draining,
+      subject(draining),
       entries,
       facts({ [a]: UP, [b]: { sessions: 2, counted: true, outOfRotation: true, inRotation: false, healthy: true } }),
       null,
@@ -76,7 +80,7 @@ describe('poolStatus', () => {
     });
     expect(condition(busy, 'Progressing')).toBe('True/Draining');
     const empty = poolStatus(
-      draining,
+      subject(draining),
       entries,
       facts({ [a]: UP, [b]: { sessions: 0, counted: true, outOfRotation: true, inRotation: false, healthy: true } }),
       null,
@@ -90,12 +94,12 @@ describe('poolStatus', () => {
 
 describe('transitions', () => {
   it('names servers that came and went', () => {
-    const first = poolStatus(pool, roster, facts({ [a]: UP, [b]: UP }), null, null, 0);
+    const first = poolStatus(subject(pool), roster, facts({ [a]: UP, [b]: UP }), null, null, 0);
     expect(transitions(null, first).map((each) => [each.server, each.from, each.to])).toEqual([
       [a, null, 'Up'],
       [b, null, 'Up'],
     ]);
-    const second = poolStatus(pool, roster.slice(0, 1), facts({ [a]: UP }), null, first, 0);
+    const second = poolStatus(subject(pool), roster.slice(0, 1), facts({ [a]: UP }), null, first, 0);
     expect(transitions(first, second)).toEqual([{ server: b, from: 'Up', to: null, sessions: 4 }]);
   });
 });

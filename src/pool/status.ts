@@ -1,6 +1,6 @@
 import type {
+  BackendSpec,
   BackendStatus,
-  CccamPool,
   Condition,
   ConditionReason,
   ConditionType,
@@ -35,6 +35,12 @@ export interface ProxyFacts {
   readonly servers: ReadonlyMap<string, ServerFacts>;
 }
 
+/** What a status needs to know of a pool. */
+export interface StatusSubject {
+  readonly generation: number | undefined;
+  readonly backends: readonly Pick<BackendSpec, 'name' | 'replicas'>[];
+}
+
 /** What else a status tells of; a box without Kubernetes knows nothing of the kind. */
 export interface Circumstances {
   /** Why the pool as it stands was refused, so that an earlier one serves; or null. */
@@ -58,7 +64,7 @@ const LISTED_SERVERS = 256;
  * @param now milliseconds since the epoch
  */
 export function poolStatus(
-  pool: CccamPool,
+  pool: StatusSubject,
   roster: Roster,
   proxies: ProxyFacts,
   address: string | null,
@@ -68,7 +74,7 @@ export function poolStatus(
 ): PoolStatus {
   const states = new Map(roster.map((entry) => [entry.name, serverStatus(entry, proxies.servers.get(entry.name), now)]));
   const backends = backendStatuses(pool, roster, states);
-  const { generation } = pool.metadata;
+  const { generation } = pool;
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     conditions: conditions(backends, roster, states, proxies, circumstances).map((drafted) => settle(drafted, previous, generation, now)),
@@ -108,10 +114,10 @@ function activeState(entry: RosterEntry, facts: ServerFacts | undefined): Server
 }
 
 /** In the order of the spec, then those that are on their way out. */
-function backendStatuses(pool: CccamPool, roster: Roster, states: ReadonlyMap<string, ServerStatus>): BackendStatus[] {
+function backendStatuses(pool: StatusSubject, roster: Roster, states: ReadonlyMap<string, ServerStatus>): BackendStatus[] {
   const weights = roster.filter((entry) => entry.drain.kind === 'active').map((entry) => entry.weight);
-  const replicas = new Map(pool.spec.backends.map((backend) => [backend.name, backend.replicas]));
-  const grouped = new Map<string, RosterEntry[]>(pool.spec.backends.map((backend) => [backend.name, []]));
+  const replicas = new Map(pool.backends.map((backend) => [backend.name, backend.replicas]));
+  const grouped = new Map<string, RosterEntry[]>(pool.backends.map((backend) => [backend.name, []]));
   for (const entry of roster) grouped.set(entry.backend, [...(grouped.get(entry.backend) ?? []), entry]);
   return [...grouped].map(([name, entries]) => {
     const servers = entries.flatMap((entry) => states.get(entry.name) ?? []);

@@ -69,7 +69,14 @@ export class Controller {
     this.decide();
     const previous = this.#status;
     const address = `${this.#place.bindAddress}:${this.#pool.spec.port}`;
-    this.#status = poolStatus(this.#pool, this.#roster, proxyFacts(observation), address, previous, this.#now());
+    this.#status = poolStatus(
+      { generation: this.#pool.metadata.generation, backends: this.#pool.spec.backends },
+      this.#roster,
+      proxyFacts(observation),
+      address,
+      previous,
+      this.#now(),
+    );
     this.#listener.onStatus(this.#status, previous);
   }
 

@@ -17,7 +17,6 @@ import { TestKubelet } from './test-kubelet.ts';
 
 const run = promisify(execFile);
 const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
-const LEASE_NAME = 'cccam-operator';
 
 /** An operator as a process of its own. */
 export interface RunningOperator {
@@ -338,8 +337,6 @@ export async function answer(operator: RunningOperator, path: string): Promise<n
   const response = await fetch(`http://127.0.0.1:${operator.port}${path}`, { signal: AbortSignal.timeout(1_000) }).catch(() => null);
   return response?.status ?? null;
 }
-
-export { LEASE_NAME };
 
 function signal(): AbortSignal {
   return AbortSignal.timeout(15_000);
