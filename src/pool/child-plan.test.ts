@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { aPodOf } from '../../test/fakes/pools.ts';
 import { understand } from '../operator/pool-record.ts';
 import type { ChildFacts } from './child.ts';
 import type { ProxyReport } from './proxy-report.ts';
@@ -55,20 +56,7 @@ function left(onDeadline: string, sessions: number): World {
     synced: true,
     servers: new Map([[entry.name, { sessions, counted: true, admin: 'drain', inRotation: false, up: true }]]),
   };
-  const pod = {
-    name: 'p-a-1-x',
-    uid: 'u',
-    backend: 'a',
-    port: 12_000,
-    address: '10.0.0.1',
-    endingSince: null,
-    drain: null,
-    drainSince: null,
-    containersReady: true,
-    finished: false,
-    deletionCost: null,
-    conditions: new Map(),
-  };
+  const pod = aPodOf('a', { address: '10.0.0.1', containersReady: true });
   return aWorld(
     { backends: BACKENDS, drain: { deadline: '1h', onDeadline } },
     {

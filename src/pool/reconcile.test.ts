@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClusterModel, type Step, steps } from '../../test/fakes/cluster-model.ts';
+import { ClusterModel } from '../../test/fakes/cluster-model.ts';
+import { type Step, steps } from '../../test/fakes/cluster-steps.ts';
 
 /** Plays a sequence of things that happen, with a pass of the operator after each, and checks what must never be broken. */
 function play(sequence: readonly Step[], backends: number): ClusterModel {

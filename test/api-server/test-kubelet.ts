@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,14 +7,13 @@ import type { KubeObject, ObjectRef, ResourceType } from '../../src/kube/resourc
 import { Store, type Stored } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
-import { NEWEST } from '../haproxy/binaries.ts';
 import { until } from '../haproxy/until.ts';
 import type { Access } from './control-plane.ts';
+import { ended, type RunningProxy, startAgent, startHaproxy } from './proxy-processes.ts';
 
 const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods' };
 const MANAGER = 'test-kubelet';
 const NODE = 'lab';
-const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
 
 interface PodObject extends Stored {
   readonly object: KubeObject;
@@ -39,13 +36,6 @@ export interface RunningPod {
   /** Of a proxy. */
   readonly proxy?: RunningProxy;
   containersReady: boolean;
-}
-
-/** A HAProxy and its agent, as processes of this machine. */
-export interface RunningProxy {
-  readonly folder: string;
-  agent: ChildProcess;
-  haproxy: ChildProcess | null;
 }
 
 let networks = 0;
@@ -116,7 +106,8 @@ export class TestKubelet {
   /** Starts the agent of a proxy anew. */
   async startAgent(pod: RunningPod): Promise<void> {
     if (pod.proxy === undefined) return;
-    pod.proxy.agent = this.#spawnAgent(
+    pod.proxy.agent = startAgent(
+      this.#access.port,
       pod.name,
       pod.address,
       pod.proxy.folder,
@@ -220,7 +211,7 @@ export class TestKubelet {
     await mkdir(join(folder, 'run'));
     await mkdir(join(folder, 'token'));
     await this.#writeToken(pod, join(folder, 'token'));
-    const agent = this.#spawnAgent(pod.name, address, folder, configMapOf(pod.object));
+    const agent = startAgent(this.#access.port, pod.name, address, folder, configMapOf(pod.object));
     return { name: pod.name, uid: pod.uid, address, proxy: { folder, agent, haproxy: null }, containersReady: false };
   }
 
@@ -240,37 +231,6 @@ export class TestKubelet {
     await writeFile(join(folder, 'token'), answer.status.token);
     await writeFile(join(folder, 'namespace'), this.#namespace);
     await copyFile(this.#access.caFile, join(folder, 'ca.crt'));
-  }
-
-  #spawnAgent(name: string, address: string, folder: string, configMap: string): ChildProcess {
-    const log = openSync(join(folder, 'agent.log'), 'a');
-    const args = [
-      'proxy-agent',
-      '--config-map',
-      configMap,
-      '--run-dir',
-      join(folder, 'run'),
-      '--bind',
-      address,
-      '--http',
-      `${address}:9321`,
-    ];
-    const more = [
-      '--haproxy',
-      NEWEST.path,
-      '--service-account',
-      join(folder, 'token'),
-      '--mounted',
-      join(folder, 'mounted'),
-      '--log-level',
-      'debug',
-    ];
-    const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args, ...more], {
-      stdio: ['ignore', log, log],
-      env: { ...process.env, KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(this.#access.port), POD: name },
-    });
-    closeSync(log);
-    return agent;
   }
 
   /** Starts HAProxy when its agent has written what it begins with, and reports when the agent is ready. */
@@ -370,23 +330,6 @@ export class TestKubelet {
   #ref(name: string): ObjectRef {
     return { type: POD, namespace: this.#namespace, name };
   }
-}
-
-async function ended(process: ChildProcess | null): Promise<void> {
-  if (process === null || process.exitCode !== null || process.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => process.once('exit', () => resolve()));
-  process.kill('SIGKILL');
-  await gone;
-}
-
-function startHaproxy(folder: string): ChildProcess {
-  const log = openSync(join(folder, 'haproxy.log'), 'a');
-  const run = join(folder, 'run');
-  const haproxy = spawn(NEWEST.path, ['-W', '-S', `${run}/master.sock,mode,600`, '-f', `${run}/haproxy.cfg`], {
-    stdio: ['ignore', log, log],
-  });
-  closeSync(log);
-  return haproxy;
 }
 
 function configMapOf(object: KubeObject | undefined): string {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect } from 'vitest';
 import { DRAIN_SINCE_ANNOTATION, TEMPLATE_ANNOTATION } from '../../src/api/v1alpha1/index.ts';
 import { wishName } from '../../src/haproxy/wish.ts';
@@ -11,53 +10,8 @@ import { reconcile } from '../../src/pool/reconcile.ts';
 import type { Roster } from '../../src/pool/roster.ts';
 import type { PodFacts } from '../../src/pool/server-state.ts';
 import type { Outcome, World } from '../../src/pool/world.ts';
-
-/** Something that happens around a pool. Numbers choose among what is there. */
-export type Step =
-  | {
-      readonly kind:
-        | 'template'
-        | 'proxies lag'
-        | 'proxies catch up'
-        | 'proxy restarts'
-        | 'proxy lies'
-        | 'proxy is lost'
-        | 'refuse'
-        | 'accept'
-        | 'all is well';
-    }
-  | {
-      readonly kind: 'pod starts' | 'pod is ready' | 'pod is unready' | 'pod is deleted' | 'pod is gone' | 'drain' | 'undrain' | 'empty';
-      readonly at: number;
-    }
-  | { readonly kind: 'backend leaves' | 'backend returns'; readonly at: number }
-  | { readonly kind: 'time'; readonly ms: number };
-
-const at = fc.nat({ max: 30 });
-export const steps: fc.Arbitrary<Step> = fc.oneof(
-  fc
-    .constantFrom(
-      'template',
-      'proxies lag',
-      'proxies catch up',
-      'proxy restarts',
-      'proxy lies',
-      'proxy is lost',
-      'refuse',
-      'accept',
-      'all is well',
-      'all is well',
-    )
-    .map((kind) => ({ kind }) as Step),
-  fc
-    .tuple(
-      fc.constantFrom('pod starts', 'pod is ready', 'pod is unready', 'pod is deleted', 'pod is gone', 'drain', 'undrain', 'empty'),
-      at,
-    )
-    .map(([kind, which]) => ({ kind, at: which }) as Step),
-  fc.tuple(fc.constantFrom('backend leaves', 'backend returns'), at).map(([kind, which]) => ({ kind, at: which }) as Step),
-  fc.integer({ min: 1, max: 900_000 }).map((ms): Step => ({ kind: 'time', ms })),
-);
+import type { Step } from './cluster-steps.ts';
+import { aPodOf } from './pools.ts';
 
 interface Pod {
   facts: PodFacts;
@@ -336,20 +290,7 @@ export class ClusterModel {
   #create(backend: string, template: string): void {
     this.#number += 1;
     const name = `p-${backend}-${this.#number}`;
-    const facts: PodFacts = {
-      name,
-      uid: name,
-      backend,
-      port: 12_000,
-      address: null,
-      endingSince: null,
-      drain: null,
-      drainSince: null,
-      containersReady: false,
-      finished: false,
-      deletionCost: null,
-      conditions: new Map(),
-    };
+    const facts = aPodOf(backend, { name, uid: name });
     this.#pods.set(name, { facts, template });
   }
 

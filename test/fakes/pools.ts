@@ -2,6 +2,7 @@ import { type CccamPool, parsePool } from '../../src/api/v1alpha1/index.ts';
 import type { ActualServer, ActualWorker } from '../../src/haproxy/actual.ts';
 import type { ProxyModel, Structure, WantedServer } from '../../src/haproxy/model.ts';
 import { bindText, structureHash } from '../../src/haproxy/render.ts';
+import type { PodFacts } from '../../src/pool/server-state.ts';
 
 /** A plain object as a person would write it, with the spec given. */
 export function poolObject(spec: Record<string, unknown> = {}, name = 'living-room'): Record<string, unknown> {
@@ -95,6 +96,25 @@ export function anActualWorker(
     stopping: false,
     uptimeSeconds: 60,
     servers,
+    ...changes,
+  };
+}
+
+/** A pod of a backend that was just made: no address yet, nothing ready. */
+export function aPodOf(backend: string, changes: Partial<PodFacts> = {}): PodFacts {
+  return {
+    name: `p-${backend}-1-x`,
+    uid: 'u',
+    backend,
+    port: 12_000,
+    address: null,
+    endingSince: null,
+    drain: null,
+    drainSince: null,
+    containersReady: false,
+    finished: false,
+    deletionCost: null,
+    conditions: new Map(),
     ...changes,
   };
 }

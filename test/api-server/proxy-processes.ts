@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { NEWEST } from '../haproxy/binaries.ts';
+
+const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
+
+/** A HAProxy and its agent, as processes of this machine. */
+export interface RunningProxy {
+  readonly folder: string;
+  agent: ChildProcess;
+  haproxy: ChildProcess | null;
+}
+
+/** Starts the agent of a proxy with the token in its folder. */
+export function startAgent(apiPort: number, name: string, address: string, folder: string, configMap: string): ChildProcess {
+  const log = openSync(join(folder, 'agent.log'), 'a');
+  const args = ['proxy-agent', '--config-map', configMap, '--run-dir', join(folder, 'run'), '--bind', address, '--http', `${address}:9321`];
+  const more = [
+    '--haproxy',
+    NEWEST.path,
+    '--service-account',
+    join(folder, 'token'),
+    '--mounted',
+    join(folder, 'mounted'),
+    '--log-level',
+    'debug',
+  ];
+  const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args, ...more], {
+    stdio: ['ignore', log, log],
+    env: { ...process.env, KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(apiPort), POD: name },
+  });
+  closeSync(log);
+  return agent;
+}
+
+/** Ends a process at once. */
+export async function ended(process: ChildProcess | null): Promise<void> {
+  if (process === null || process.exitCode !== null || process.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => process.once('exit', () => resolve()));
+  process.kill('SIGKILL');
+  await gone;
+}
+
+/** Starts the HAProxy of a proxy as its container does. */
+export function startHaproxy(folder: string): ChildProcess {
+  const log = openSync(join(folder, 'haproxy.log'), 'a');
+  const run = join(folder, 'run');
+  const haproxy = spawn(NEWEST.path, ['-W', '-S', `${run}/master.sock,mode,600`, '-f', `${run}/haproxy.cfg`], {
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  return haproxy;
+}
