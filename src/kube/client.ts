@@ -62,6 +62,13 @@ export class KubeClient {
     }
   }
 
+  /** The version that a collection has now, read with one object of it at the most. @throws KubeApiError */
+  async version(type: ResourceType, namespace: string, selectors: Selectors, signal: AbortSignal): Promise<string> {
+    const query = { ...selectors, limit: '1' };
+    const page = (await this.transport.request({ method: 'GET', path: collectionPath(type, namespace), query, signal })) as Page;
+    return page.metadata.resourceVersion;
+  }
+
   /**
    * Server-side apply: makes the object hold these fields, makes it if it is not there, and takes away the fields that this manager
    * set before and no longer does.

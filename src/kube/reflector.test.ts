@@ -28,6 +28,7 @@ async function reflecting(
   changes: Partial<ReflectorOptions<Stored>> = {},
 ) {
   const server = await FakeApiServer.start((call, response) => {
+    if (call.query.get('limit') === '1') return json(response, 200, { metadata: { resourceVersion: '1000' } });
     if (call.query.get('watch') === null) return onList(call, response, server.lists.length);
     if (response.destroyed) return;
     onWatch(call, response, server.watches.length);
@@ -262,6 +263,34 @@ describe('Reflector', () => {
     await eventually('it has listed', () => store.size === 1);
   });
 
+  it('lists anew when the server comes back with an older memory, and only then', async () => {
+    const { server, store, run } = await reflecting(
+      (_, response) => json(response, 200, listOf(aConfigMap('a', '90'), aConfigMap('later', '99'))),
+      (_, response) => open(response),
+      { clock: shortened() },
+    );
+    void run();
+    const port = Number(server.url.port);
+    const comeBack = async (before: FakeApiServer, resourceVersion: string): Promise<FakeApiServer> => {
+      await eventually('it watches', () => before.watches.length > 0);
+      await before.stop();
+      const after = await FakeApiServer.start((call, response) => {
+        if (call.query.get('watch') !== null) return open(response);
+        return json(response, 200, { metadata: { resourceVersion }, items: [aConfigMap('a', '40')] });
+      }, port);
+      servers.push(after);
+      await eventually('it watches again', () => after.watches.length > 0);
+      return after;
+    };
+    const second = await comeBack(server, '120');
+    expect(second.lists).toHaveLength(0);
+    expect(second.watches[0]?.query.get('resourceVersion')).toBe('100');
+    const third = await comeBack(second, '50');
+    expect(third.lists).toHaveLength(1);
+    expect(third.watches[0]?.query.get('resourceVersion')).toBe('50');
+    expect([...store.all()].map((object) => object.name)).toEqual(['a']);
+  });
+
   it('asks seldom where it is not allowed or the kind is not there, and says so', async () => {
     const clock = new FakeClock();
     const { server, run, reports } = await reflecting(
@@ -274,7 +303,7 @@ describe('Reflector', () => {
       await clock.advance(1_000);
       await settle();
     }
-    expect(server.lists.length).toBeLessThanOrEqual(5);
+    expect(server.lists.length).toBeLessThanOrEqual(9); // a few soon, for a server that has just been started, and then one in 15 s
     expect(reports[0]).toMatchObject({ kind: 'failed', error: { status: 403 } });
   });
 

@@ -4,7 +4,8 @@ import { backoffMs } from './backoff.ts';
 import type { KubeClient, Selectors } from './client.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
 import { collectionPath } from './resource.ts';
-import type { Store, Stored } from './store.ts';
+import { isOlder, type Store, type Stored } from './store.ts';
+import { SILENT } from './transport.ts';
 import { watchStream } from './watch-stream.ts';
 
 /** What a reflector tells about itself, for logs and metrics. */
@@ -32,10 +33,14 @@ const BACKOFF = { firstMs: 200, capMs: 30_000, jitter: 0.3 } as const;
 const REFUSED_CAP_MS = 3_000;
 /** A refusal by role or a kind that is not there yet does not heal by asking often. */
 const FORBIDDEN_RETRY_MS = { 403: 15_000, 404: 5_000 } as const;
+/** But an API server that has just been started refuses everybody for a moment, until it has read the roles. */
+const QUICK_TRIES = 4;
 /** A watch that lived so long has worked: its end is no failure. */
 const LIVED_MS = 1_000;
 /** Silence after which a connection counts as dead. A quiet kind may be silent for a minute, and coming back to where it was costs little. */
 const IDLE_MS = 40_000;
+/** Reason of a watch that ended cleanly, but at once. */
+const ENDED_AT_ONCE = 'EndedAtOnce';
 /** Every list anew now and then: a watch that silently misses events has been seen in every client of the field. */
 const RELIST_MS = { min: 600_000, max: 1_800_000 } as const;
 
@@ -46,6 +51,8 @@ const RELIST_MS = { min: 600_000, max: 1_800_000 } as const;
 export class Reflector<T extends Stored> {
   readonly #options: ReflectorOptions<T>;
   #resourceVersion: string | null = null;
+  /** Whether the connection was cut or refused: the server may have been started anew since, with an older memory. */
+  #wasCut = false;
   /** Failures in a row, all of the same kind: an outage must not make the first 410 after it wait for half a minute. */
   #failures = 0;
   #lastFailure = '';
@@ -102,6 +109,7 @@ export class Reflector<T extends Stored> {
     while (!signal.aborted) {
       try {
         const isDue = this.#options.clock.monotonic() >= this.#relistAt; // a quiet watch always ends by silence
+        if (this.#wasCut) await this.#compareVersions(signal);
         if (this.#resourceVersion === null || isDue) await this.#list(signal);
         await this.#watch(signal);
       } catch (thrown) {
@@ -109,6 +117,19 @@ export class Reflector<T extends Stored> {
         await this.#failed(thrown, signal);
       }
     }
+  }
+
+  /**
+   * An API server whose etcd was restored from a backup counts back. A watch from a version that is yet to come is not refused there:
+   * it stays silent until the count is back where it was, and what happens meanwhile is never told.
+   */
+  async #compareVersions(signal: AbortSignal): Promise<void> {
+    const { client, type, namespace, selectors } = this.#options;
+    if (this.#resourceVersion !== null) {
+      const now = await client.version(type, namespace, selectors, signal);
+      if (isOlder(now, this.#resourceVersion)) this.#resourceVersion = null;
+    }
+    this.#wasCut = false;
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -151,12 +172,13 @@ export class Reflector<T extends Stored> {
     if (clock.monotonic() >= this.#relistAt) this.#resourceVersion = null;
     // A clean end at once, over and over, must not become a hot loop.
     if (clock.monotonic() - begun < LIVED_MS)
-      throw new KubeApiError(`WATCH ${request.path}`, null, 'EndedAtOnce', 'the watch ended at once', null);
+      throw new KubeApiError(`WATCH ${request.path}`, null, ENDED_AT_ONCE, 'the watch ended at once', null);
   }
 
   async #failed(thrown: unknown, signal: AbortSignal): Promise<void> {
     const { clock, random, report } = this.#options;
     if (isStatus(thrown, 410) || isGarbled(thrown)) this.#resourceVersion = null;
+    if (isCut(thrown)) this.#wasCut = true;
     const kind = thrown instanceof KubeApiError ? thrown.reason : 'unknown';
     this.#failures = kind === this.#lastFailure ? this.#failures + 1 : 1;
     this.#lastFailure = kind;
@@ -164,7 +186,7 @@ export class Reflector<T extends Stored> {
     const usual = backoffMs(isRefused(thrown) ? { ...BACKOFF, capMs: REFUSED_CAP_MS } : BACKOFF, this.#failures, random());
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
     const refused = isStatus(thrown, 403) ? FORBIDDEN_RETRY_MS[403] : isStatus(thrown, 404) ? FORBIDDEN_RETRY_MS[404] : 0;
-    const retryInMs = Math.max(usual, asked, refused);
+    const retryInMs = Math.max(usual, asked, this.#failures > QUICK_TRIES ? refused : 0);
     report({ kind: 'failed', error: thrown, retryInMs });
     await clock.sleep(retryInMs, signal);
   }
@@ -173,6 +195,11 @@ export class Reflector<T extends Stored> {
 /** Whether nobody is there at all. */
 function isRefused(thrown: unknown): boolean {
   return thrown instanceof KubeApiError && ['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND'].includes(thrown.reason);
+}
+
+/** Whether there is no connection any more, for another reason than that nothing came over it. */
+function isCut(thrown: unknown): boolean {
+  return thrown instanceof KubeApiError && thrown.status === null && thrown.reason !== SILENT && thrown.reason !== ENDED_AT_ONCE;
 }
 
 /** Whether a line came whole and could not be read. What was in it is lost, so only a list can tell. */

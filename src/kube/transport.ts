@@ -34,6 +34,8 @@ export interface TransportOptions {
   readonly timeoutMs?: number;
 }
 
+/** Reason of a stream that was ended because nothing came. */
+export const SILENT = 'Silent';
 /** Of a call, unless it or the transport says otherwise. */
 const TIMEOUT_MS = 10_000;
 /** Answers above this are not ours: the largest list page is some megabytes. */
@@ -107,7 +109,7 @@ export class Transport {
       limit.removeEventListener('abort', giveUp);
       this.#options.onCall?.('WATCH', response.statusCode ?? null, performance.now() - begun);
       if (!isSuccess(response)) throw this.#refused(call, response, await readAll(response, 65_536, signal));
-      response.setTimeout(idleMs, () => response.destroy(new Error(`nothing came for ${idleMs} ms`)));
+      response.setTimeout(idleMs, () => response.destroy(new KubeApiError(call, null, SILENT, `nothing came for ${idleMs} ms`, null)));
       return response;
     } catch (thrown) {
       const error = unreachableError(call, opening.signal.aborted ? new Error('it took too long') : thrown);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeClient } from '../../src/kube/client.ts';
@@ -64,8 +64,14 @@ export class ControlPlane {
     await plane.startEtcd();
     await plane.startApiServer();
     await writeFile(plane.access.kubeconfig, kubeconfig(`https://127.0.0.1:${port}`, caFile, adminToken), { mode: 0o600 });
-    plane.#spawn('kube-controller-manager', [
-      `--kubeconfig=${plane.access.kubeconfig}`,
+    plane.startControllerManager();
+    return plane;
+  }
+
+  startControllerManager(): void {
+    const { caFile, folder, kubeconfig: config } = this.access;
+    this.#spawn('kube-controller-manager', [
+      `--kubeconfig=${config}`,
       '--leader-elect=false',
       '--use-service-account-credentials=false',
       `--service-account-private-key-file=${join(folder, 'sa.key')}`,
@@ -77,7 +83,32 @@ export class ControlPlane {
       '--kube-api-qps=400',
       '--kube-api-burst=800',
     ]);
-    return plane;
+  }
+
+  /** Keeps a copy of everything that etcd holds now. */
+  async snapshot(): Promise<void> {
+    await this.kill('etcd');
+    await cp(join(this.access.folder, 'etcd'), join(this.access.folder, 'etcd-copy'), { recursive: true });
+    await this.startEtcd();
+  }
+
+  /** Goes back to the copy, as after a disaster: what was written since never happened, and versions count from there again. */
+  async restore(): Promise<void> {
+    for (const name of ['kube-controller-manager', 'kube-apiserver', 'etcd'] as const) await this.kill(name);
+    await rm(join(this.access.folder, 'etcd'), { recursive: true });
+    await rename(join(this.access.folder, 'etcd-copy'), join(this.access.folder, 'etcd'));
+    await this.startEtcd();
+    await this.startApiServer();
+    this.startControllerManager();
+  }
+
+  /** Makes etcd forget every version but the last, so that whoever watched from an older one is told that it is too old. */
+  async compact(): Promise<void> {
+    const url = `http://127.0.0.1:${this.#etcdPort}/v3/kv`;
+    const post = async (path: string, body: object): Promise<{ header?: { revision?: string } }> =>
+      (await (await fetch(`${url}/${path}`, { method: 'POST', body: JSON.stringify(body) })).json()) as { header?: { revision?: string } };
+    const { header } = await post('range', { key: 'AA==' });
+    await post('compaction', { revision: header?.revision ?? '1', physical: true });
   }
 
   async startEtcd(): Promise<void> {

@@ -11,6 +11,7 @@ import { watchStream } from '../../src/kube/watch-stream.ts';
 import { CHILD_TYPES, POD, POOL } from '../../src/operator/resources.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { ControlPlane } from '../api-server/control-plane.ts';
+import { metrics, total } from '../api-server/metrics.ts';
 import { aPodTemplate, prepare, type RunningOperator, TestCluster } from '../api-server/test-cluster.ts';
 import type { RunningPod } from '../api-server/test-kubelet.ts';
 import { until } from '../haproxy/until.ts';
@@ -264,32 +265,24 @@ async function settled(operator: RunningOperator, pools: number, limitMs = 60_00
     async () => {
       const text = await metrics(operator);
       const state = [
-        figure(text, 'cccam_operator_pools'),
-        figure(text, 'workqueue_depth'),
+        total(text, 'cccam_operator_pools'),
+        total(text, 'workqueue_depth'),
         await writes(operator),
-        figure(text, 'controller_runtime_reconcile_total'),
+        total(text, 'controller_runtime_reconcile_total'),
       ].join(' ');
       const same = state === last;
       last = state;
       if (!same) await systemClock.sleep(500);
       return (
         same &&
-        figure(text, 'cccam_operator_pools') >= pools &&
-        figure(text, 'workqueue_depth') === 0 &&
-        figure(text, 'controller_runtime_reconcile_total') >= pools
+        total(text, 'cccam_operator_pools') >= pools &&
+        total(text, 'workqueue_depth') === 0 &&
+        total(text, 'controller_runtime_reconcile_total') >= pools
       );
     },
     limitMs,
     () => last,
   );
-}
-
-async function metrics(operator: RunningOperator): Promise<string> {
-  return (await (await fetch(`http://127.0.0.1:${operator.port}/metrics`).catch(() => null))?.text()) ?? '';
-}
-
-function figure(text: string, name: string): number {
-  return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([0-9.e+]+)$`, 'gm'))].reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
 /** Writes but for the lease. */

@@ -37,9 +37,10 @@ export class FakeApiServer {
     });
   }
 
-  static async start(answer: Answer): Promise<FakeApiServer> {
+  /** @param port of one that was stopped, to come back as */
+  static async start(answer: Answer, port = 0): Promise<FakeApiServer> {
     const fake = new FakeApiServer(answer);
-    await new Promise<void>((resolve) => fake.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => fake.#server.listen(port, '127.0.0.1', resolve));
     return fake;
   }
 
@@ -55,8 +56,9 @@ export class FakeApiServer {
     return this.calls.filter((call) => call.query.get('watch') === 'true');
   }
 
+  /** Calls for whole lists; one object at the most is only asked for to learn the version. */
   get lists(): Call[] {
-    return this.calls.filter((call) => call.method === 'GET' && call.query.has('limit'));
+    return this.calls.filter((call) => call.method === 'GET' && call.query.has('limit') && call.query.get('limit') !== '1');
   }
 
   /** A transport that speaks to this server. */
