@@ -131,6 +131,23 @@ describe('LeaseElector', () => {
     expect(state.writes).toBe(writes);
   });
 
+  it('is lost by a process that was stopped while a renewal was on its way: no answer is not what ended its term', async () => {
+    const { server } = await leaseServer();
+    const clock = new FakeClock();
+    const leader = candidate(server, 'one', clock, { client: server.client({ timeoutMs: 100 }) });
+    await eventually('it leads', () => leader.terms.length === 1);
+    const { answer } = server;
+    const writes: string[] = [];
+    server.answer = (call, response) => {
+      if (call.method === 'GET') return answer(call, response);
+      writes.push(call.method);
+      // It hangs; the process is stopped, and goes on forty seconds later.
+      Object.defineProperty(clock, 'monotonic', { value: () => clock.now() + 40_000 });
+    };
+    await pass(clock, 3_000, () => writes.length > 0);
+    expect(await leader.outcome).toBe('lost');
+  });
+
   it('stops at once when a stranger takes the lease, and does not give back what is not its own', async () => {
     const { server, state } = await leaseServer();
     const clock = new FakeClock();

@@ -86,13 +86,14 @@ export class LeaseElector {
     signal.addEventListener('abort', stop, { once: true });
     const working = lead({ signal: over.signal, assertHeld: () => this.#assertHeld() }).finally(stop);
     await this.#keep(over.signal);
+    const overslept = this.#options.clock.monotonic() - this.#heldUntil > this.#times.retryMs;
     over.abort();
     await working;
     signal.removeEventListener('abort', stop);
     const held = this.leads;
     if (held) await this.#release();
     if (signal.aborted && held) return 'stopped';
-    return this.#unanswered ? 'starved' : 'lost';
+    return this.#unanswered && !overslept ? 'starved' : 'lost';
   }
 
   /** Renews until the term is over. */
