@@ -13,8 +13,8 @@ export default defineConfig({
           include: ['test/haproxy/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Real processes on two cores: more files at once only wait for each other.
-          maxWorkers: 2,
+          // They wait for timeouts and deadlines far longer than they work.
+          maxWorkers: 6,
           // A machine that stalls for a second must not refuse a change; at a desk every failure is shown at once.
           retry: process.env['CI'] === undefined ? 0 : 1,
         },
@@ -28,7 +28,7 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 90_000,
           // They wait for leases, outages and deadlines far longer than they work.
-          maxWorkers: 3,
+          maxWorkers: 4,
           retry: process.env['CI'] === undefined ? 0 : 1,
         },
       },

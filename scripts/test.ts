@@ -16,7 +16,7 @@ const CHECKS = [
   ['generated files', 'node', ['scripts/generate.ts', '--check']],
   ['bundle', 'node', ['scripts/build.ts']],
 ] as const;
-/** One after the other: what measures a few milliseconds must not share its two cores. */
+/** One after the other: two cores are soon shared by too many. */
 const TIERS = ['unit', 'haproxy', 'api-server'] as const;
 
 const total: Tally = { passed: 0, failed: 0, skipped: 0 };
@@ -45,7 +45,9 @@ if (total.failed > 0 || skippedInCi) process.exitCode = 1;
 function runTier(tier: string): Tally {
   const report = join(folder, `${tier}.json`);
   const args = ['run', '--project', tier, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
-  const { status } = spawnSync('vitest', args, { stdio: 'inherit' });
+  // The bundle that was just built: it is what ships, and it starts in a third of the time.
+  const env = { ...process.env, CCCAM_TEST_PROGRAM: 'dist/main.js' };
+  const { status } = spawnSync('vitest', args, { stdio: 'inherit', env });
   try {
     const result = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>;
     const tally = {

@@ -24,6 +24,7 @@ beforeAll(async () => {
     'every pod serves',
     async () => (await cluster.status('p'))?.backends.every((backend) => backend.ready === backend.total && backend.total > 0) === true,
   );
+  await until('every Deployment has seen it', async () => (await backendsDown()) === 0);
 });
 
 afterAll(async () => {
