@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aBackend, aPool } from '../../test/fakes/pools.ts';
+import { aBackend, aPodOf, aPool, poolObject } from '../../test/fakes/pools.ts';
+import { parsePool } from '../api/v1alpha1/index.ts';
 import { poolStatus as statusSchema } from '../api/v1alpha1/status.ts';
 import { nextRoster } from './roster.ts';
 import { type ProxyFacts, poolStatus, type ServerFacts } from './status.ts';
@@ -41,6 +43,39 @@ describe('poolStatus', () => {
     ['nothing was read back yet', facts({}), 'False/NoServerUp'],
   ])('is not Ready when %s', (_when, proxies, expected) => {
     expect(condition(poolStatus(subject(pool), roster, proxies, null, null, 0), 'Ready')).toBe(expected);
+  });
+
+  it('keeps to the schema and to a size that can be stored, however many pods there are', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 1, maxLength: 12 }), (replicas) => {
+        const backends = replicas.map((count, index) => ({ name: `b${index}`, replicas: count }));
+        const { pool: managed } = parsePool(poolObject({ backends, podTemplate: {} }), 'cluster');
+        const pods = backends.flatMap(({ name, replicas: count }) =>
+          Array.from({ length: count }, (_, index) =>
+            aPodOf(name, {
+              name: `p-${name}-${index}`,
+              uid: `${name}-${index}`,
+              address: `10.0.${name.slice(1)}.${index + 1}`,
+              containersReady: true,
+            }),
+          ),
+        );
+        const servers = nextRoster(managed.spec, [], new Map(), 0, { pods, proxies: 2 });
+        const status = poolStatus(
+          subject(managed),
+          servers,
+          facts(Object.fromEntries(servers.map(({ name }) => [name, UP]))),
+          null,
+          null,
+          0,
+        );
+        expect(() => statusSchema.parse(status)).not.toThrow();
+        expect(status.backends.flatMap((backend) => backend.servers).length).toBe(Math.min(pods.length, 256));
+        const shares = status.backends.reduce((sum, backend) => sum + backend.sharePercent, 0);
+        expect(Math.abs(shares - (pods.length === 0 ? 0 : 100))).toBeLessThanOrEqual(backends.length / 2);
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('tells a proxy that does not answer from one that is behind', () => {

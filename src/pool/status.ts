@@ -119,20 +119,27 @@ function backendStatuses(pool: StatusSubject, roster: Roster, states: ReadonlyMa
   const replicas = new Map(pool.backends.map((backend) => [backend.name, backend.replicas]));
   const grouped = new Map<string, RosterEntry[]>(pool.backends.map((backend) => [backend.name, []]));
   for (const entry of roster) grouped.set(entry.backend, [...(grouped.get(entry.backend) ?? []), entry]);
+  let room = LISTED_SERVERS;
   return [...grouped].map(([name, entries]) => {
     const servers = entries.flatMap((entry) => states.get(entry.name) ?? []);
     const active = entries.filter((entry) => entry.drain.kind === 'active');
     const shown = active[0] ?? entries[0];
+    const listed = servers.slice(0, room);
+    room -= listed.length;
     return {
       name,
       state: servers.length === 0 && replicas.get(name) === 0 ? 'Drained' : summed(servers),
       weight: shown?.weight ?? 0,
-      sharePercent: active.reduce((sum, entry) => sum + sharePercent(entry.weight, weights), 0),
+      // Summed first: fifty times two and a bit is not fifty times two.
+      sharePercent: sharePercent(
+        active.reduce((sum, entry) => sum + entry.weight, 0),
+        weights,
+      ),
       maxConnections: shown?.maxConnections ?? 0,
       sessions: servers.reduce((sum, server) => sum + server.sessions, 0),
       ready: servers.filter((server) => server.state === 'Up').length,
       total: servers.length,
-      servers: servers.slice(0, LISTED_SERVERS),
+      servers: listed,
     };
   });
 }

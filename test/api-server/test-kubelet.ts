@@ -38,7 +38,8 @@ export interface RunningPod {
   containersReady: boolean;
 }
 
-let networks = 0;
+/** Addresses given away so far, by whichever kubelet of this process. */
+let addresses = 0;
 
 /**
  * Plays the kubelet of one namespace: gives the pods that the controller manager makes an address on 127/8, runs a simulated server or
@@ -57,8 +58,6 @@ export class TestKubelet {
   readonly #namespace: string;
   readonly #end = new AbortController();
   readonly #store: Store<PodObject>;
-  readonly #network: number;
-  #addresses = 0;
   #running: Promise<void> | undefined;
   readonly #busy = new Map<string, Promise<void>>();
   readonly errors: unknown[] = [];
@@ -67,8 +66,6 @@ export class TestKubelet {
     this.#client = client;
     this.#access = access;
     this.#namespace = namespace;
-    networks += 1;
-    this.#network = networks;
     this.#store = new Store<PodObject>(
       project,
       () => '',
@@ -184,8 +181,8 @@ export class TestKubelet {
         signal: this.#end.signal,
       });
     }
-    this.#addresses += 1;
-    const address = `127.${60 + Number(process.env['VITEST_POOL_ID'] ?? 0)}.${this.#network % 250}.${this.#addresses}`;
+    const address = `127.${60 + Number(process.env['VITEST_POOL_ID'] ?? 0)}.${Math.floor(addresses / 250)}.${1 + (addresses % 250)}`;
+    addresses += 1;
     const running =
       pod.object.metadata.labels?.['cccam.dev/component'] === 'proxy' ? await this.#proxy(pod, address) : await this.#server(pod, address);
     this.pods.set(pod.uid, running);

@@ -104,8 +104,7 @@ async function annotate(cluster: TestCluster, pod: string, value: string | null)
 
 const PROXY = { maxConnections: 1_000, replicas: 1, service: { type: 'ClusterIP' } };
 
-async function fewPools(plane: ControlPlane): Promise<void> {
-  const cluster = await TestCluster.create(plane.access);
+async function fewPools(cluster: TestCluster): Promise<void> {
   await cluster.startOperator({ args: ['--log-level', 'warn'] });
   await cluster.applyPool('p', { backends: [{ name: 'a', replicas: 3 }], podTemplate: aPodTemplate(), proxy: PROXY });
   await cluster.untilCondition('p', 'Ready', 'True', 60_000);
@@ -151,12 +150,10 @@ async function fewPools(plane: ControlPlane): Promise<void> {
   row('new pod seen with containers ready -> takes sessions (greeting heard), p50 / p99', quantiles(times.add), goal);
   end.abort();
   await watching;
-  await cluster.stop();
 }
 
-async function manyServers(plane: ControlPlane): Promise<void> {
+async function manyServers(cluster: TestCluster): Promise<void> {
   const [pools, each] = [20, 50];
-  const cluster = await TestCluster.create(plane.access);
   await cluster.startOperator({ args: ['--log-level', 'warn'] });
   for (let pool = 0; pool < pools; pool += 1) {
     await cluster.applyPool(`p${pool}`, { backends: [{ name: 'a', replicas: each }], podTemplate: aPodTemplate(), proxy: PROXY });
@@ -186,7 +183,6 @@ async function manyServers(plane: ControlPlane): Promise<void> {
   row('the same with 1 000 servers in 20 pools and 20 drains a second, p50 / p99', quantiles(times), 'p50 <= 25 ms, p99 <= 150 ms');
   end.abort();
   await watching;
-  await cluster.stop();
 }
 
 async function applyMany(cluster: TestCluster, pool: number, weight: number): Promise<void> {
@@ -225,9 +221,8 @@ async function oneChange(cluster: TestCluster, pools: number, operator: RunningO
   return times;
 }
 
-async function manyPools(plane: ControlPlane): Promise<void> {
+async function manyPools(cluster: TestCluster, plane: ControlPlane): Promise<void> {
   await plane.kill('kube-controller-manager'); // it would make thousands of pods, which is not what is measured
-  const cluster = await TestCluster.create(plane.access);
   const quiet = ['--log-level', 'warn', '--calls-per-second', '1000'];
   const first = await cluster.startOperator({ args: quiet });
   for (let pool = 0; pool < 10; pool += 1) await applyMany(cluster, pool, 1);
@@ -254,7 +249,6 @@ async function manyPools(plane: ControlPlane): Promise<void> {
   row('API writes in 30 s at rest', String((await writes(second)) - before), '0');
   row('CPU at rest', `${(((cpuTicks(second) - ticks) / 100 / 30) * 100).toFixed(2)} % of a core`, '<= 1 %');
   row('memory with 1 000 pools, RSS (anonymous)', memory(second), '<= 120 MiB');
-  await cluster.stop();
 }
 
 /** Waits until so many pools were looked at and none waits any more. */
@@ -305,8 +299,7 @@ function memory(operator: RunningOperator): string {
   return `${of('VmRSS')} MiB (${of('RssAnon')})`;
 }
 
-async function handover(plane: ControlPlane): Promise<void> {
-  const cluster = await TestCluster.create(plane.access);
+async function handover(cluster: TestCluster): Promise<void> {
   const holder = async (): Promise<string> =>
     ((await cluster.get(LEASE, 'cccam-operator'))?.['spec'] as { holderIdentity?: string } | undefined)?.holderIdentity ?? '';
   const times: Record<'SIGTERM' | 'SIGKILL', number[]> = { SIGTERM: [], SIGKILL: [] };
@@ -326,17 +319,25 @@ async function handover(plane: ControlPlane): Promise<void> {
   row('leader handover, clean', duration(Math.max(...times.SIGTERM)), '<= 3 s');
   row('leader handover, killed', duration(Math.max(...times.SIGKILL)), '<= 17 s');
   row('operator without pools, RSS (anonymous)', memory(leader), '<= 100 MiB');
-  await cluster.stop();
 }
 
-const groups: Record<string, (plane: ControlPlane) => Promise<void>> = { few: fewPools, servers: manyServers, handover, pools: manyPools };
+const groups: Record<string, (cluster: TestCluster, plane: ControlPlane) => Promise<void>> = {
+  few: fewPools,
+  servers: manyServers,
+  handover,
+  pools: manyPools,
+};
 console.log(
   `${cpus().length} cores, ${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}, Kubernetes 1.34 with etcd on this machine`,
 );
 const plane = await ControlPlane.start();
 try {
   await prepare(plane.access);
-  for (const [name, group] of Object.entries(groups)) if (wanted === undefined || wanted === name) await group(plane);
+  for (const [name, group] of Object.entries(groups)) {
+    if (wanted !== undefined && wanted !== name) continue;
+    const cluster = await TestCluster.create(plane.access);
+    await group(cluster, plane).finally(() => cluster.stop());
+  }
 } finally {
   await plane.stop();
 }
