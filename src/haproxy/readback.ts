@@ -94,16 +94,26 @@ export function parseInfo(text: string): Omit<ActualWorker, 'servers'> {
  * @throws CccamError CCP_HAPROXY_ANSWER_UNREADABLE
  */
 export function parseServers(states: string, statistics: string, remembered: ReadonlyMap<number, number>): ActualServer[] {
-  const rows = new Map(statisticsRows(statistics).map((row) => [row.get('svname'), row]));
+  const rows = new Map(statisticsRows(statistics).map((row) => [cell(row, 'svname'), row]));
   return stateRows(states).map((state) => {
-    const name = state.get('srv_name') ?? '';
+    const name = cell(state, 'srv_name') ?? '';
     const row = rows.get(name);
     if (row === undefined) throw unreadable(STATISTICS, 'a server is missing that `show servers state` lists'); // added in between; the next pass sees both
     return serverOf(name, state, row, remembered);
   });
 }
 
-type Row = ReadonlyMap<string, string>;
+/** One line of a table, to be asked by the names of its columns. Read a hundred times a second, so nothing is copied. */
+interface Row {
+  readonly columns: ReadonlyMap<string, number>;
+  readonly values: readonly string[];
+}
+
+/** Text in a column, or undefined where the table has no such column. */
+function cell(row: Row, key: string): string | undefined {
+  const index = row.columns.get(key);
+  return index === undefined ? undefined : (row.values[index] ?? '');
+}
 
 function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<number, number>): ActualServer {
   const id = figure(state, 'srv_id');
@@ -111,15 +121,15 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
   return {
     id,
     name,
-    address: state.get('srv_addr') ?? '',
+    address: cell(state, 'srv_addr') ?? '',
     port: figure(state, 'srv_port'),
     weight: figure(state, 'srv_uweight'),
     maxConnections: figure(row, 'slim'),
-    backup: row.get('bck') === '1',
+    backup: cell(row, 'bck') === '1',
     admin: (admin & MAINT_BITS) !== 0 ? 'maint' : (admin & DRAIN_BITS) !== 0 ? 'drain' : 'ready',
     operational: OPERATIONAL[figure(state, 'srv_op_state')] ?? 'down',
     checksEnabled: (figure(state, 'srv_check_state') & CHECK_ENABLED_BIT) !== 0,
-    checkStatus: (row.get('check_status') ?? '').replace(/^\* /, ''), // a star marks a check under way
+    checkStatus: (cell(row, 'check_status') ?? '').replace(/^\* /, ''), // a star marks a check under way
     sessions: figure(row, 'scur'),
     queued: figure(row, 'qcur'),
     totalSessions: figure(row, 'stot'),
@@ -142,29 +152,28 @@ async function readOldSessions(sockets: ControlSockets, pid: number): Promise<Re
 
 /** Live sessions by server name, from `show stat`. @throws CccamError CCP_HAPROXY_ANSWER_UNREADABLE */
 export function parseSessions(statistics: string): ReadonlyMap<string, number> {
-  return new Map(statisticsRows(statistics).map((row) => [row.get('svname') ?? '', figure(row, 'scur')]));
+  return new Map(statisticsRows(statistics).map((row) => [cell(row, 'svname') ?? '', figure(row, 'scur')]));
 }
 
 function statisticsRows(text: string): Row[] {
   const [header = '', ...lines] = text.trim().split('\n');
   if (!header.startsWith('# pxname,svname,')) throw unreadable(STATISTICS, 'the header is missing');
-  const keys = header.slice(2).split(',');
-  return lines.filter((line) => line !== '').map((line) => toRow(keys, line.split(',')));
+  return rows(header.slice(2), ',', lines);
 }
 
 function stateRows(text: string): Row[] {
   const [version = '', header = '', ...lines] = text.trim().split('\n');
   if (version.trim() !== '1' || !header.startsWith('# be_id ')) throw unreadable('show servers state', 'the header is missing');
-  const keys = header.slice(2).trim().split(' ');
-  return lines.filter((line) => line !== '').map((line) => toRow(keys, line.split(' ')));
+  return rows(header.slice(2).trim(), ' ', lines);
 }
 
-function toRow(keys: readonly string[], values: readonly string[]): Row {
-  return new Map(keys.map((key, index) => [key, values[index] ?? '']));
+function rows(header: string, separator: string, lines: readonly string[]): Row[] {
+  const columns = new Map(header.split(separator).map((key, index) => [key, index]));
+  return lines.filter((line) => line !== '').map((line) => ({ columns, values: line.split(separator) }));
 }
 
 function figure(row: Row, key: string): number {
-  const text = row.get(key);
+  const text = cell(row, key);
   const value = text === '' ? 0 : Number(text);
   if (text === undefined || !Number.isFinite(value)) throw unreadable('statistics', `${key} is not a number`);
   return value;

@@ -10,8 +10,7 @@ export interface WorkQueueOptions {
   readonly backoff: Backoff;
   /** Keys handled at once, ≥ 1. */
   readonly workers: number;
-  /** @param superseded whether the object has changed once more since: what is left of the work may be out of date already */
-  readonly handle: (key: string, signal: AbortSignal, superseded: () => boolean) => Promise<WorkResult>;
+  readonly handle: (key: string, signal: AbortSignal) => Promise<WorkResult>;
   readonly onError: (key: string, thrown: unknown, retryInMs: number) => void;
 }
 
@@ -38,6 +37,7 @@ export class WorkQueue {
   readonly #entries = new Map<string, Entry>();
   readonly #bell = new Bell();
   #runs = false;
+  #running = 0;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
@@ -46,6 +46,11 @@ export class WorkQueue {
   /** Keys that wait or are being handled. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Keys that are being handled. */
+  get running(): number {
+    return this.#running;
   }
 
   /** Keys that could be handled now. */
@@ -113,11 +118,12 @@ export class WorkQueue {
 
   async #handle(entry: Entry, signal: AbortSignal): Promise<void> {
     const { backoff, clock, handle, onError, random } = this.#options;
+    this.#running += 1;
     entry.running = true;
     entry.dirty = false;
     entry.urgency = 'resync';
     try {
-      const result = await handle(entry.key, signal, () => entry.dirty && entry.urgency === 'change');
+      const result = await handle(entry.key, signal);
       entry.failures = 0;
       this.#settle(entry, result.kind === 'again' ? result.afterMs : null);
     } catch (thrown) {
@@ -126,6 +132,8 @@ export class WorkQueue {
       entry.running = false;
       entry.dueAt = clock.monotonic() + delay;
       if (!signal.aborted) onError(entry.key, thrown, delay);
+    } finally {
+      this.#running -= 1;
     }
   }
 

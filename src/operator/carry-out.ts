@@ -1,53 +1,44 @@
-import { API_VERSION, APPLIED_ANNOTATION, KIND } from '../api/v1alpha1/index.ts';
-import { isStatus, KubeApiError } from '../kube/api-error.ts';
+import { APPLIED_ANNOTATION } from '../api/v1alpha1/index.ts';
+import { KubeApiError } from '../kube/api-error.ts';
 import { backoffMs } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { type Child, type ChildKind, childKey } from '../pool/child.ts';
-import type { PodPatch } from '../pool/pod-patch.ts';
-import type { PoolEvent } from '../pool/pool-event.ts';
 import type { Outcome, World } from '../pool/world.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { childRecord } from './child-record.ts';
 import type { PoolMemory } from './memory.ts';
-import { CHILD_TYPES, POD, POOL } from './resources.ts';
+import { CHILD_TYPES } from './resources.ts';
 import type { Watches } from './watches.ts';
 
 /** Names under which our fields stand in an object. */
 export const MANAGER = 'cccam-operator';
-const STATUS_MANAGER = 'cccam-operator-status';
 const REFUSED_RETRY_MS = 60_000;
 const FOREIGN_RETRY_MS = 15_000;
 /** How fast an object is put back that somebody else keeps changing. */
 const CONTEST = { firstMs: 500, capMs: 60_000, jitter: 0.2 } as const;
 const CONTEST_OVER_MS = 120_000;
-/** How long pods' conditions, the status and events may wait while one change follows the other. */
-const LEAVE_FOR_MS = 500;
 
-export interface CarryOutTools {
+/** What it takes to read and write objects. */
+export interface ApiTools {
   readonly client: KubeClient;
-  readonly events: EventRecorder;
   readonly watches: Watches;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly onEventLost: (thrown: unknown) => void;
 }
 
 /**
- * Does what was decided: what clients feel comes first, what people read comes last. An object that the API server refuses does not
- * keep the others from their turn. When the pool changes meanwhile, what clients feel of that comes before what is left of this.
+ * Does what was decided about the objects of a pool: what clients feel. An object that the API server refuses does not keep the others
+ * from their turn.
  *
- * @param superseded whether the pool has changed once more since it was decided
  * @returns when to look again because of something that was not done now, in milliseconds, or null
  * @throws KubeApiError for what another try can heal
  */
 export async function carryOut(
-  tools: CarryOutTools,
+  tools: ApiTools,
   world: World,
   outcome: Outcome,
   memory: PoolMemory,
-  superseded: () => boolean,
   signal: AbortSignal,
 ): Promise<number | null> {
   memory.roster = outcome.roster;
@@ -62,35 +53,16 @@ export async function carryOut(
   for (const { kind, name, uid } of outcome.remove) {
     await trying(tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal));
   }
-  for (const patch of outcome.pods) {
-    if (mayLeaveTheRest(tools, memory, superseded)) return 0;
-    await trying(patchPod(tools, world, patch, signal));
-  }
-  if (mayLeaveTheRest(tools, memory, superseded)) return 0;
-  if (outcome.status !== null) {
-    await writeStatus(tools, world, outcome.status, signal);
-    memory.statusAt = tools.clock.monotonic();
-  }
-  memory.leftSince = null;
-  again.push(await askAgain(tools, world, memory, signal));
-  await recordEvents(tools, world, [...memory.untold.splice(0), ...outcome.statusEvents], signal);
   if (failures.length > 0) throw failures[0];
+  again.push(await askAgain(tools, world, memory, signal));
   const waits = again.filter((ms) => ms !== null);
   return waits.length === 0 ? null : Math.min(...waits);
-}
-
-/** What people read may wait for what clients feel, but not for ever: a pool that changes all the time is told of, too. */
-function mayLeaveTheRest(tools: CarryOutTools, memory: PoolMemory, superseded: () => boolean): boolean {
-  if (!superseded()) return false;
-  const now = tools.clock.monotonic();
-  memory.leftSince ??= now;
-  return now - memory.leftSince < LEAVE_FOR_MS;
 }
 
 type Trying = <T>(work: Promise<T>) => Promise<T | null>;
 
 async function applyChildren(
-  tools: CarryOutTools,
+  tools: ApiTools,
   world: World,
   outcome: Outcome,
   memory: PoolMemory,
@@ -108,13 +80,7 @@ async function applyChildren(
 }
 
 /** @returns when to try again, in milliseconds, or null when it was done */
-async function applyChild(
-  tools: CarryOutTools,
-  world: World,
-  child: Child,
-  memory: PoolMemory,
-  signal: AbortSignal,
-): Promise<number | null> {
+async function applyChild(tools: ApiTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
   const key = childKey(child);
   const applied = nameOf(child);
   const now = tools.clock.monotonic();
@@ -149,7 +115,7 @@ async function applyChild(
  *
  * @returns its uid where it is ours, `free` where there is nothing, `foreign` where it is somebody else's
  */
-async function lookUp(tools: CarryOutTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<Holder> {
+async function lookUp(tools: ApiTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<Holder> {
   const found = await tools.client.get(
     { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name },
     signal,
@@ -168,7 +134,7 @@ async function lookUp(tools: CarryOutTools, world: World, child: Child, memory: 
 type Holder = { readonly kind: 'free' | 'foreign' } | { readonly kind: 'ours'; readonly uid: string };
 
 /** Looks again at what was somebody else’s a while ago. @returns when to look next, in milliseconds, or null when nothing is */
-async function askAgain(tools: CarryOutTools, world: World, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
+async function askAgain(tools: ApiTools, world: World, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
   const now = tools.clock.monotonic();
   for (const [key, stranger] of memory.foreign) {
     if (stranger.askAgainAt > now) continue;
@@ -185,14 +151,14 @@ async function askAgain(tools: CarryOutTools, world: World, memory: PoolMemory, 
  * How long to wait before the very same content is applied once more, in milliseconds; 0 for not at all. Whoever else keeps changing the
  * object, another operator perhaps, is answered more and more slowly. Only what has arrived counts: an outage is nobody's contest.
  */
-function contest(tools: CarryOutTools, child: Child, memory: PoolMemory): number {
+function contest(tools: ApiTools, child: Child, memory: PoolMemory): number {
   const before = memory.contested.get(childKey(child));
   const now = tools.clock.monotonic();
   if (before === undefined || !isSameContest(before, child, now)) return 0;
   return Math.max(0, before.at + backoffMs(CONTEST, before.times, tools.random()) - now);
 }
 
-function hasArrived(tools: CarryOutTools, child: Child, memory: PoolMemory): void {
+function hasArrived(tools: ApiTools, child: Child, memory: PoolMemory): void {
   const before = memory.contested.get(childKey(child));
   const now = tools.clock.monotonic();
   const times = before !== undefined && isSameContest(before, child, now) ? before.times + 1 : 1;
@@ -206,52 +172,4 @@ function isSameContest(before: { readonly applied: string; readonly at: number }
 /** Name of a child's content. */
 function nameOf(child: Child): string {
   return child.metadata.annotations[APPLIED_ANNOTATION] ?? '';
-}
-
-async function patchPod(tools: CarryOutTools, world: World, patch: PodPatch, signal: AbortSignal): Promise<void> {
-  const { client, watches } = tools;
-  const ref = { type: POD, namespace: world.identity.namespace, name: patch.name };
-  try {
-    if (patch.annotations !== null) {
-      const body = { metadata: { uid: patch.uid, annotations: patch.annotations } };
-      watches.put({ ...(await client.merge(ref, body, MANAGER, signal)), apiVersion: POD.apiVersion, kind: POD.kind });
-    }
-    if (patch.conditions !== null) {
-      const body = {
-        apiVersion: POD.apiVersion,
-        kind: POD.kind,
-        metadata: { name: patch.name, uid: patch.uid },
-        status: { conditions: patch.conditions },
-      };
-      watches.put({
-        ...(await client.apply(ref, body, STATUS_MANAGER, true, signal, 'status')),
-        apiVersion: POD.apiVersion,
-        kind: POD.kind,
-      });
-    }
-  } catch (thrown) {
-    // The pod is gone, or another one has its name: there is nobody to write it to.
-    if (!isStatus(thrown, 404) && !isStatus(thrown, 409)) throw thrown;
-  }
-}
-
-async function writeStatus(tools: CarryOutTools, world: World, status: object, signal: AbortSignal): Promise<void> {
-  const { namespace, name, uid } = world.identity;
-  const body = { apiVersion: API_VERSION, kind: KIND, metadata: { name, namespace, uid }, status };
-  try {
-    tools.watches.put({
-      ...(await tools.client.apply({ type: POOL, namespace, name }, body, STATUS_MANAGER, true, signal, 'status')),
-      apiVersion: API_VERSION,
-      kind: KIND,
-    });
-  } catch (thrown) {
-    if (!isStatus(thrown, 404)) throw thrown; // the pool was deleted meanwhile
-  }
-}
-
-async function recordEvents(tools: CarryOutTools, world: World, events: readonly PoolEvent[], signal: AbortSignal): Promise<void> {
-  const regarding = { apiVersion: API_VERSION, kind: KIND, ...world.identity };
-  for (const { type, reason, note } of events) {
-    await tools.events.record({ regarding, type, reason, action: 'Reconcile', note }, signal).catch(tools.onEventLost);
-  }
 }

@@ -5,10 +5,10 @@ import type { Roster } from '../pool/roster.ts';
 export interface PoolMemory {
   /** The last roster that was decided, for the day when somebody deletes the ConfigMap that it is saved in. */
   roster: Roster;
-  /** Events of passes that were left before they could be told. */
+  /** Events that are yet to be told. */
   readonly untold: PoolEvent[];
-  /** Since when something was left undone because of newer changes, on the clock that never jumps; null while nothing is. */
-  leftSince: number | null;
+  /** Since when telling waits for something that clients feel, on the clock that never jumps; null while it does not. */
+  waitingSince: number | null;
   /** When the status was written last, on the clock that never jumps. */
   statusAt: number;
   /** What the API server made of what was applied: fingerprints by `childKey`, with the uid of the object. */
@@ -32,7 +32,7 @@ export class Memory {
     const fresh: PoolMemory = {
       roster: [],
       untold: [],
-      leftSince: null,
+      waitingSince: null,
       statusAt: Number.NEGATIVE_INFINITY,
       verified: new Map(),
       refused: new Map(),

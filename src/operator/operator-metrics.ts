@@ -1,8 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+/** `cccampool`: what clients feel; `cccampool-status`: what is told of it. */
+export type QueueName = 'cccampool' | 'cccampool-status';
+
 /** What the gauges are read from when somebody asks. */
 export interface MetricSources {
-  readonly queueDepth: () => number;
+  readonly queueDepths: () => Readonly<Record<QueueName, number>>;
   readonly leads: () => boolean;
   readonly pools: () => number;
   readonly proxies: () => number;
@@ -65,9 +68,9 @@ export class OperatorMetrics {
 
   constructor(sources: MetricSources) {
     collectDefaultMetrics({ register: this.registry });
-    this.#gauge('workqueue_depth', 'Keys that could be handled now.', ['name'], (gauge) =>
-      gauge.set({ name: CONTROLLER }, sources.queueDepth()),
-    );
+    this.#gauge('workqueue_depth', 'Keys that could be handled now.', ['name'], (gauge) => {
+      for (const [name, depth] of Object.entries(sources.queueDepths())) gauge.set({ name }, depth);
+    });
     this.#gauge('leader_election_master_status', 'Whether this process leads.', ['name'], (gauge) =>
       gauge.set({ name: 'cccam-operator' }, sources.leads() ? 1 : 0),
     );
@@ -79,20 +82,20 @@ export class OperatorMetrics {
   }
 
   /** A pass has ended well. */
-  reconciled(ms: number, again: boolean): void {
-    this.#reconciles.inc({ controller: CONTROLLER, result: again ? 'requeue_after' : 'success' });
-    this.#time.observe({ controller: CONTROLLER }, ms / 1_000);
+  reconciled(controller: QueueName, ms: number, again: boolean): void {
+    this.#reconciles.inc({ controller, result: again ? 'requeue_after' : 'success' });
+    this.#time.observe({ controller }, ms / 1_000);
   }
 
   /** A pass has failed and comes again. */
-  failed(): void {
-    this.#reconciles.inc({ controller: CONTROLLER, result: 'error' });
-    this.#errors.inc({ controller: CONTROLLER });
-    this.#retries.inc({ name: CONTROLLER });
+  failed(controller: QueueName): void {
+    this.#reconciles.inc({ controller, result: 'error' });
+    this.#errors.inc({ controller });
+    this.#retries.inc({ name: controller });
   }
 
-  added(): void {
-    this.#adds.inc({ name: CONTROLLER });
+  added(name: QueueName): void {
+    this.#adds.inc({ name });
   }
 
   called(method: string, status: number | null): void {
@@ -108,5 +111,3 @@ export class OperatorMetrics {
     const gauge: Gauge<T> = new Gauge({ name, help, labelNames, registers: [this.registry], collect: () => read(gauge) });
   }
 }
-
-const CONTROLLER = 'cccampool';

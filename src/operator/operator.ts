@@ -7,14 +7,14 @@ import { LEASE_TIMES, LeaseElector, type LeaseOutcome, type Term } from '../kube
 import type { ReflectorReport } from '../kube/reflector.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
-import { type Urgency, WorkQueue } from '../kube/work-queue.ts';
+import { type Urgency, WorkQueue, type WorkResult } from '../kube/work-queue.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { type HttpServer, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { Memory } from './memory.ts';
-import { OperatorMetrics } from './operator-metrics.ts';
+import { OperatorMetrics, type QueueName } from './operator-metrics.ts';
 import { PoolReader } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
 import { Reconciler } from './reconciler.ts';
@@ -40,6 +40,10 @@ export interface OperatorOptions {
 }
 
 const BACKOFF = { firstMs: 20, capMs: 4_000, jitter: 0.25 } as const;
+/** Pools that are told of at the same time: few, so that the API server has room for what clients feel. */
+const TELLERS = 2;
+const ROOM_MS = 30;
+const ROOM_LOOK_MS = 3;
 const CONTROLLER_NAME = 'cccam.dev/operator';
 /** A watch that neither hears nor fails for so long, although the server sends a bookmark each minute: the process is to be started anew. */
 const STUCK_MS = 600_000;
@@ -79,7 +83,10 @@ class Operator {
   readonly #client: KubeClient;
   readonly #watches: Watches;
   readonly #listeners: ProxyListeners;
+  /** Pools whose objects should be looked after. */
   readonly #queue: WorkQueue;
+  /** Pools that something is to be told of. On their own, because what people read must not keep anything waiting that clients feel. */
+  readonly #telling: WorkQueue;
   readonly #elector: LeaseElector;
   readonly #identity: string;
   readonly #memory = new Memory();
@@ -92,7 +99,7 @@ class Operator {
     this.#log = log;
     this.#identity = identity;
     this.#metrics = new OperatorMetrics({
-      queueDepth: () => this.#queue.depth,
+      queueDepths: () => ({ cccampool: this.#queue.depth, 'cccampool-status': this.#telling.depth }),
       leads: () => this.#elector.leads,
       pools: () => this.#watches.pools.size,
       proxies: () => this.#listeners.size,
@@ -105,17 +112,8 @@ class Operator {
       onCall: (method, status) => this.#metrics.called(method, status),
     });
     this.#client = new KubeClient(this.#transport);
-    this.#queue = new WorkQueue({
-      clock,
-      random: Math.random,
-      backoff: BACKOFF,
-      workers: options.workers,
-      handle: (key, signal, superseded) => this.#pass(key, signal, superseded),
-      onError: (key, thrown, retryInMs) => {
-        this.#metrics.failed();
-        log.warn({ pool: key, ...errorFields(thrown), retryInMs }, 'a pass over the pool failed');
-      },
-    });
+    this.#queue = this.#workQueue('cccampool', options.workers, (key, signal) => this.#pass(key, signal));
+    this.#telling = this.#workQueue('cccampool-status', TELLERS, (key, signal) => this.#tell(key, signal));
     this.#listeners = new ProxyListeners(clock, Math.random, (pool, news) => this.#add(pool, news === 'state' ? 'change' : 'resync'));
     this.#watches = new Watches({
       client: this.#client,
@@ -172,23 +170,74 @@ class Operator {
     const client = this.#client.guarded(term.assertHeld);
     const events = new EventRecorder(client, this.#clock, Math.random, CONTROLLER_NAME, this.#identity);
     const onEventLost = (thrown: unknown): void => this.#log.warn(errorFields(thrown), 'an event could not be written');
-    const tools = { client, events, watches: this.#watches, clock: this.#clock, random: Math.random, onEventLost };
+    const tools = {
+      client,
+      events,
+      watches: this.#watches,
+      clock: this.#clock,
+      random: Math.random,
+      onEventLost,
+      room: (signal: AbortSignal) => this.#room(signal),
+    };
     this.#reconciler = new Reconciler(tools, this.#listeners, this.#options.settings, this.#memory);
-    await this.#queue.run(term.signal);
+    await Promise.all([this.#queue.run(term.signal), this.#telling.run(term.signal)]);
   }
 
-  async #pass(key: string, signal: AbortSignal, superseded: () => boolean) {
-    const begun = this.#clock.monotonic();
-    const result = await (this.#reconciler as Reconciler).pass(key, signal, superseded);
-    const ms = this.#clock.monotonic() - begun;
-    this.#metrics.reconciled(ms, result.kind === 'again');
-    this.#log.debug({ pool: key, ms: Math.round(ms), ...result }, 'a pass over the pool');
-    return result;
+  #workQueue(name: QueueName, workers: number, handle: (key: string, signal: AbortSignal) => Promise<WorkResult>): WorkQueue {
+    return new WorkQueue({
+      clock: this.#clock,
+      random: Math.random,
+      backoff: BACKOFF,
+      workers,
+      handle: async (key, signal) => {
+        const begun = this.#clock.monotonic();
+        const result = await handle(key, signal);
+        const ms = this.#clock.monotonic() - begun;
+        this.#metrics.reconciled(name, ms, result.kind === 'again');
+        this.#log.debug({ pool: key, queue: name, ms: Math.round(ms), ...result }, 'a pass over the pool');
+        return result;
+      },
+      onError: (key, thrown, retryInMs) => {
+        this.#metrics.failed(name);
+        this.#log.warn({ pool: key, queue: name, ...errorFields(thrown), retryInMs }, 'a pass over the pool failed');
+      },
+    });
+  }
+
+  async #pass(key: string, signal: AbortSignal): Promise<WorkResult> {
+    let news = true; // a pass that fails is told of
+    try {
+      const result = await this.#leading.pass(key, signal);
+      news = result.news;
+      return result.work;
+    } finally {
+      if (news) this.#addTo('cccampool-status', this.#telling, key, 'change');
+    }
+  }
+
+  async #tell(key: string, signal: AbortSignal): Promise<WorkResult> {
+    return await this.#leading.tell(key, signal);
+  }
+
+  /** Two writes at once take twice as long each, so telling lets passes go first; but not for long, for there may always be one. */
+  async #room(signal: AbortSignal): Promise<void> {
+    const limit = this.#clock.monotonic() + ROOM_MS;
+    while (this.#queue.running > 0 && !signal.aborted && this.#clock.monotonic() < limit) await this.#clock.sleep(ROOM_LOOK_MS, signal);
+  }
+
+  /** Queues only run while this process leads. */
+  get #leading(): Reconciler {
+    if (this.#reconciler === undefined) throw new Error('not leading');
+    return this.#reconciler;
+  }
+
+  #addTo(name: QueueName, queue: WorkQueue, key: string, urgency: Urgency): void {
+    this.#metrics.added(name);
+    queue.add(key, urgency);
   }
 
   #add(key: string, urgency: Urgency): void {
-    this.#metrics.added();
-    this.#queue.add(key, urgency);
+    this.#addTo('cccampool', this.#queue, key, urgency);
   }
 
   #reported(kind: string, report: ReflectorReport): void {

@@ -4,16 +4,27 @@ import { childKey } from '../pool/child.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import type { Outcome, World } from '../pool/world.ts';
-import { type CarryOutTools, carryOut } from './carry-out.ts';
+import { carryOut } from './carry-out.ts';
 import { gather, recordKey } from './gather.ts';
 import type { Memory, PoolMemory } from './memory.ts';
 import type { PoolRecord } from './pool-record.ts';
 import type { ProxyListeners } from './proxy-listeners.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
+import { type TellTools, tell } from './tell.ts';
+
+/** How long telling waits for what clients feel. A pool that changes all the time is told of, too. */
+const WAIT_MS = 500;
+
+/** What a pass has come to. */
+export interface PassResult {
+  readonly work: WorkResult;
+  /** Whether something is to be told of it. */
+  readonly news: boolean;
+}
 
 /** Passes over one pool after another: gathers what is known, decides, and carries it out. */
 export class Reconciler {
-  readonly #tools: CarryOutTools;
+  readonly #tools: TellTools;
   readonly #listeners: ProxyListeners;
   readonly #settings: ClusterSettings;
   readonly #memory: Memory;
@@ -21,7 +32,7 @@ export class Reconciler {
   readonly #uids = new Map<string, string>();
 
   /** @param memory outlives a term: what was verified in one needs no proof in the next */
-  constructor(tools: CarryOutTools, listeners: ProxyListeners, settings: ClusterSettings, memory: Memory) {
+  constructor(tools: TellTools, listeners: ProxyListeners, settings: ClusterSettings, memory: Memory) {
     this.#memory = memory;
     this.#tools = tools;
     this.#listeners = listeners;
@@ -29,29 +40,49 @@ export class Reconciler {
   }
 
   /**
-   * One pass over a pool.
+   * One pass over a pool: makes its objects what they should be.
    *
-   * @param superseded whether the pool has changed once more meanwhile
    * @throws KubeApiError for what another try can heal; CccamError CCP_LEASE_LOST when this process may not write any more
    */
-  async pass(key: string, signal: AbortSignal, superseded: () => boolean): Promise<WorkResult> {
+  async pass(key: string, signal: AbortSignal): Promise<PassResult> {
     const pool = this.#find(key);
-    if (pool === null || pool.ending) {
+    if (pool === null) {
       this.#forget(key); // what it owned goes with it: the garbage collector sees to that
-      return { kind: 'done' };
+      return { work: { kind: 'done' }, news: false };
     }
     this.#uids.set(key, pool.uid);
     const memory = this.#memory.of(pool.uid);
     let { world, outcome } = this.#decide(pool, memory);
     if (outcome.disruptive) {
       const live = await this.#readLive(pool, signal);
-      if (live === null) return { kind: 'done' };
+      if (live === null) return { work: { kind: 'done' }, news: false };
       ({ world, outcome } = this.#decide(live, memory));
     }
     this.#verify(world, outcome, key, memory);
-    const again = await carryOut(this.#tools, world, outcome, memory, superseded, signal);
+    const again = await carryOut(this.#tools, world, outcome, memory, signal);
     const waits = [outcome.againInMs, again].filter((ms) => ms !== null);
-    return waits.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: Math.max(10, Math.min(...waits)) };
+    return {
+      work: waits.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: Math.max(10, Math.min(...waits)) },
+      news: outcome.pods.length > 0 || outcome.status !== null || memory.untold.length > 0,
+    };
+  }
+
+  /**
+   * Tells what has become of a pool. While its proxies wait for something newer that waits a little: the pass that is due then calls again.
+   *
+   * @throws as `pass` does
+   */
+  async tell(key: string, signal: AbortSignal): Promise<WorkResult> {
+    const pool = this.#find(key);
+    if (pool === null) return { kind: 'done' };
+    const memory = this.#memory.of(pool.uid);
+    const { world, outcome } = this.#decide(pool, memory);
+    const now = this.#tools.clock.monotonic();
+    const waits = outcome.apply.some((child) => child.kind === 'ConfigMap');
+    memory.waitingSince = waits ? (memory.waitingSince ?? now) : null;
+    if (memory.waitingSince !== null && now - memory.waitingSince < WAIT_MS) return { kind: 'again', afterMs: WAIT_MS };
+    await tell(this.#tools, world, outcome, memory, signal);
+    return { kind: 'done' };
   }
 
   #decide(pool: PoolRecord, memory: PoolMemory): { world: World; outcome: Outcome } {
@@ -88,7 +119,8 @@ export class Reconciler {
 
   #find(key: string): PoolRecord | null {
     const [namespace = '', name = ''] = key.split('/');
-    return this.#tools.watches.pools.get(namespace, name);
+    const pool = this.#tools.watches.pools.get(namespace, name);
+    return pool?.ending === true ? null : pool;
   }
 
   #forget(key: string): void {

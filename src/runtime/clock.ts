@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 /** Time as an argument: what the program knows of the clock on the wall and of waiting. */
 export interface Clock {
   /** Milliseconds since the epoch. May jump; use it only for what is shown or kept over a restart. */
@@ -15,13 +13,22 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   async sleep(ms, signal) {
-    try {
-      await sleep(ms, undefined, signal === undefined ? undefined : { signal });
-    } catch (thrown) {
-      if (!(thrown instanceof Error && thrown.name === 'AbortError')) throw thrown;
-    }
+    if (signal?.aborted === true) return;
+    // Not that of node:timers/promises: it makes an error with a stack for each sleep that is cut short, and most are.
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
   },
 };
+
+/** Given as the reason, because without one an error with a stack is made for each. */
+const WOKEN = 'woken';
 
 /** A bell that one loop waits at: rings are remembered, so that one that comes while the loop works is not lost. */
 export class Bell {
@@ -38,7 +45,7 @@ export class Bell {
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       const woken = new AbortController();
-      const wake = (): void => woken.abort();
+      const wake = (): void => woken.abort(WOKEN);
       this.#wake = wake;
       signal.addEventListener('abort', wake, { once: true }); // not AbortSignal.any: one would stay registered on the long-lived signal per wait
       await clock.sleep(ms, woken.signal);

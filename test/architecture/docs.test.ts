@@ -57,7 +57,13 @@ describe('documentation', () => {
   it('lists every metric, and none that is not there', async () => {
     const text = await readFile('docs/reference/observations.md', 'utf8');
     const listed = new Set([...text.matchAll(/`(cccam_[a-z_]+)/g)].map((match) => match[1]));
-    const none = { queueDepth: () => 0, leads: () => false, pools: () => 0, proxies: () => 0, watchAges: () => new Map() };
+    const none = {
+      queueDepths: () => ({ cccampool: 0, 'cccampool-status': 0 }),
+      leads: () => false,
+      pools: () => 0,
+      proxies: () => 0,
+      watchAges: () => new Map(),
+    };
     const registries = [new ProxyMetrics().registry, new OperatorMetrics(none).registry];
     const metrics = (await Promise.all(registries.map((registry) => registry.getMetricsAsJSON())))
       .flat()

@@ -1,0 +1,88 @@
+import { API_VERSION, KIND } from '../api/v1alpha1/index.ts';
+import { isStatus } from '../kube/api-error.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import type { PodPatch } from '../pool/pod-patch.ts';
+import type { PoolEvent } from '../pool/pool-event.ts';
+import type { Outcome, World } from '../pool/world.ts';
+import { type ApiTools, MANAGER } from './carry-out.ts';
+import type { PoolMemory } from './memory.ts';
+import { POD, POOL } from './resources.ts';
+
+const STATUS_MANAGER = 'cccam-operator-status';
+
+export interface TellTools extends ApiTools {
+  readonly events: EventRecorder;
+  /** Waits a moment while something is being done that clients feel. Called before each write. */
+  readonly room: (signal: AbortSignal) => Promise<void>;
+  readonly onEventLost: (thrown: unknown) => void;
+}
+
+/**
+ * Tells what has become of a pool: on its pods, in its status and in Events. Nothing of it is felt by clients, so it waits behind
+ * everything that is.
+ *
+ * @throws KubeApiError for what another try can heal
+ */
+export async function tell(tools: TellTools, world: World, outcome: Outcome, memory: PoolMemory, signal: AbortSignal): Promise<void> {
+  const failures: unknown[] = [];
+  for (const patch of outcome.pods) {
+    await tools.room(signal);
+    await patchPod(tools, world, patch, signal).catch((thrown: unknown) => failures.push(thrown)); // the others, and the status, all the same
+  }
+  if (outcome.status !== null) {
+    await tools.room(signal);
+    await writeStatus(tools, world, outcome.status, signal);
+    memory.statusAt = tools.clock.monotonic();
+  }
+  await recordEvents(tools, world, [...memory.untold.splice(0), ...outcome.statusEvents], signal);
+  if (failures.length > 0) throw failures[0];
+}
+
+async function patchPod(tools: TellTools, world: World, patch: PodPatch, signal: AbortSignal): Promise<void> {
+  const { client, watches } = tools;
+  const ref = { type: POD, namespace: world.identity.namespace, name: patch.name };
+  try {
+    if (patch.annotations !== null) {
+      const body = { metadata: { uid: patch.uid, annotations: patch.annotations } };
+      watches.put({ ...(await client.merge(ref, body, MANAGER, signal)), apiVersion: POD.apiVersion, kind: POD.kind });
+    }
+    if (patch.conditions !== null) {
+      const body = {
+        apiVersion: POD.apiVersion,
+        kind: POD.kind,
+        metadata: { name: patch.name, uid: patch.uid },
+        status: { conditions: patch.conditions },
+      };
+      watches.put({
+        ...(await client.apply(ref, body, STATUS_MANAGER, true, signal, 'status')),
+        apiVersion: POD.apiVersion,
+        kind: POD.kind,
+      });
+    }
+  } catch (thrown) {
+    // The pod is gone, or another one has its name: there is nobody to write it to.
+    if (!isStatus(thrown, 404) && !isStatus(thrown, 409)) throw thrown;
+  }
+}
+
+async function writeStatus(tools: TellTools, world: World, status: object, signal: AbortSignal): Promise<void> {
+  const { namespace, name, uid } = world.identity;
+  const body = { apiVersion: API_VERSION, kind: KIND, metadata: { name, namespace, uid }, status };
+  try {
+    tools.watches.put({
+      ...(await tools.client.apply({ type: POOL, namespace, name }, body, STATUS_MANAGER, true, signal, 'status')),
+      apiVersion: API_VERSION,
+      kind: KIND,
+    });
+  } catch (thrown) {
+    if (!isStatus(thrown, 404)) throw thrown; // the pool was deleted meanwhile
+  }
+}
+
+async function recordEvents(tools: TellTools, world: World, events: readonly PoolEvent[], signal: AbortSignal): Promise<void> {
+  const regarding = { apiVersion: API_VERSION, kind: KIND, ...world.identity };
+  for (const { type, reason, note } of events) {
+    await tools.room(signal);
+    await tools.events.record({ regarding, type, reason, action: 'Reconcile', note }, signal).catch(tools.onEventLost);
+  }
+}
