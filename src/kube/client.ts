@@ -7,7 +7,8 @@ export type Selectors = { readonly labelSelector?: string; readonly fieldSelecto
 /** Media type of a server-side apply; the body is JSON all the same, which is YAML too. */
 const APPLY_PATCH = 'application/apply-patch+yaml';
 const MERGE_PATCH = 'application/merge-patch+json';
-const PAGE = 500;
+/** Large enough for few calls, small enough that the text of a page is soon forgotten. */
+const PAGE = 100;
 /** Listing is the slowest call there is; the API server’s own promise is thirty seconds. */
 const LIST_TIMEOUT_MS = 30_000;
 

@@ -232,7 +232,7 @@ describe('Reflector', () => {
     await reflector.waitForSync(new AbortController().signal);
     expect([...store.all()].map((object) => object.name)).toEqual(['a', 'b', 'c']);
     expect(server.lists.map((call) => call.query.get('continue'))).toEqual([null, 'two', 'three', null, 'two', 'three']);
-    expect(server.lists.every((call) => call.query.get('limit') === '500' && call.query.get('labelSelector') === 'a=b')).toBe(true);
+    expect(server.lists.every((call) => call.query.get('limit') === '100' && call.query.get('labelSelector') === 'a=b')).toBe(true);
   });
 
   it('is not slow after an outage because of the many failures in it', async () => {

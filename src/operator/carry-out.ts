@@ -8,6 +8,7 @@ import type { Outcome, World } from '../pool/world.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { childRecord } from './child-record.ts';
 import type { PoolMemory } from './memory.ts';
+import { Packed } from './packed.ts';
 import { CHILD_TYPES } from './resources.ts';
 import type { Watches } from './watches.ts';
 
@@ -41,7 +42,7 @@ export async function carryOut(
   memory: PoolMemory,
   signal: AbortSignal,
 ): Promise<number | null> {
-  memory.roster = outcome.roster;
+  memory.roster = new Packed(outcome.roster);
   for (const event of outcome.events) if (!memory.untold.some((each) => each.note === event.note)) memory.untold.push(event);
   const failures: unknown[] = [];
   const trying = async <T>(work: Promise<T>): Promise<T | null> =>

@@ -7,6 +7,13 @@ import { type ChildFacts, type ChildKind, contentName, type DeploymentFacts } fr
 import type { Roster } from '../pool/roster.ts';
 import { CONFIG_KEYS } from '../pool/saved-state.ts';
 import { readAddress } from '../runtime/server-address.ts';
+import { Packed } from './packed.ts';
+
+/** What an operator of before has saved. */
+export interface Saved {
+  readonly roster: Roster;
+  readonly spec: unknown;
+}
 
 /** An object that the operator has made, reduced to what is needed of it. */
 export interface ChildRecord extends Stored {
@@ -16,7 +23,7 @@ export interface ChildRecord extends Stored {
   /** Its content is let go once it was compared: the fingerprint tells when it changes. */
   facts: ChildFacts;
   /** Of a ConfigMap: what was saved in it. */
-  readonly saved: { readonly roster: Roster; readonly spec: unknown } | null;
+  readonly saved: Packed<Saved> | null;
   /** Of a Service: where clients connect. */
   readonly address: string | null;
 }
@@ -122,7 +129,7 @@ function readSaved(data: unknown): ChildRecord['saved'] {
     }));
     const isUnique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
     const fine = isUnique(entries.map((entry) => entry.id)) && isUnique(entries.map((entry) => entry.name));
-    return fine ? { roster: entries, spec } : null;
+    return fine ? new Packed({ roster: entries, spec }) : null;
   } catch {
     return null; // changed by hand: the ids are given anew, and pods keep their drains' clocks themselves
   }

@@ -33,7 +33,7 @@ export function gather(
     paused: pool.paused,
     reading: reading(pool, map),
     // What was saved outlives this process; what is remembered outlives the ConfigMap.
-    roster: map?.saved?.roster ?? memory.roster,
+    roster: map?.saved?.value.roster ?? memory.roster.value,
     settings,
     pods: pods.flatMap((pod) => pod.backend ?? []),
     children,
@@ -45,7 +45,7 @@ export function gather(
     refusals: [...memory.refused.values()].map(({ message }) => message),
     proxies: listeners.reports(pods),
     address: records.find((record) => recordKey(record) === `Service/${pool.name}` && record.facts.ownerUid === pool.uid)?.address ?? null,
-    status: pool.status,
+    status: pool.status?.value ?? null,
     sinceStatusMs: at - memory.statusAt,
   };
 }
@@ -56,11 +56,12 @@ export function recordKey(record: Pick<ChildRecord, 'kind' | 'name'>): string {
 }
 
 function reading(pool: PoolRecord, map: ChildRecord | undefined): PoolReading {
-  if (pool.reading.kind === 'accepted') return pool.reading;
-  const spec = map?.saved?.spec;
-  if (spec === undefined) return { ...pool.reading, lastGood: null };
+  const asItStands = pool.reading.value;
+  if (asItStands.kind === 'accepted') return asItStands;
+  const spec = map?.saved?.value.spec;
+  if (spec === undefined) return { ...asItStands, lastGood: null };
   const before = understand({ apiVersion: API_VERSION, kind: KIND, metadata: { name: pool.name }, spec });
-  return { ...pool.reading, lastGood: before.kind === 'accepted' ? { pool: before.pool, spec } : null };
+  return { ...asItStands, lastGood: before.kind === 'accepted' ? { pool: before.pool, spec } : null };
 }
 
 function strangerFacts({ uid, ownerUid }: { readonly uid: string; readonly ownerUid: string | null }): ChildFacts {

@@ -1,10 +1,11 @@
 import type { PoolEvent } from '../pool/pool-event.ts';
 import type { Roster } from '../pool/roster.ts';
+import { Packed } from './packed.ts';
 
 /** What one pool is remembered by between two passes. Nothing of it must survive a restart. */
 export interface PoolMemory {
   /** The last roster that was decided, for the day when somebody deletes the ConfigMap that it is saved in. */
-  roster: Roster;
+  roster: Packed<Roster>;
   /** Events that are yet to be told. */
   readonly untold: PoolEvent[];
   /** Since when telling waits for something that clients feel, on the clock that never jumps; null while it does not. */
@@ -30,7 +31,7 @@ export class Memory {
     const known = this.#pools.get(uid);
     if (known !== undefined) return known;
     const fresh: PoolMemory = {
-      roster: [],
+      roster: new Packed<Roster>([]),
       untold: [],
       waitingSince: null,
       statusAt: Number.NEGATIVE_INFINITY,

@@ -2,14 +2,15 @@ import { PAUSED_ANNOTATION, type ParsedPool, PoolInvalidError, type PoolStatus, 
 import { type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { PoolReading } from '../pool/world.ts';
+import { Packed } from './packed.ts';
 
 /** A pool as it stands, understood or not. */
 export interface PoolRecord extends Stored {
   readonly generation: number;
   readonly paused: boolean;
   readonly ending: boolean;
-  readonly reading: Understanding;
-  readonly status: PoolStatus | null;
+  readonly reading: Packed<Understanding>;
+  readonly status: Packed<PoolStatus> | null;
 }
 
 /** A reading without what a refused pool falls back to: that is saved elsewhere. */
@@ -17,7 +18,7 @@ export type Understanding = Extract<PoolReading, { kind: 'accepted' }> | Omit<Ex
 
 /** Reads pools as they come. A pool is understood once per generation: its status changes far more often than its spec. */
 export class PoolReader {
-  readonly #known = new Map<string, { readonly uid: string; readonly generation: number; readonly reading: Understanding }>();
+  readonly #known = new Map<string, { readonly uid: string; readonly generation: number; readonly reading: Packed<Understanding> }>();
 
   /** Reduces a pool to what is needed of it. */
   read(object: KubeObject): PoolRecord {
@@ -31,7 +32,7 @@ export class PoolReader {
       paused: annotations?.[PAUSED_ANNOTATION] === 'true',
       ending: deletionTimestamp !== undefined,
       reading: this.#reading(object, objectKey(namespace, name), uid, generation),
-      status: (object['status'] as PoolStatus | undefined) ?? null,
+      status: object['status'] === undefined ? null : new Packed(object['status'] as PoolStatus),
     };
   }
 
@@ -40,21 +41,31 @@ export class PoolReader {
     this.#known.delete(objectKey(namespace, name));
   }
 
-  #reading(object: KubeObject, key: string, uid: string, generation: number): Understanding {
+  #reading(object: KubeObject, key: string, uid: string, generation: number): Packed<Understanding> {
     const known = this.#known.get(key);
     if (known !== undefined && known.uid === uid && known.generation === generation) return known.reading;
-    const reading = understand(object);
+    const reading = new Packed(understand(object));
     this.#known.set(key, { uid, generation, reading });
     return reading;
   }
 }
 
-/** Reads a pool without its status: whatever stands there was written by us or does not matter. */
-export function understand(object: { readonly [field: string]: unknown }): Understanding {
-  const { status: _, ...data } = object;
+/** A pool as it stands somewhere. */
+export interface PoolObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly [field: string]: unknown;
+}
+
+/** Reads what a person has written of a pool, and nothing that others have added: its status and most of its metadata. */
+export function understand(object: PoolObject): Understanding {
+  const { apiVersion, kind, metadata } = object;
+  const spec = object['spec'];
+  const data = { apiVersion, kind, metadata: { name: metadata.name }, spec };
   try {
     const { pool, warnings }: ParsedPool = parsePool(data, 'cluster');
-    return { kind: 'accepted', pool, spec: withoutTemplates(data['spec']), warnings };
+    return { kind: 'accepted', pool, spec: withoutTemplates(spec), warnings };
   } catch (thrown) {
     if (thrown instanceof PoolInvalidError) return { kind: 'refused', issues: thrown.issues };
     // Nested so deep that it cannot even be walked: one pool must not keep the operator from all others.

@@ -105,7 +105,7 @@ describe('childRecord', () => {
   }
 
   it('reads what was saved', () => {
-    expect(childRecord(aMap(entry)).saved?.roster).toEqual([entry]);
+    expect(childRecord(aMap(entry)).saved?.value.roster).toEqual([entry]);
   });
 
   it.each([

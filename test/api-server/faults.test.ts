@@ -66,7 +66,7 @@ describe('an operator survives', () => {
       proxy.resetWatches();
       await change(4_000);
     }
-    expect(proxy.calls.filter((call) => call.path.includes('limit=500')).length).toBe(0); // it resumes, and lists nothing
+    expect(proxy.calls.filter((call) => call.path.includes('limit=100')).length).toBe(0); // it resumes, and lists nothing
   });
 
   it('watches that are told that they are too old, at once and over and over, without becoming hot', async () => {
@@ -78,7 +78,7 @@ describe('an operator survives', () => {
     };
     proxy.resetWatches();
     await systemClock.sleep(8_000);
-    const lists = proxy.calls.filter((call) => call.path.includes('limit=500'));
+    const lists = proxy.calls.filter((call) => call.path.includes('limit=100'));
     expect(lists.length).toBeGreaterThan(10);
     expect(lists.length).toBeLessThan(10 * 8); // ten kinds, each at most about six times in so long
     await change(20_000); // by listing alone
