@@ -7,16 +7,7 @@ cache="${CCCAM_CACHE:-$HOME/.cache/cccam-operator}"
 release=trixie
 wanted="$cache/haproxy-3.0"
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-
-install_packages() {
-  local missing=()
-  for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
-  [ ${#missing[@]} -eq 0 ] && return 0
-  echo "installing ${missing[*]}"
-  as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-}
+. "$(dirname "$0")/packages.sh"
 
 install_packages haproxy
 [ "${1:-}" = system ] && exit 0
@@ -24,9 +15,7 @@ install_packages haproxy
 if [ -x "$wanted/haproxy" ] && "$wanted/haproxy" -v >/dev/null 2>&1; then exit 0; fi
 
 install_packages mmdebstrap patchelf
-# The mirror that this machine itself uses.
-mirror=$(awk '/^URIs:/{print $2; exit} /^deb /{for(i=2;i<=NF;i++) if($i ~ /:\/\//){print $i; exit}}' \
-  /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true)
+mirror=$(debian_mirror)
 [ -n "$mirror" ] || { echo "no Debian mirror is configured here; set CCCAM_HAPROXY_3_0 to a HAProxy 3.0 instead" >&2; exit 1; }
 
 echo "unpacking HAProxy of Debian $release into $wanted"
