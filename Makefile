@@ -4,6 +4,7 @@ SHELL := /bin/bash
 # Node 24 comes with the dependencies, so that a machine with an older Node needs nothing else.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export CCCAM_CACHE ?= $(HOME)/.cache/cccam-operator
+TAG ?= cccam-operator:dev
 export CCCAM_HAPROXY_3_0 ?= $(CCCAM_CACHE)/haproxy-3.0/haproxy
 
 ##@ Use
@@ -13,7 +14,7 @@ demo: node_modules haproxy ## Serve a pool with simulated servers and clients, a
 
 ##@ Develop
 .PHONY: setup
-setup: node_modules haproxy haproxy-3.0 control-plane ## Install everything that the tests need
+setup: node_modules haproxy haproxy-3.0 cluster-node ## Install everything that the tests need
 
 .PHONY: test
 test: setup ## Run every check and every tier of tests
@@ -24,12 +25,24 @@ test-unit: node_modules ## Run the unit and architecture tests only
 	vitest run --project unit
 
 .PHONY: test-haproxy
-test-haproxy: setup ## Run the tests on real HAProxy only
+test-haproxy: node_modules haproxy haproxy-3.0 ## Run the tests on real HAProxy only
 	vitest run --project haproxy
 
 .PHONY: test-api-server
-test-api-server: setup ## Run the tests on a real Kubernetes API server only
+test-api-server: node_modules haproxy haproxy-3.0 control-plane ## Run the tests on a real Kubernetes API server only
 	vitest run --project api-server
+
+.PHONY: test-cluster
+test-cluster: setup ## Run the tests on a real Kubernetes node only
+	vitest run --project cluster
+
+.PHONY: cluster-up
+cluster-up: node_modules cluster-node ## Bring up a real Kubernetes node on this machine, with our image, to look around in
+	node scripts/cluster.ts up
+
+.PHONY: cluster-down
+cluster-down: node_modules ## End that node and remove everything that it has left
+	node scripts/cluster.ts down
 
 .PHONY: check
 check: node_modules ## Check types, style and generated files
@@ -48,6 +61,10 @@ generate: node_modules ## Write the CRD and the reference from the sources
 .PHONY: build
 build: node_modules ## Bundle the program into dist/
 	node scripts/build.ts
+
+.PHONY: image
+image: node_modules ## Build the container image: make image TAG=cccam-operator:dev
+	./scripts/image.sh $(TAG)
 
 .PHONY: bench
 bench: setup ## Measure against the guide's HAProxy and nginx in the same run, and print a table
@@ -80,6 +97,10 @@ haproxy-3.0:
 .PHONY: control-plane
 control-plane: node_modules
 	@./scripts/setup-control-plane.sh
+
+.PHONY: cluster-node
+cluster-node: node_modules
+	@./scripts/setup-cluster.sh
 
 ##@ Help
 .PHONY: help

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Puts etcd, kube-apiserver, kube-controller-manager, kubectl and helm into the cache, for the tests on a real API server:
-# the first three are built from their Go modules, pinned by test/api-server/control-plane/go.sum (nine minutes on two cores, once).
-# KUBEBUILDER_ASSETS, where it is set, is taken instead. Prints nothing but what it does; safe to run twice.
+# Puts etcd, kube-apiserver, kube-controller-manager, kubectl and helm into the cache, for the tests on a real API server; with `node`
+# also kube-scheduler, kubelet, kube-proxy and the pause program, for the tests on a real node. All but kubectl and helm are built from
+# their Go modules, pinned by test/api-server/control-plane/go.sum (nine minutes on two cores, once). KUBEBUILDER_ASSETS, where it is
+# set, is taken for the first three instead. Prints nothing but what it does; safe to run twice.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -51,8 +52,13 @@ if [ -n "${KUBEBUILDER_ASSETS:-}" ]; then
   for name in etcd kube-apiserver kube-controller-manager; do
     [ -x "$KUBEBUILDER_ASSETS/$name" ] || { echo "KUBEBUILDER_ASSETS is set, but $KUBEBUILDER_ASSETS/$name is not there" >&2; exit 1; }
   done
-  exit 0
+else
+  build etcd go.etcd.io/etcd/server/v3
+  build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
+  build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
 fi
-build etcd go.etcd.io/etcd/server/v3
-build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
-build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
+[ "${1:-}" = node ] || exit 0
+build kube-scheduler k8s.io/kubernetes/cmd/kube-scheduler
+build kubelet k8s.io/kubernetes/cmd/kubelet
+build kube-proxy k8s.io/kubernetes/cmd/kube-proxy
+build pause ./pause

@@ -11,9 +11,10 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { freePort } from '../haproxy/ports.ts';
 import { until } from '../haproxy/until.ts';
 
-/** Where the programs of the control plane are. */
+/** Where kubectl, helm and the programs of a node are. */
 export const TOOLS = join(process.env['CCCAM_CACHE'] ?? `${process.env['HOME']}/.cache/cccam-operator`, 'control-plane');
-const ASSETS = process.env['KUBEBUILDER_ASSETS'] ?? TOOLS;
+/** Where etcd, kube-apiserver and kube-controller-manager are. */
+export const ASSETS = process.env['KUBEBUILDER_ASSETS'] ?? TOOLS;
 
 /** How to reach a control plane; plain data, so that it can be handed to another process. */
 export interface Access {

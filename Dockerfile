@@ -1,0 +1,23 @@
+# The bundle is the same for every machine, so it is built on the one that builds.
+FROM --platform=$BUILDPLATFORM node:24-trixie-slim AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-fund --no-audit --loglevel=error
+COPY scripts/build.ts scripts/
+COPY src src
+RUN node scripts/build.ts && rm dist/*.map
+
+# Node and what it links to; no shell, no package manager.
+FROM gcr.io/distroless/nodejs24-debian13:nonroot
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="cccam-operator" \
+      org.opencontainers.image.description="One address for several CCcam-protocol servers that never drops a viewer by accident." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# What malloc keeps in an arena of each thread would be a tenth of an agent.
+ENV MALLOC_ARENA_MAX=2
+COPY --from=build /src/dist /app
+USER 65532:65532
+ENTRYPOINT ["/nodejs/bin/node", "--disable-warning=ExperimentalWarning", "/app/main.js"]

@@ -1,0 +1,330 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import { isAlive } from '../../src/haproxy/supervisor.ts';
+import { ASSETS, TOOLS } from '../api-server/control-plane.ts';
+import { until } from '../haproxy/until.ts';
+
+const run = promisify(execFile);
+const CACHE = process.env['CCCAM_CACHE'] ?? `${process.env['HOME']}/.cache/cccam-operator`;
+const SCRIPTS = join(import.meta.dirname, '../../scripts');
+const UP_LIMIT_MS = 120_000;
+/** What holds the namespaces of every pod. */
+const PAUSE = 'localhost/pause:1';
+
+/** Parts of the node that a test may end or stop; each is started again by itself. */
+export type Part = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'containerd' | 'kubelet' | 'kube-proxy';
+
+/**
+ * A real Kubernetes of one node, alone in namespaces of its own: etcd, API server, controller manager, scheduler, containerd, kubelet and
+ * kube-proxy. Everything that it keeps is in one folder; everything that runs ends with one process.
+ */
+export class Cluster {
+  readonly folder: string;
+
+  /** @param folder holds everything; another folder is another cluster */
+  constructor(folder = process.env['CCCAM_CLUSTER'] ?? join(CACHE, 'cluster')) {
+    this.folder = folder;
+  }
+
+  /** The machine's end of the cable between the two. */
+  get hostAddress(): string {
+    return `10.${this.#number}.0.1`;
+  }
+
+  /** Where the API server and node ports are. */
+  get nodeAddress(): string {
+    return `10.${this.#number}.0.2`;
+  }
+
+  /** An address of this machine for a client of its own, 0 to 1 000. */
+  clientAddress(index: number): string {
+    return `10.${this.#number}.${100 + (index >> 8)}.${index & 255}`;
+  }
+
+  get kubeconfig(): string {
+    return join(this.folder, 'admin.kubeconfig');
+  }
+
+  get containerdSocket(): string {
+    return join(this.folder, 'node/run/containerd/containerd.sock');
+  }
+
+  /** Different for each folder, so that two clusters do not share an address. */
+  get #number(): number {
+    return 150 + ((createHash('sha256').update(this.folder).digest()[0] ?? 0) % 100);
+  }
+
+  /** Brings the cluster up, whatever an earlier run has left. Takes seconds. */
+  async up(): Promise<void> {
+    if (process.getuid?.() !== 0) throw new Error('the test cluster needs root: it makes namespaces and runs containers');
+    await this.down();
+    await this.#writeFiles();
+    await makeGroups(this.#group);
+    const child = spawn(
+      'unshare',
+      [
+        '--fork',
+        '--kill-child',
+        '--pid',
+        '--mount',
+        '--net',
+        '--mount-proc',
+        '--propagation=private',
+        join(import.meta.dirname, 'init.sh'),
+        this.folder,
+        ASSETS,
+        TOOLS,
+        this.hostAddress,
+        this.nodeAddress,
+      ],
+      { detached: true, stdio: 'ignore' },
+    );
+    child.unref();
+    await writeFile(join(this.folder, 'pid/init'), String(child.pid));
+    await this.#connect(child);
+    await until(
+      'the node is ready',
+      async () => await this.#isReady(),
+      UP_LIMIT_MS,
+      () => `see ${this.folder}/log`,
+    );
+    await this.importImage(PAUSE);
+  }
+
+  /** Ends everything and removes what it has left, on disk too. */
+  async down(): Promise<void> {
+    const pid = await this.#initPid();
+    if (pid !== null) {
+      process.kill(pid, 'SIGKILL');
+      await until('the cluster has ended', () => !isAlive(pid));
+      // With the first process of their namespace all others are told to end, and their mounts with them.
+      await until('its processes have ended', async () => (await this.#processes()).length === 0, 30_000);
+    }
+    await run('ip', ['link', 'delete', this.#cable]).catch(() => undefined); // gone with the namespace in most cases
+    await run('ip', ['route', 'delete', 'local', this.#clientNetwork, 'dev', 'lo']).catch(() => undefined);
+    await rm(this.folder, { recursive: true, force: true });
+    await removeGroups(this.#group);
+  }
+
+  /** Whether it is up. */
+  async isUp(): Promise<boolean> {
+    return (await this.#initPid()) !== null && (await this.#isReady());
+  }
+
+  async kubectl(...args: string[]): Promise<string> {
+    const { stdout } = await run(join(TOOLS, 'kubectl'), ['--kubeconfig', this.kubeconfig, ...args], { timeout: 300_000, maxBuffer: 1e8 });
+    return stdout;
+  }
+
+  async helm(...args: string[]): Promise<string> {
+    const folder = join(this.folder, 'helm');
+    const env = { ...process.env, HELM_CACHE_HOME: folder, HELM_CONFIG_HOME: folder, HELM_DATA_HOME: folder };
+    const { stdout } = await run(join(TOOLS, 'helm'), ['--kubeconfig', this.kubeconfig, ...args], { timeout: 300_000, env });
+    return stdout;
+  }
+
+  /** Hands an image to the node, by the name that it has where images are built. */
+  async importImage(name: string): Promise<void> {
+    const { stdout: archive } = await run(join(SCRIPTS, 'image-archive.sh'), [name]);
+    const ctr = ['--address', this.containerdSocket, '--namespace', 'k8s.io', 'images', 'import', archive.trim()];
+    await run('ctr', ctr, { timeout: 120_000 });
+  }
+
+  /** Ends a part at once; it is started again after a moment, or by `release` where it is held. */
+  async kill(part: Part, hold = false): Promise<void> {
+    if (hold) await writeFile(join(this.folder, 'hold', part), '');
+    for (const { pid } of await this.#processes(part)) process.kill(pid, 'SIGKILL');
+  }
+
+  /** Lets a part that is held start again. */
+  async release(part: Part): Promise<void> {
+    await rm(join(this.folder, 'hold', part), { force: true });
+  }
+
+  /** Processes of the cluster as this machine numbers them, by the name of their program. */
+  async #processes(part?: string): Promise<{ readonly pid: number }[]> {
+    const found: { pid: number }[] = [];
+    for (const entry of await readdir('/proc')) {
+      if (!/^[0-9]+$/.test(entry)) continue;
+      const words = (await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
+      const program = words[0]?.split('/').at(-1);
+      if (part === undefined ? words.some((word) => word.includes(this.folder)) && program !== 'node' : program === part)
+        found.push({ pid: Number(entry) });
+    }
+    return found;
+  }
+
+  get #group(): string {
+    return `ccp-${this.#number}`;
+  }
+
+  get #cable(): string {
+    return `ccp-cable-${this.#number}`;
+  }
+
+  get #clientNetwork(): string {
+    return `10.${this.#number}.100.0/22`;
+  }
+
+  async #connect(child: ChildProcess): Promise<void> {
+    const { pid } = child;
+    let init = '';
+    await until('the namespaces are there', async () => {
+      init = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')).trim();
+      if (child.exitCode !== null)
+        throw new Error('the namespaces could not be made: is this root, outside of a container without rights?');
+      return init !== '' && existsSync(`/proc/${init}/ns/net`);
+    });
+    await run('ip', ['link', 'add', this.#cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', init]);
+    await run('ip', ['address', 'add', `${this.hostAddress}/16`, 'dev', this.#cable]);
+    await run('ip', ['link', 'set', this.#cable, 'up']);
+    // Every address of this network is this machine: hundreds of clients, each with one of its own.
+    await run('ip', ['route', 'add', 'local', this.#clientNetwork, 'dev', 'lo']);
+  }
+
+  async #initPid(): Promise<number | null> {
+    const pid = Number(await readFile(join(this.folder, 'pid/init'), 'utf8').catch(() => '0'));
+    if (pid === 0) return null;
+    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return words.startsWith('unshare\0') && words.includes(this.folder) ? pid : null; // the number may have come to somebody else since
+  }
+
+  async #isReady(): Promise<boolean> {
+    const text = await this.kubectl(
+      'get',
+      'node/node-1',
+      'serviceaccount/default',
+      '-n',
+      'default',
+      '-o',
+      'json',
+      '--request-timeout=2s',
+    ).catch(() => '');
+    if (text === '') return false;
+    const { items } = JSON.parse(text) as { items: { kind: string; status?: { conditions?: { type: string; status: string }[] } }[] };
+    return items.some(
+      ({ kind, status }) => kind === 'Node' && status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True'),
+    );
+  }
+
+  async #writeFiles(): Promise<void> {
+    for (const name of ['log', 'pid', 'hold', 'tls', 'helm']) await mkdir(join(this.folder, name), { recursive: true, mode: 0o700 });
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', {
+      modulusLength: 2_048,
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
+    const [admin, kubelet] = [randomBytes(24).toString('hex'), randomBytes(24).toString('hex')];
+    const files: Readonly<Record<string, string>> = {
+      'tls/sa.key': privateKey,
+      'tls/sa.pub': publicKey,
+      'tokens.csv': `${admin},admin,admin,system:masters\n${kubelet},system:node:node-1,node-1,system:nodes\n`,
+      'admin.kubeconfig': this.#kubeconfig(admin),
+      'kubelet.kubeconfig': this.#kubeconfig(kubelet),
+      'containerd.toml': CONTAINERD,
+      'kubelet.yaml': stringify({ ...KUBELET, cgroupRoot: `/${this.#group}` }),
+      'cni.conflist': JSON.stringify(CNI),
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(this.folder, name), text, { mode: 0o600 });
+  }
+
+  #kubeconfig(token: string): string {
+    return stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'x',
+      clusters: [
+        {
+          name: 'c',
+          cluster: { server: `https://${this.nodeAddress}:6443`, 'certificate-authority': join(this.folder, 'tls/apiserver.crt') },
+        },
+      ],
+      users: [{ name: 'u', user: { token } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    });
+  }
+}
+
+/** Nobody here may raise its own importance when memory is short, so that is not asked for. */
+const CONTAINERD = `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${PAUSE}"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      SystemdCgroup = false
+`;
+
+const KUBELET = {
+  apiVersion: 'kubelet.config.k8s.io/v1beta1',
+  kind: 'KubeletConfiguration',
+  // Only this machine and the pods reach it; the API server brings no certificate.
+  authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
+  authorization: { mode: 'AlwaysAllow' },
+  cgroupDriver: 'cgroupfs',
+  containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
+  failSwapOn: false,
+  oomScoreAdj: 0,
+  enforceNodeAllocatable: [],
+  evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'nodefs.inodesFree': '1%' },
+  imageGCHighThresholdPercent: 100,
+  localStorageCapacityIsolation: false,
+  maxPods: 250,
+  registryPullQPS: 0,
+};
+
+const CNI = {
+  cniVersion: '0.4.0',
+  name: 'pods',
+  plugins: [
+    {
+      type: 'bridge',
+      bridge: 'cni0',
+      isGateway: true,
+      ipMasq: true,
+      hairpinMode: true,
+      ipam: { type: 'host-local', ranges: [[{ subnet: '10.244.0.0/16' }]], routes: [{ dst: '0.0.0.0/0' }] },
+    },
+    { type: 'portmap', capabilities: { portMappings: true } },
+  ],
+};
+
+const CGROUPS = '/sys/fs/cgroup';
+
+/** Where every hierarchy of the machine begins: one in the new form, several in the old one. */
+async function hierarchies(): Promise<string[]> {
+  if (existsSync(join(CGROUPS, 'cgroup.controllers'))) return [CGROUPS];
+  const names = await readdir(CGROUPS);
+  return names.map((name) => join(CGROUPS, name)).filter((path) => existsSync(join(path, 'cgroup.procs')));
+}
+
+/** A group of its own for every pod of a cluster. The kubelet makes those below it, but not this one. */
+async function makeGroups(name: string): Promise<void> {
+  for (const root of await hierarchies()) {
+    await mkdir(join(root, name), { recursive: true });
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      const inherited = await readFile(join(root, file), 'utf8').catch(() => ''); // the old form gives a new group none
+      if (inherited !== '' && root !== CGROUPS) await writeFile(join(root, name, file), inherited);
+    }
+  }
+}
+
+/** The groups are the machine's and do not go with the namespaces. */
+async function removeGroups(name: string): Promise<void> {
+  for (const root of await hierarchies()) await removeGroup(join(root, name));
+}
+
+async function removeGroup(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []); // it is not there
+  for (const entry of entries) if (entry.isDirectory()) await removeGroup(join(path, entry.name));
+  await rmdir(path).catch(() => undefined); // not there, or somebody is in it still
+}
