@@ -82,7 +82,8 @@ export class Reconciler {
     memory.waitingSince = waits ? (memory.waitingSince ?? now) : null;
     if (memory.waitingSince !== null && now - memory.waitingSince < WAIT_MS) return { kind: 'again', afterMs: WAIT_MS };
     await tell(this.#tools, world, outcome, memory, signal);
-    return { kind: 'done' };
+    // A number that moved while the one before was being written is too soon to write, and no pass may be due that would call again.
+    return outcome.status === null && outcome.againInMs !== null ? { kind: 'again', afterMs: outcome.againInMs } : { kind: 'done' };
   }
 
   #decide(pool: PoolRecord, memory: PoolMemory): { world: World; outcome: Outcome } {

@@ -5,6 +5,9 @@ import { aPodTemplate, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 
+/** Images so far: each attempt has one of its own. */
+let images = 1;
+
 const spec = (image: string) => ({
   backends: [
     { name: 'a', replicas: 2 },
@@ -56,13 +59,14 @@ describe('a changed pod template', () => {
     const viewers = cluster.connect('p', 30);
     await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null));
     const mostDown: number[] = [];
+    const image = `oscam:${++images}`;
     let done = false;
     const watching = (async () => {
       while (!done) {
         mostDown.push(await backendsDown());
       }
     })();
-    await cluster.applyPool('p', spec('oscam:2'));
+    await cluster.applyPool('p', spec(image));
     await cluster.untilCondition('p', 'Progressing', 'True/RollingOut');
     // Their sessions hold the old pods; they leave one server after the other.
     const leaving = (async () => {
@@ -78,7 +82,7 @@ describe('a changed pod template', () => {
       'every backend has the new template',
       async () =>
         (await Promise.all(['a', 'b', 'c'].map(deployment))).every(
-          (each) => each.image === 'oscam:2' && !each.paused && each.updatedReplicas === each.replicas,
+          (each) => each.image === image && !each.paused && each.updatedReplicas === each.replicas,
         ),
       60_000,
       () => cluster.tails(),
@@ -93,21 +97,19 @@ describe('a changed pod template', () => {
   }, 120_000);
 
   it('waits while another backend is down, and goes on with the one that is down already', async () => {
+    const image = `oscam:${++images}`;
     cluster.kubelet.unready.add('p-b-');
     const [pod] = cluster.kubelet.named('p-b-');
     if (pod !== undefined) await cluster.kubelet.setReady(pod, false);
     await until('the backend is not whole', async () => (await deployment('b')).availableReplicas !== 2);
-    await cluster.applyPool('p', spec('oscam:3'));
-    await until(
-      'the one that is down is changed',
-      async () => (await deployment('b')).image === 'oscam:3' && !(await deployment('b')).paused,
-    );
+    await cluster.applyPool('p', spec(image));
+    await until('the one that is down is changed', async () => (await deployment('b')).image === image && !(await deployment('b')).paused);
     await until('the others are held', async () => (await deployment('a')).paused && (await deployment('c')).paused);
     cluster.kubelet.unready.clear();
     for (const each of cluster.kubelet.named('p-b-')) await cluster.kubelet.setReady(each, true);
     await until(
       'all have it',
-      async () => (await Promise.all(['a', 'b', 'c'].map(deployment))).every((each) => each.image === 'oscam:3' && !each.paused),
+      async () => (await Promise.all(['a', 'b', 'c'].map(deployment))).every((each) => each.image === image && !each.paused),
       60_000,
       () => cluster.tails(),
     );

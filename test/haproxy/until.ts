@@ -14,7 +14,7 @@ export async function until(
 ): Promise<number> {
   const begun = performance.now();
   while (!(await condition())) {
-    if (performance.now() - begun > limitMs) throw new Error(`not within ${limitMs} ms: ${what}\n${JSON.stringify(show(), null, 1)}`);
+    if (performance.now() - begun > limitMs) throw new Error(`not within ${limitMs} ms: ${what}\n${JSON.stringify(await show(), null, 1)}`);
     await systemClock.sleep(5);
   }
   return performance.now() - begun;
