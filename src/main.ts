@@ -95,6 +95,7 @@ program
   .option('--http <address>', 'address and port for observations and metrics', endpoint, { host: '0.0.0.0', port: 9321 })
   .option('--mounted <folder>', 'mounted copy of the ConfigMap, for a start without an API server')
   .option('--haproxy <path>', 'HAProxy that checks each new structure before it counts')
+  .addOption(drainKey())
   .addOption(serviceAccount())
   .addOption(logLevel())
   .action(async (options) => {
@@ -106,7 +107,25 @@ program
       http: options.http,
       mounted: options.mounted ?? null,
       haproxy: options.haproxy ?? null,
+      drainKey: options.drainKey,
       serviceAccount: options.serviceAccount,
+      logLevel: options.logLevel,
+    });
+  });
+
+program
+  .command('backend-agent')
+  .description('watch the CCcam server of this pod, and let the pod end when nobody is left on it')
+  .requiredOption('--port <port>', 'CCcam port of the server', portOrZero)
+  .option('--http <address>', 'address and port for the proxies, the kubelet and metrics', endpoint, { host: '0.0.0.0', port: 9322 })
+  .addOption(drainKey())
+  .addOption(logLevel())
+  .action(async (options) => {
+    const { backendAgent } = await import('./backend-agent/agent.ts');
+    process.exitCode = await backendAgent({
+      port: options.port,
+      http: options.http,
+      drainKey: options.drainKey,
       logLevel: options.logLevel,
     });
   });
@@ -167,6 +186,10 @@ function serviceAccount(): Option {
   return new Option('--service-account <folder>', 'where token, ca.crt and namespace are').default(
     '/var/run/secrets/kubernetes.io/serviceaccount',
   );
+}
+
+function drainKey(): Option {
+  return new Option('--drain-key <key>', 'what an end must be asked with').env('CCCAM_DRAIN_KEY').makeOptionMandatory();
 }
 
 function logLevel(): Option {

@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { ProxyModel } from './model.ts';
 
+/** A server that has an agent beside it, and the port of that. */
+export interface AgentOfServer {
+  readonly server: string;
+  readonly port: number;
+}
+
 /** What a proxy is asked for, as the text that travels from the operator to its agent. */
-export function wishText(model: ProxyModel): string {
-  return JSON.stringify(model);
+export function wishText(model: ProxyModel, agents: readonly AgentOfServer[]): string {
+  return JSON.stringify({ ...model, agents });
 }
 
 /** Names a wish: the agent tells it back, so that everybody knows which one it works on. 16 hexadecimal digits. */

@@ -7,6 +7,7 @@ export type Selectors = { readonly labelSelector?: string; readonly fieldSelecto
 /** Media type of a server-side apply; the body is JSON all the same, which is YAML too. */
 const APPLY_PATCH = 'application/apply-patch+yaml';
 const MERGE_PATCH = 'application/merge-patch+json';
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 /** Large enough for few calls, small enough that the text of a page is soon forgotten. */
 const PAGE = 100;
 /** Listing is the slowest call there is; the API server’s own promise is thirty seconds. */
@@ -88,31 +89,17 @@ export class KubeClient {
     subresource?: string,
   ): Promise<KubeObject> {
     const query = { fieldManager: manager, ...(force ? { force: 'true' } : {}) };
-    const path = objectPath(ref, subresource);
-    return (await this.transport.request({
-      guard: this.#guard,
-      method: 'PATCH',
-      path,
-      query,
-      body: object,
-      contentType: APPLY_PATCH,
-      signal,
-    })) as KubeObject;
+    return await this.#patch(objectPath(ref, subresource), query, object, APPLY_PATCH, signal);
   }
 
   /** Merges fields into an object; null takes one away. @throws KubeApiError */
-  async merge(ref: ObjectRef, patch: unknown, manager: string, signal: AbortSignal, subresource?: string): Promise<KubeObject> {
-    const path = objectPath(ref, subresource);
-    const query = { fieldManager: manager };
-    return (await this.transport.request({
-      guard: this.#guard,
-      method: 'PATCH',
-      path,
-      query,
-      body: patch,
-      contentType: MERGE_PATCH,
-      signal,
-    })) as KubeObject;
+  async merge(ref: ObjectRef, patch: unknown, manager: string, signal: AbortSignal): Promise<KubeObject> {
+    return await this.#patch(objectPath(ref), { fieldManager: manager }, patch, MERGE_PATCH, signal);
+  }
+
+  /** Merges fields into an object of a kind that Kubernetes itself brings, where lists go by the names in them. @throws KubeApiError */
+  async mergeByName(ref: ObjectRef, patch: unknown, manager: string, signal: AbortSignal): Promise<KubeObject> {
+    return await this.#patch(objectPath(ref), { fieldManager: manager }, patch, STRATEGIC_PATCH, signal);
   }
 
   /** Makes an object. @throws KubeApiError 409 when there is one of that name */
@@ -153,6 +140,10 @@ export class KubeClient {
     } catch (thrown) {
       if (!isStatus(thrown, 404)) throw thrown;
     }
+  }
+
+  async #patch(path: string, query: Record<string, string>, body: unknown, contentType: string, signal: AbortSignal): Promise<KubeObject> {
+    return (await this.transport.request({ guard: this.#guard, method: 'PATCH', path, query, body, contentType, signal })) as KubeObject;
   }
 
   async #listOnce<T>(

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { APPLIED_ANNOTATION, POOL_LABEL, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
+import { APPLIED_ANNOTATION, BACKEND_AGENT, POOL_LABEL, PROXY_AGENT, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
@@ -59,8 +59,16 @@ function ours(annotations: Readonly<Record<string, string>> | undefined): Record
   return Object.fromEntries(Object.entries(annotations ?? {}).filter(([name]) => !name.startsWith('deployment.kubernetes.io/')));
 }
 
+interface DeploymentSpec {
+  readonly paused?: boolean;
+  readonly replicas?: number;
+  readonly template?: { readonly spec?: { readonly initContainers?: readonly { readonly name: string; readonly image?: string }[] } };
+}
+
+const AGENTS: ReadonlySet<string> = new Set([BACKEND_AGENT.name, PROXY_AGENT.name]);
+
 function deploymentFacts(object: KubeObject): DeploymentFacts {
-  const spec = (object['spec'] ?? {}) as { paused?: boolean; replicas?: number };
+  const spec = (object['spec'] ?? {}) as DeploymentSpec;
   const status = (object['status'] ?? {}) as {
     observedGeneration?: number;
     updatedReplicas?: number;
@@ -69,6 +77,7 @@ function deploymentFacts(object: KubeObject): DeploymentFacts {
   };
   return {
     template: object.metadata.annotations?.[TEMPLATE_ANNOTATION] ?? null,
+    agentImage: spec.template?.spec?.initContainers?.find(({ name }) => AGENTS.has(name))?.image ?? null,
     paused: spec.paused === true,
     observed: (status.observedGeneration ?? 0) >= (object.metadata.generation ?? 0),
     wanted: spec.replicas ?? 1,
@@ -96,7 +105,7 @@ const savedState = z.object({
   version: z.literal(1),
   spec: z.unknown(),
   roster: z.array(
-    z.strictObject({
+    z.object({
       name: z.string().regex(/^[a-z0-9]([-a-z0-9.:]{0,198}[a-z0-9])?$/),
       id: z.int().min(1).max(1_000_000),
       backend: z.string().max(63),
@@ -110,7 +119,7 @@ const savedState = z.object({
       role: z.enum(['Active', 'Backup']),
       drain,
       deadlineMs: z.number().min(0),
-      pod: z.strictObject({ name: z.string(), uid: z.string() }).optional(),
+      pod: z.object({ name: z.string(), uid: z.string() }).optional(),
       resting: z.literal(true).optional(),
     }),
   ),

@@ -1,4 +1,7 @@
 import {
+  AGENT_PORT_ANNOTATION,
+  AGENT_REPLACED_ANNOTATION,
+  BACKEND_AGENT,
   BACKEND_LABEL,
   DRAIN_ANNOTATION,
   DRAIN_SINCE_ANNOTATION,
@@ -6,10 +9,12 @@ import {
   IN_ROTATION_CONDITION,
   POOL_LABEL,
   PORT_ANNOTATION,
+  PROXY_AGENT,
 } from '../api/v1alpha1/index.ts';
 import type { KubeObject, ObjectMeta } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
+import type { AgentFacts } from '../pool/agent-upgrade.ts';
 import { DELETION_COST_ANNOTATION } from '../pool/pod-patch.ts';
 import { backendName, COMPONENT_LABEL, proxyName } from '../pool/resources/identity.ts';
 import type { PodFacts } from '../pool/server-state.ts';
@@ -31,9 +36,15 @@ export interface ProxyPod {
   readonly address: string | null;
   readonly ready: boolean;
   readonly ending: boolean;
+  readonly agent: AgentFacts | null;
+}
+
+interface PodSpec {
+  readonly initContainers?: readonly { readonly name: string; readonly image?: string }[];
 }
 
 interface PodStatus {
+  readonly initContainerStatuses?: readonly { readonly name: string; readonly ready?: boolean; readonly containerID?: string }[];
   readonly phase?: string;
   readonly podIP?: string;
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly lastTransitionTime?: string }[];
@@ -54,17 +65,25 @@ export function podRecord(object: KubeObject): PodRecord {
     uid,
     resourceVersion,
     pool: objectKey(namespace, pool),
-    backend: isBackend ? backendFacts(object.metadata, status, backend) : null,
+    backend: isBackend ? backendFacts(object, status, backend) : null,
     proxy: isProxy
-      ? { uid, name, address: canonical(status.podIP), ready: is(status, 'Ready'), ending: object.metadata.deletionTimestamp !== undefined }
+      ? {
+          uid,
+          name,
+          address: canonical(status.podIP),
+          ready: is(status, 'Ready'),
+          ending: object.metadata.deletionTimestamp !== undefined,
+          agent: agentFacts(object, status, PROXY_AGENT.name),
+        }
       : null,
   };
 }
 
-function backendFacts(metadata: ObjectMeta, status: PodStatus, backend: string): PodFacts | null {
+function backendFacts(object: KubeObject, status: PodStatus, backend: string): PodFacts | null {
+  const { metadata } = object;
   const { annotations = {} } = metadata;
-  const port = Number(annotations[PORT_ANNOTATION]);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) return null;
+  const port = readPort(annotations[PORT_ANNOTATION]);
+  if (port === null) return null;
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
@@ -72,16 +91,37 @@ function backendFacts(metadata: ObjectMeta, status: PodStatus, backend: string):
     port,
     address: canonical(status.podIP),
     endingSince: endingSince(metadata),
+    graceMs: metadata.deletionTimestamp === undefined ? null : (metadata.deletionGracePeriodSeconds ?? 0) * 1_000,
     drain: annotations[DRAIN_ANNOTATION] ?? null,
     drainSince: annotations[DRAIN_SINCE_ANNOTATION] ?? null,
     containersReady: is(status, 'ContainersReady'),
     finished: status.phase === 'Succeeded' || status.phase === 'Failed',
+    agentPort: readPort(annotations[AGENT_PORT_ANNOTATION]),
+    agent: agentFacts(object, status, BACKEND_AGENT.name),
     deletionCost: annotations[DELETION_COST_ANNOTATION] ?? null,
     conditions: new Map(
       (status.conditions ?? [])
         .filter((condition) => condition.type === DRAINED_CONDITION || condition.type === IN_ROTATION_CONDITION)
         .map((condition) => [condition.type, { status: condition.status, since: condition.lastTransitionTime ?? '' }]),
     ),
+  };
+}
+
+function readPort(text: string | undefined): number | null {
+  const port = Number(text);
+  return Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : null;
+}
+
+function agentFacts(object: KubeObject, status: PodStatus, container: string): AgentFacts | null {
+  const { initContainers } = (object['spec'] ?? {}) as PodSpec;
+  const image = initContainers?.find(({ name }) => name === container)?.image;
+  const seen = status.initContainerStatuses?.find(({ name }) => name === container);
+  if (image === undefined) return null;
+  return {
+    image,
+    containerId: seen?.containerID ?? null,
+    ready: seen?.ready === true,
+    replaced: object.metadata.annotations?.[AGENT_REPLACED_ANNOTATION] ?? null,
   };
 }
 

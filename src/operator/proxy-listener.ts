@@ -1,8 +1,8 @@
 import { get, type IncomingMessage } from 'node:http';
 import * as z from 'zod';
+import { PROXY_AGENT } from '../api/v1alpha1/index.ts';
 import { backoffMs } from '../kube/backoff.ts';
 import type { ProxyReport, ProxyStatement, ServerStatement } from '../pool/proxy-report.ts';
-import { AGENT_PORT } from '../pool/resources/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { lines } from '../runtime/lines.ts';
 
@@ -18,7 +18,16 @@ const PENDING_MS = 5_000;
 const MAX_SERVERS = 20_000;
 
 const line = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('proxy'), wish: z.string().max(64).nullable(), synced: z.boolean(), error: z.string().nullable() }),
+  z.object({
+    kind: z.literal('proxy'),
+    wish: z.string().max(64).nullable(),
+    synced: z.boolean(),
+    error: z
+      .string()
+      .max(64)
+      .regex(/^[A-Z_]+$/)
+      .nullable(),
+  }),
   z.object({
     kind: z.literal('server'),
     name: z.string().max(253),
@@ -35,7 +44,7 @@ const line = z.discriminatedUnion('kind', [
 interface Heard {
   wish: string | null;
   synced: boolean;
-  error: boolean;
+  error: string | null;
   readonly servers: Map<string, ServerStatement>;
 }
 
@@ -64,9 +73,14 @@ export class ProxyListener {
   get said(): ProxyReport['said'] {
     if (!this.#asked) return 'pending';
     const stale = this.#lostAt !== null && this.#clock.monotonic() - this.#lostAt >= STALE_MS;
-    if (this.#heard === null || this.#heard.error || stale) return 'unreachable';
+    if (this.#heard === null || this.#heard.error !== null || stale) return 'unreachable';
     const { wish, synced, servers } = this.#heard;
     return { wish, synced, servers } satisfies ProxyStatement;
+  }
+
+  /** Code of what keeps it from telling more, or null. */
+  get error(): string | null {
+    return this.#heard?.error ?? null;
   }
 
   /** Listens until the signal is aborted. */
@@ -97,7 +111,7 @@ export class ProxyListener {
 
   async #listen(signal: AbortSignal): Promise<void> {
     const response = await this.#open(signal);
-    const fresh: Heard = { wish: null, synced: false, error: true, servers: new Map() };
+    const fresh: Heard = { wish: null, synced: false, error: null, servers: new Map() };
     try {
       for await (const text of lines(response, MAX_LINE_BYTES)) {
         const said = line.parse(JSON.parse(text));
@@ -124,7 +138,7 @@ export class ProxyListener {
 
   async #open(signal: AbortSignal): Promise<IncomingMessage> {
     const host = this.#address.includes(':') ? `[${this.#address}]` : this.#address;
-    const url = `http://${host}:${AGENT_PORT}/v1/observations`;
+    const url = `http://${host}:${PROXY_AGENT.port}/v1/observations`;
     return await new Promise((resolve, reject) => {
       const request = get(url, { agent: false, signal }, (response) => {
         request.setTimeout(0);
@@ -146,8 +160,8 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
     case 'proxy':
       heard.wish = said.wish;
       heard.synced = said.synced;
-      heard.error = said.error !== null;
-      if (heard.error) heard.servers.clear(); // what it could not read is unknown, and it tells all of it again
+      heard.error = said.error;
+      if (heard.error !== null) heard.servers.clear(); // what it could not read is unknown, and it tells all of it again
       return 'state';
     case 'server': {
       if (heard.servers.size >= MAX_SERVERS) throw new RangeError('more servers than a pool can have');

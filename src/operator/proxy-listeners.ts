@@ -50,8 +50,9 @@ export class ProxyListeners {
   reports(pods: readonly PodRecord[]): ProxyReport[] {
     return pods.flatMap(({ proxy }): ProxyReport[] => {
       if (proxy === null || proxy.address === null) return [];
-      const said = this.#listening.get(proxy.uid)?.listener.said ?? 'pending';
-      return [{ name: proxy.name, ready: proxy.ready, ending: proxy.ending, said }];
+      const listener = this.#listening.get(proxy.uid)?.listener;
+      const { agent, ending, name, ready, uid } = proxy;
+      return [{ name, uid, agent, ready, ending, said: listener?.said ?? 'pending', error: listener?.error ?? null }];
     });
   }
 

@@ -63,7 +63,7 @@ export class Reconciler {
     const waits = [outcome.againInMs, again].filter((ms) => ms !== null);
     return {
       work: waits.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: Math.max(10, Math.min(...waits)) },
-      news: outcome.pods.length > 0 || outcome.status !== null || memory.untold.length > 0,
+      news: outcome.pods.length > 0 || outcome.agents.length > 0 || outcome.status !== null || memory.untold.length > 0,
     };
   }
 

@@ -1,6 +1,8 @@
-import { API_VERSION, KIND } from '../api/v1alpha1/index.ts';
+import { AGENT_REPLACED_ANNOTATION, API_VERSION, KIND } from '../api/v1alpha1/index.ts';
 import { isStatus } from '../kube/api-error.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
+import type { KubeObject, ObjectRef } from '../kube/resource.ts';
+import type { AgentPatch } from '../pool/agent-upgrade.ts';
 import type { PodPatch } from '../pool/pod-patch.ts';
 import type { PoolEvent } from '../pool/pool-event.ts';
 import type { Outcome, World } from '../pool/world.ts';
@@ -19,16 +21,20 @@ export interface TellTools extends ApiTools {
 
 /**
  * Tells what has become of a pool: on its pods, in its status and in Events. Nothing of it is felt by clients, so it waits behind
- * everything that is.
+ * everything that is; and so does another image for its agents.
  *
  * @throws KubeApiError for what another try can heal
  */
 export async function tell(tools: TellTools, world: World, outcome: Outcome, memory: PoolMemory, signal: AbortSignal): Promise<void> {
   const failures: unknown[] = [];
+  const onPod = async (work: Promise<void>): Promise<void> => {
+    await work.catch((thrown: unknown) => failures.push(thrown)); // the others, and the status, all the same
+  };
   for (const patch of outcome.pods) {
     await tools.room(signal);
-    await patchPod(tools, world, patch, signal).catch((thrown: unknown) => failures.push(thrown)); // the others, and the status, all the same
+    await onPod(patchPod(tools, world, patch, signal));
   }
+  for (const patch of outcome.agents) await onPod(upgradeAgent(tools, world, patch, signal));
   if (outcome.status !== null) {
     await tools.room(signal);
     await writeStatus(tools, world, outcome.status, signal);
@@ -38,29 +44,38 @@ export async function tell(tools: TellTools, world: World, outcome: Outcome, mem
   if (failures.length > 0) throw failures[0];
 }
 
-async function patchPod(tools: TellTools, world: World, patch: PodPatch, signal: AbortSignal): Promise<void> {
-  const { client, watches } = tools;
-  const ref = { type: POD, namespace: world.identity.namespace, name: patch.name };
+async function patchPod(
+  tools: TellTools,
+  world: World,
+  { annotations, conditions, name, uid }: PodPatch,
+  signal: AbortSignal,
+): Promise<void> {
+  if (annotations !== null) {
+    await onThatPod(tools, world, name, async (ref) => await tools.client.merge(ref, { metadata: { uid, annotations } }, MANAGER, signal));
+  }
+  if (conditions !== null) {
+    const body = { apiVersion: POD.apiVersion, kind: POD.kind, metadata: { name, uid }, status: { conditions } };
+    await onThatPod(tools, world, name, async (ref) => await tools.client.apply(ref, body, STATUS_MANAGER, true, signal, 'status'));
+  }
+}
+
+async function upgradeAgent(
+  tools: TellTools,
+  world: World,
+  { container, image, name, replaces, uid }: AgentPatch,
+  signal: AbortSignal,
+): Promise<void> {
+  const metadata = { uid, annotations: { [AGENT_REPLACED_ANNOTATION]: replaces } };
+  const body = { metadata, spec: { initContainers: [{ name: container, image }] } };
+  await onThatPod(tools, world, name, async (ref) => await tools.client.mergeByName(ref, body, MANAGER, signal));
+}
+
+/** Writes to a pod. Where it is gone, or another one has its name, there is nobody to write to. */
+async function onThatPod(tools: TellTools, world: World, name: string, write: (ref: ObjectRef) => Promise<KubeObject>): Promise<void> {
   try {
-    if (patch.annotations !== null) {
-      const body = { metadata: { uid: patch.uid, annotations: patch.annotations } };
-      watches.put({ ...(await client.merge(ref, body, MANAGER, signal)), apiVersion: POD.apiVersion, kind: POD.kind });
-    }
-    if (patch.conditions !== null) {
-      const body = {
-        apiVersion: POD.apiVersion,
-        kind: POD.kind,
-        metadata: { name: patch.name, uid: patch.uid },
-        status: { conditions: patch.conditions },
-      };
-      watches.put({
-        ...(await client.apply(ref, body, STATUS_MANAGER, true, signal, 'status')),
-        apiVersion: POD.apiVersion,
-        kind: POD.kind,
-      });
-    }
+    const written = await write({ type: POD, namespace: world.identity.namespace, name });
+    tools.watches.put({ ...written, apiVersion: POD.apiVersion, kind: POD.kind });
   } catch (thrown) {
-    // The pod is gone, or another one has its name: there is nobody to write it to.
     if (!isStatus(thrown, 404) && !isStatus(thrown, 409)) throw thrown;
   }
 }

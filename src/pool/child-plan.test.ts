@@ -62,7 +62,7 @@ function left(onDeadline: string, sessions: number): World {
     {
       roster: [entry],
       pods: [pod],
-      proxies: [{ name: 'x', ready: true, ending: false, said }],
+      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, ending: false, said, error: null }],
       children: new Map([['Deployment/p-a', FACTS]]),
     },
   );
@@ -98,12 +98,27 @@ describe('the NetworkPolicy of the proxies', () => {
 });
 
 describe('heldBackends', () => {
-  const whole = { template: 'old', paused: false, observed: true, wanted: 2, updated: 2, total: 2, available: 2 };
+  const whole = { agentImage: 'a', template: 'old', paused: false, observed: true, wanted: 2, updated: 2, total: 2, available: 2 };
 
   it('does not count a backend that nobody should be served by: it is never in rotation', () => {
-    const resting = { backend: 'r', template: 'old', resting: true, deployment: { ...whole, available: 0 } };
-    const next = { backend: 'a', template: 'new', resting: false, deployment: whole };
+    const resting = { backend: 'r', template: 'old', resting: true, waits: false, deployment: { ...whole, available: 0 } };
+    const next = { backend: 'a', template: 'new', resting: false, waits: false, deployment: whole };
     expect(heldBackends([resting, next], 1)).toEqual(new Set());
     expect(heldBackends([{ ...resting, resting: false }, next], 1)).toEqual(new Set(['a']));
+  });
+
+  it('holds the next pod of a backend back while the last one still drains', () => {
+    const halfway = { ...whole, template: 'new', updated: 1, available: 2 };
+    const rolling = { backend: 'a', template: 'new', resting: false, deployment: halfway };
+    expect(heldBackends([{ ...rolling, waits: true }], 1)).toEqual(new Set(['a']));
+    expect(heldBackends([{ ...rolling, waits: false }], 1)).toEqual(new Set());
+  });
+
+  it('does not hold a rollout back before it has begun, nor while a pod is missing that nobody else would make', () => {
+    const rolling = { backend: 'a', template: 'new', resting: false, waits: true };
+    expect(heldBackends([{ ...rolling, deployment: { ...whole, template: 'new', updated: 0 } }], 1)).toEqual(new Set());
+    expect(heldBackends([{ ...rolling, deployment: { ...whole, template: 'new', updated: 1, total: 1, available: 1 } }], 1)).toEqual(
+      new Set(),
+    );
   });
 });

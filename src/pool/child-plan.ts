@@ -4,11 +4,11 @@ import { drainProgress } from './drain.ts';
 import type { PoolEvent } from './pool-event.ts';
 import type { Tally } from './proxy-report.ts';
 import { role, roleBinding, serviceAccount } from './resources/access.ts';
-import { backendDeployment, templateName } from './resources/backend-deployment.ts';
+import { backendDeployment, backendTemplateName } from './resources/backend-deployment.ts';
 import { disruptionBudgets } from './resources/disruption-budgets.ts';
-import { backendName, type PoolIdentity, proxyName } from './resources/identity.ts';
+import { backendName, proxyName } from './resources/identity.ts';
 import { networkPolicy, service } from './resources/network.ts';
-import { proxyDeployment } from './resources/proxy-deployment.ts';
+import { proxyDeployment, proxyTemplateName } from './resources/proxy-deployment.ts';
 import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.ts';
 import type { Roster } from './roster.ts';
 import type { World } from './world.ts';
@@ -42,7 +42,7 @@ export function planChildren(
   now: number,
 ): ChildPlan {
   const { identity, children } = world;
-  const candidates = rolloutCandidates(identity, pool, children);
+  const candidates = rolloutCandidates(world, pool);
   const held = heldBackends(candidates, pool.spec.rollout.maxUnavailableBackends);
   const wanted = frozen ? [map] : [map, ...otherChildren(world, pool, held).map(named)];
   const factsOf = (child: Child): ChildFacts | undefined => children.get(childKey(child));
@@ -77,19 +77,33 @@ function otherChildren(world: World, pool: CccamPool, held: ReadonlySet<string>)
     service(identity, spec),
     networkPolicy(identity, spec, settings),
     ...disruptionBudgets(identity),
-    ...managed.map((backend) => backendDeployment(identity, spec, backend, held.has(backend.name))),
-    proxyDeployment(identity, spec, settings),
+    ...managed.map((backend) => {
+      const image = agentImage(world, backendName(identity, backend.name), backendTemplateName(identity, spec, backend));
+      return backendDeployment(identity, spec, backend, held.has(backend.name), image);
+    }),
+    proxyDeployment(identity, spec, settings, agentImage(world, proxyName(identity), proxyTemplateName(identity, spec, settings))),
   ];
 }
 
-function rolloutCandidates(identity: PoolIdentity, pool: CccamPool, children: ReadonlyMap<string, ChildFacts>): RolloutCandidate[] {
-  return pool.spec.backends
+/**
+ * Image of the agents in a Deployment's new pods. It stays as it is while nothing else of their template changes: with another one the
+ * Deployment would replace every pod, and it is changed in the pods themselves instead.
+ */
+function agentImage(world: World, name: string, template: string): string {
+  const facts = world.children.get(`Deployment/${name}`)?.deployment;
+  return (facts?.template === template ? facts.agentImage : null) ?? world.settings.agentImage;
+}
+
+function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamPool): RolloutCandidate[] {
+  const ending = new Set(pods.filter((pod) => pod.endingSince !== null && !pod.finished).map((pod) => pod.backend));
+  return spec.backends
     .filter((backend) => backend.external === undefined)
     .map((backend) => ({
       backend: backend.name,
-      template: templateName(identity, pool.spec, backend),
+      template: backendTemplateName(identity, spec, backend),
       resting: backend.weight === 0,
       deployment: children.get(`Deployment/${backendName(identity, backend.name)}`)?.deployment ?? null,
+      waits: spec.rollout.strategy === 'Replace' && ending.has(backend.name),
     }));
 }
 

@@ -46,6 +46,8 @@ export interface ChildFacts {
 export interface DeploymentFacts {
   /** Name of its pod template. */
   readonly template: string | null;
+  /** Image of the agent in new pods, or null where they have none. */
+  readonly agentImage: string | null;
   readonly paused: boolean;
   /** Whether the controller has seen the latest of it. */
   readonly observed: boolean;

@@ -1,15 +1,20 @@
+import type { AgentFacts } from './agent-upgrade.ts';
 import type { ServerFacts } from './status.ts';
 
 /** What is known of one proxy. */
 export interface ProxyReport {
   /** Name of its pod. */
   readonly name: string;
+  readonly uid: string;
+  readonly agent: AgentFacts | null;
   /** Whether it takes new clients, as Kubernetes sees it. */
   readonly ready: boolean;
   /** Whether it was told to end; what it still holds counts all the same. */
   readonly ending: boolean;
   /** What it says of itself; `pending` until it was asked for the first time. */
   readonly said: 'pending' | 'unreachable' | ProxyStatement;
+  /** Code of what keeps it from saying more, or null. */
+  readonly error: string | null;
 }
 
 /** What a proxy says of itself. */
@@ -39,6 +44,8 @@ export interface Tally {
   readonly synced: number;
   /** Proxies that should run what was asked for and do not, or do not answer. */
   readonly lagging: number;
+  /** What they complain of, by code. */
+  readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
 }
 
@@ -58,6 +65,7 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
     reachable: spoken.length,
     synced: synced.length,
     lagging: staying.length - synced.length,
+    errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
     // Where nobody speaks, nothing is known: not even that nobody is there.
     servers: new Map(
       proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, wish)]),

@@ -1,5 +1,6 @@
-import { type CccamPool, type PoolStatus, pathText } from '../api/v1alpha1/index.ts';
-import { wishName } from '../haproxy/wish.ts';
+import { BACKEND_AGENT, type CccamPool, type PoolStatus, PROXY_AGENT, pathText } from '../api/v1alpha1/index.ts';
+import { type AgentOfServer, wishName } from '../haproxy/wish.ts';
+import { agentUpgrades } from './agent-upgrade.ts';
 import { named } from './child.ts';
 import { planChildren } from './child-plan.ts';
 import { readDrainRequest } from './drain-request.ts';
@@ -51,7 +52,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
   );
   const roster = nextRoster(spec, world.roster, sessionCounts(heard), now, { pods: world.pods, proxies: spec.proxy.replicas });
   const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections });
-  const map = named(configMap(identity, model, { version: 1, spec: savedSpec, roster }));
+  const map = named(configMap(identity, model, agentsOf(world, roster), { version: 1, spec: savedSpec, roster }));
   const wish = wishName((map['data'] as Record<string, string>)[CONFIG_KEYS.wish] ?? '');
   const told = tally(
     world.proxies,
@@ -63,7 +64,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
   const status = poolStatus(
     { generation: world.generation, backends: spec.backends },
     roster,
-    { desired: spec.proxy.replicas, reachable: told.reachable, synced: told.synced, lagging: told.lagging, servers: told.servers },
+    { desired: spec.proxy.replicas, ...told },
     world.address,
     world.status,
     now,
@@ -73,6 +74,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
     apply: plan.apply,
     remove: plan.remove,
     pods: world.paused ? [] : podPatches(world, roster, told, now),
+    agents: world.paused ? [] : upgrades(world),
     events: [...plan.events, ...warnings(world)],
     ...statusOutcome(world, status, told),
     disruptive: plan.disruptive,
@@ -84,19 +86,37 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
 /** A pool that was never understood has nothing; it is only told so. */
 function neverAccepted(world: World, refusal: string, now: number): Outcome {
   const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [] };
-  const proxies = { desired: 0, reachable: 0, synced: 0, lagging: 0, servers: new Map() };
+  const proxies = { desired: 0, reachable: 0, synced: 0, lagging: 0, errors: [], servers: new Map() };
   const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, circumstances);
   const complete: Tally = { complete: true, ...proxies };
   return {
     apply: [],
     remove: [],
     pods: [],
+    agents: [],
     events: [],
     ...statusOutcome(world, status, complete),
     disruptive: false,
     roster: [],
     againInMs: null,
   };
+}
+
+/** Servers with an agent of their own: the proxies listen to it. */
+function agentsOf(world: World, roster: Roster): AgentOfServer[] {
+  const ports = new Map(world.pods.map((pod) => [pod.uid, pod.agentPort]));
+  return roster.flatMap((entry) => {
+    const port = entry.pod === undefined ? null : (ports.get(entry.pod.uid) ?? null);
+    return port === null ? [] : [{ server: entry.name, port }];
+  });
+}
+
+function upgrades({ pods, proxies, settings }: World): Outcome['agents'] {
+  const servers = pods.filter((pod) => !pod.finished).map((pod) => ({ ...pod, ending: pod.endingSince !== null }));
+  return [
+    ...agentUpgrades(proxies, PROXY_AGENT.name, settings.agentImage),
+    ...agentUpgrades(servers, BACKEND_AGENT.name, settings.agentImage),
+  ];
 }
 
 function podPatches(world: World, roster: Roster, told: Tally, now: number): Outcome['pods'] {

@@ -9,6 +9,8 @@ export interface RolloutCandidate {
   readonly resting: boolean;
   /** Its Deployment; null while there is none. */
   readonly deployment: DeploymentFacts | null;
+  /** Whether a pod of it that ends must be gone before the next one follows: two may not share the cards. */
+  readonly waits: boolean;
 }
 
 /**
@@ -21,6 +23,9 @@ export function heldBackends(candidates: readonly RolloutCandidate[], maxUnavail
   const busy = existing.filter((candidate) => !candidate.resting && !isWhole(candidate.deployment)).map((candidate) => candidate.backend);
   const taken = new Set(busy);
   const held = new Set<string>();
+  for (const { backend, deployment, waits } of existing) {
+    if (waits && isHalfway(deployment)) held.add(backend);
+  }
   for (const { backend } of waiting) {
     if (taken.has(backend)) continue; // it is down or under way: going on with it takes nobody else down
     if (taken.size < maxUnavailable) taken.add(backend);
@@ -49,9 +54,15 @@ function isUnderWay(deployment: DeploymentFacts | null): boolean {
   );
 }
 
+/** Whether the first pods are replaced and others are not, with none missing: the next one of the old ones would follow now. */
+function isHalfway(deployment: DeploymentFacts | null): boolean {
+  return deployment !== null && deployment.updated > 0 && deployment.updated < deployment.wanted && deployment.total >= deployment.wanted;
+}
+
 /** Whether every pod that should be there is there, of the template that the Deployment was given, and in rotation. */
 function isWhole(deployment: DeploymentFacts | null): boolean {
   if (deployment === null) return true;
   if (!deployment.observed || deployment.available < deployment.wanted) return false;
-  return deployment.paused || (deployment.updated >= deployment.wanted && deployment.total <= deployment.wanted);
+  if (deployment.paused && deployment.updated === 0) return true; // it has not begun
+  return deployment.updated >= deployment.wanted && deployment.total <= deployment.wanted;
 }

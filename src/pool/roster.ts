@@ -141,11 +141,19 @@ function podMember(pod: PodFacts, spec: PoolSpec, before: ReadonlyMap<string, Ro
       role: backend?.role ?? before.get(name)?.role ?? 'Active',
       reason,
       since: begun.length === 0 ? null : Math.min(...begun),
-      deadlineMs: request?.deadlineMs ?? durationMs(spec.drain.deadline),
+      deadlineMs: Math.min(request?.deadlineMs ?? durationMs(spec.drain.deadline), timeToEnd(pod)),
       pod: { name: pod.name, uid: pod.uid },
       resting: reason === null && state === 'drain' ? true : undefined,
     },
   ];
+}
+
+/** Time in which sessions can be closed a few at a time before the kubelet ends all of them at once. */
+const CLOSING_MS = 30_000;
+
+/** A pod that was given less time than its drain needs is drained in what there is. */
+function timeToEnd({ graceMs }: PodFacts): number {
+  return graceMs === null ? Number.POSITIVE_INFINITY : Math.max(0, graceMs - CLOSING_MS);
 }
 
 /** Name of a pod's server. It holds the address: a pod that was given another one by its node is another server. */

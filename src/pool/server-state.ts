@@ -1,3 +1,5 @@
+import type { AgentFacts } from './agent-upgrade.ts';
+
 /** Facts about a pod that decide what its server line should be. */
 export interface PodFacts {
   readonly name: string;
@@ -10,6 +12,8 @@ export interface PodFacts {
   readonly address: string | null;
   /** When the pod was asked to end (deleted, evicted or scaled away), in milliseconds since the epoch; null while it was not. */
   readonly endingSince: number | null;
+  /** How long it was given for it, in milliseconds. */
+  readonly graceMs: number | null;
   /** What the drain annotation says, or null without one. */
   readonly drain: string | null;
   /** What the clock annotation says: when the drain began. */
@@ -18,6 +22,9 @@ export interface PodFacts {
   readonly containersReady: boolean;
   /** Whether every container has ended for good; such a pod serves nobody. */
   readonly finished: boolean;
+  /** Port of the agent beside the server, or null where there is none. */
+  readonly agentPort: number | null;
+  readonly agent: AgentFacts | null;
   /** What ReplicaSets go by when they choose a pod to end, or null. */
   readonly deletionCost: string | null;
   /** The pod conditions that we write, by type. */

@@ -19,7 +19,7 @@ function subject({ metadata, spec }: typeof pool) {
 }
 
 function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
-  return { desired: 1, lagging: 0, reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
+  return { desired: 1, lagging: 0, errors: [], reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
 }
 
 function condition(status: ReturnType<typeof poolStatus>, type: string): string {

@@ -32,6 +32,8 @@ export interface ProxyFacts {
   readonly synced: number;
   /** Proxies that are there and do not run what was asked for. */
   readonly lagging: number;
+  /** What they complain of, by code. */
+  readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
 }
 
@@ -206,7 +208,8 @@ function degradedCondition(down: readonly string[], foreign: readonly string[]):
 }
 
 function syncedCondition(synced: boolean, proxies: ProxyFacts): Draft {
-  const message = `${proxies.synced} of ${proxies.desired} proxies run what was asked for.`;
+  const complaints = proxies.errors.length === 0 ? '' : ` They say ${listed(proxies.errors)}.`;
+  const message = `${proxies.synced} of ${proxies.desired} proxies run what was asked for.${complaints}`;
   if (synced) return { type: 'ProxiesSynced', status: 'True', reason: 'Synced', message };
   return { type: 'ProxiesSynced', status: 'False', reason: proxies.reachable < proxies.desired ? 'Unreachable' : 'Syncing', message };
 }

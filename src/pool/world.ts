@@ -1,4 +1,5 @@
 import type { CccamPool, Issue, PoolStatus } from '../api/v1alpha1/index.ts';
+import type { AgentPatch } from './agent-upgrade.ts';
 import type { Child, ChildFacts, ChildKind } from './child.ts';
 import type { PodPatch } from './pod-patch.ts';
 import type { PoolEvent } from './pool-event.ts';
@@ -49,6 +50,8 @@ export interface Outcome {
   readonly apply: readonly Child[];
   readonly remove: readonly { readonly kind: ChildKind; readonly name: string; readonly uid: string }[];
   readonly pods: readonly PodPatch[];
+  /** Agents that are started anew with another image. */
+  readonly agents: readonly AgentPatch[];
   /** The status to write, or null when it is right already or nothing can be said yet. */
   readonly status: PoolStatus | null;
   /** What is done or found in this pass; to be told however it goes on. */

@@ -1,18 +1,28 @@
-import { access, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ConfigStore } from '../haproxy/config-store.ts';
 import { Converger } from '../haproxy/converger.ts';
 import type { ProxyEvent } from '../haproxy/event.ts';
+import { hardFileLimit } from '../haproxy/file-limit.ts';
+import { observe, type ProxyObservation } from '../haproxy/observation.ts';
 import { KubeClient } from '../kube/client.ts';
 import { inCluster } from '../kube/cluster.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
+import { DRAIN_PATH } from '../link/drain-call.ts';
 import { ProxyTelemetry } from '../proxy/telemetry.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { CccamError, messageOf } from '../runtime/errors.ts';
 import { type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
-import { WishFollower, type WishListener } from './wish-follower.ts';
+import { BackendLinks } from './backend-links.ts';
+import { ConfigStart } from './config-start.ts';
+import { SoftEnder } from './soft-ender.ts';
+import { strictest } from './strictest.ts';
+import type { AgentPlace, Wish } from './wish.ts';
+import { WishFollower, type WishSource } from './wish-follower.ts';
 
 /** Options of `cccam-operator proxy-agent`. */
 export interface AgentOptions {
@@ -26,6 +36,8 @@ export interface AgentOptions {
   readonly mounted: string | null;
   /** Checks configurations before they count; null where there is no binary beside the agent. */
   readonly haproxy: string | null;
+  /** What this proxy's end must be asked with. */
+  readonly drainKey: string;
   /** Folder with the token of the service account. */
   readonly serviceAccount: string;
   readonly logLevel: string;
@@ -35,7 +47,7 @@ export interface AgentOptions {
 const CALLS = { perSecond: 5, burst: 10 } as const;
 
 /**
- * Makes the HAProxy beside it what the pool's ConfigMap asks for, and tells what it observes, until SIGTERM.
+ * Makes the HAProxy beside it what the pool's ConfigMap and the servers' own agents ask for, and tells what it observes, until SIGTERM.
  *
  * @returns the exit code
  * @throws CccamError for everything that keeps it from starting
@@ -43,7 +55,6 @@ const CALLS = { perSecond: 5, burst: 10 } as const;
 export async function proxyAgent(options: AgentOptions, clock: Clock = systemClock): Promise<number> {
   const log = createLogger(options.logLevel, { process: 'proxy-agent', configMap: options.configMap });
   const shutdown = new Shutdown();
-  const signal = shutdown.ending;
   await mkdir(options.runDir, { recursive: true });
   const cluster = await inCluster(process.env, options.serviceAccount, clock);
   const transport = new Transport({
@@ -51,100 +62,114 @@ export async function proxyAgent(options: AgentOptions, clock: Clock = systemClo
     bucket: new TokenBucket(clock, CALLS.perSecond, CALLS.burst),
     userAgent: 'cccam-operator/proxy-agent',
   });
-  const sockets = {
-    runtime: join(options.runDir, 'runtime.sock'),
-    master: join(options.runDir, 'master.sock'),
-    peers: join(options.runDir, 'peers.sock'),
-  };
-  const configFile = join(options.runDir, 'haproxy.cfg');
-  const telemetry = new ProxyTelemetry(clock);
-  const report = (event: ProxyEvent): void => {
-    telemetry.count(event);
-    logEvent(log, event);
-  };
-  const config = new ConfigStore(configFile, options.haproxy, report);
-  const converger = new Converger({ sockets, config, clock, report, onObservation: (observation) => telemetry.update(observation) });
-  const start = new ConfigStart(config, configFile, log);
-  const follower = new WishFollower(
-    {
-      client: new KubeClient(transport),
-      namespace: cluster.namespace ?? 'default',
-      configMap: options.configMap,
-      mounted: options.mounted,
-    },
-    { bindAddress: options.bind, sockets },
-    clock,
-    Math.random,
-    wishListener(start, converger, log),
-  );
-  const routes = new Map<string, Route>([
-    ...telemetry.routes(),
-    [
-      '/startz',
-      (_request, response) =>
-        sendText(response, start.done ? 200 : 503, start.done ? 'ok\n' : 'nothing is known yet of what HAProxy should be\n'),
-    ],
-  ]);
-  await start.find();
-  const http = await serveHttp(options.http.host, options.http.port, routes);
+  const agent = new ProxyAgent(options, await hardFileLimit(), clock, log);
+  await agent.findStart();
+  const http = await serveHttp(options.http.host, options.http.port, agent.routes());
   log.info({ port: http.port }, 'listening');
-  await Promise.all([follower.run(signal), converger.run(signal)]);
+  const source = {
+    client: new KubeClient(transport),
+    namespace: cluster.namespace ?? 'default',
+    configMap: options.configMap,
+    mounted: options.mounted,
+  };
+  await agent.run(source, shutdown.ending);
   await http.close();
   transport.close();
   shutdown.dispose();
   return 0;
 }
 
-function wishListener(start: ConfigStart, converger: Converger, log: Logger): WishListener {
-  return {
-    onWish: (model, name) => {
-      log.debug({ wish: name, servers: model.servers.length }, 'a new wish');
-      start.prepare(model);
-      converger.want(model, name);
-    },
-    onError: (thrown) => log.warn(errorFields(thrown), 'the ConfigMap could not be read; the last good one stands'),
-    onReport: (said) => {
-      if (said.kind === 'failed') log.warn({ ...errorFields(said.error), retryInMs: Math.round(said.retryInMs) }, 'the watch failed');
-    },
-  };
-}
-
-/** The file that HAProxy begins with. It is written once; from then on it follows what runs. */
-class ConfigStart {
-  readonly #config: ConfigStore;
-  readonly #path: string;
+/** Every part of the agent, and how they are joined. */
+class ProxyAgent {
+  readonly #place: AgentPlace;
+  readonly #clock: Clock;
   readonly #log: Logger;
-  #begun = false;
-  done = false;
+  readonly #telemetry: ProxyTelemetry;
+  readonly #start: ConfigStart;
+  readonly #converger: Converger;
+  readonly #links: BackendLinks;
+  readonly #ender: SoftEnder;
+  #wish: Wish | null = null;
 
-  constructor(config: ConfigStore, path: string, log: Logger) {
-    this.#config = config;
-    this.#path = path;
+  constructor(options: AgentOptions, fileLimit: number, clock: Clock, log: Logger) {
+    this.#clock = clock;
     this.#log = log;
+    const path = (name: string): string => join(options.runDir, name);
+    const sockets = { runtime: path('runtime.sock'), master: path('master.sock'), peers: path('peers.sock') };
+    this.#place = { bindAddress: options.bind, sockets, fileLimit };
+    this.#telemetry = new ProxyTelemetry(clock);
+    const report = (event: ProxyEvent): void => {
+      this.#telemetry.count(event);
+      logEvent(log, event);
+    };
+    const config = new ConfigStore(path('haproxy.cfg'), options.haproxy, report);
+    this.#start = new ConfigStart(config, path('haproxy.cfg'), log);
+    this.#converger = new Converger({ sockets, config, clock, report, onObservation: (observation) => this.#observed(observation) });
+    this.#links = new BackendLinks(hostname(), clock, () => this.#apply());
+    this.#ender = new SoftEnder({
+      runtimeSocket: sockets.runtime,
+      key: options.drainKey,
+      clock,
+      log,
+      structure: () => this.#wish?.model.structure ?? null,
+      onChange: () => this.#apply(),
+    });
   }
 
-  /** Looks for a file that an earlier agent of this pod has left: HAProxy runs with it, and it is not overwritten blindly. */
-  async find(): Promise<void> {
-    this.done = await access(this.#path).then(
-      () => true,
-      () => false,
-    );
-    this.#begun = this.done;
+  /** Looks for the file that an earlier agent of this pod has left. */
+  async findStart(): Promise<void> {
+    await this.#start.find();
   }
 
-  /** Writes the file, the first time that it is known what should stand there. */
-  prepare(model: Parameters<ConfigStore['writeForStart']>[0]): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    this.#config.writeForStart(model).then(
-      () => {
-        this.done = true;
+  async run(source: WishSource, signal: AbortSignal): Promise<void> {
+    const follower = new WishFollower(source, this.#place, this.#clock, Math.random, {
+      onWish: (wish) => this.#take(wish),
+      onError: (thrown) => this.#refuse(thrown),
+      onReport: (said) => {
+        if (said.kind !== 'failed') return;
+        this.#log.warn({ ...errorFields(said.error), retryInMs: Math.round(said.retryInMs) }, 'the watch failed');
       },
-      (thrown: unknown) => {
-        this.#begun = false;
-        this.#log.error(errorFields(thrown), 'the configuration could not be written');
-      },
-    );
+    });
+    await Promise.all([follower.run(signal), this.#converger.run(signal)]);
+    await this.#links.stop();
+  }
+
+  routes(): ReadonlyMap<string, Route> {
+    return new Map<string, Route>([
+      ...this.#telemetry.routes(),
+      [
+        '/startz',
+        (_request, response) => sendText(response, this.#start.done ? 200 : 503, this.#start.done ? 'ok\n' : `${this.#start.why}\n`),
+      ],
+      [DRAIN_PATH, async (request, response) => await this.#ender.answer(request, response)],
+    ]);
+  }
+
+  #take(wish: Wish): void {
+    this.#log.debug({ wish: wish.name, servers: wish.model.servers.length }, 'a new wish');
+    this.#wish = wish;
+    this.#start.prepare(wish.model);
+    this.#links.follow(wish.agents);
+    this.#apply();
+  }
+
+  #apply(): void {
+    if (this.#wish !== null) this.#converger.want(strictest(this.#wish.model, this.#links.words, this.#ender.end), this.#wish.name);
+  }
+
+  #refuse(thrown: unknown): void {
+    this.#log.warn(errorFields(thrown), 'the ConfigMap asks for what cannot be; the last good one stands');
+    if (this.#wish !== null) return;
+    // Nothing runs yet, and nothing will: whoever listens should know why.
+    this.#start.why = messageOf(thrown);
+    const code = thrown instanceof CccamError ? thrown.code : 'CCP_WISH_UNREADABLE';
+    this.#telemetry.update(observe(undefined, null, null, code));
+  }
+
+  #observed(observation: ProxyObservation): void {
+    this.#telemetry.update(observation);
+    this.#links.tell(observation);
+    this.#ender.observe(observation);
   }
 }
 

@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ProxyModel } from '../haproxy/model.ts';
-import { wishName } from '../haproxy/wish.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector, type ReflectorReport } from '../kube/reflector.ts';
 import type { KubeObject, ResourceType } from '../kube/resource.ts';
 import { Store, type Stored } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { systemCode } from '../runtime/errors.ts';
-import { type AgentPlace, readWish } from './wish.ts';
+import { type AgentPlace, readWish, type Wish } from './wish.ts';
 
 const CONFIG_MAP: ResourceType = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' };
 const KEY = 'servers.json';
@@ -20,8 +18,8 @@ interface StoredWish extends Stored {
 }
 
 export interface WishListener {
-  /** HAProxy should be this from now on. @param name of the wish, told back in observations */
-  readonly onWish: (model: ProxyModel, name: string) => void;
+  /** HAProxy should be this from now on. */
+  readonly onWish: (wish: Wish) => void;
   readonly onError: (thrown: unknown) => void;
   readonly onReport: (report: ReflectorReport) => void;
 }
@@ -90,9 +88,9 @@ export class WishFollower {
   #take(text: string | undefined): void {
     if (text !== undefined && text === this.#taken) return;
     try {
-      const model = readWish(text, this.#place);
+      const wish = readWish(text, this.#place);
       this.#taken = text;
-      this.#listener.onWish(model, wishName(text ?? ''));
+      this.#listener.onWish(wish);
     } catch (thrown) {
       this.#listener.onError(thrown);
     }

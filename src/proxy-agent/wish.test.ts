@@ -1,24 +1,44 @@
 import { describe, expect, it } from 'vitest';
 import { aModel, aServer } from '../../test/fakes/pools.ts';
-import { wishText } from '../haproxy/wish.ts';
+import { wishName, wishText } from '../haproxy/wish.ts';
 import { readWish } from './wish.ts';
 
-const PLACE = { bindAddress: '10.0.0.9', sockets: { runtime: '/run/cccam/runtime.sock', peers: '/run/cccam/peers.sock' } };
+const PLACE = {
+  bindAddress: '10.0.0.9',
+  sockets: { runtime: '/run/cccam/runtime.sock', peers: '/run/cccam/peers.sock' },
+  fileLimit: 20_000,
+};
 
 describe('readWish', () => {
   it('reads what the operator has written, in the place of this very proxy', () => {
     const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 1_800_000_000_000 })]);
     const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: PLACE.sockets };
-    expect(readWish(wishText(model), PLACE)).toEqual({ ...model, structure });
+    const text = wishText(model, [{ server: model.servers[1]?.name ?? '', port: 9_322 }]);
+    const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322 }]]);
+    expect(readWish(text, PLACE)).toEqual({ name: wishName(text), model: { ...model, structure }, agents });
+  });
+
+  it('reads what an operator of before has written, that knew of no agents', () => {
+    expect(readWish(JSON.stringify(aModel([aServer(1)])), PLACE).agents.size).toBe(0);
+  });
+
+  it('asks no agent at an address that is not that of its server', () => {
+    expect(readWish(wishText(aModel([aServer(1)]), [{ server: 'somebody-10.0.0.1:1', port: 80 }]), PLACE).agents.size).toBe(0);
+  });
+
+  it('refuses more sessions than it may have open files', () => {
+    expect(() => readWish(wishText(aModel([aServer(1)]), []), { ...PLACE, fileLimit: 1_024 })).toThrow(
+      expect.objectContaining({ code: 'CCP_FILE_LIMIT' }),
+    );
   });
 
   it.each([
     ['nothing', undefined],
     ['no JSON', '{'],
     ['another shape', '{"servers":[]}'],
-    ['a name with a command in it', wishText(aModel([aServer(1, { name: 'a;shutdown' })]))],
-    ['an address that is a path', wishText(aModel([aServer(1, { address: 'unix@/x' })]))],
-    ['a weight out of range', wishText(aModel([aServer(1, { weight: 257 })]))],
+    ['a name with a command in it', wishText(aModel([aServer(1, { name: 'a;shutdown' })]), [])],
+    ['an address that is a path', wishText(aModel([aServer(1, { address: 'unix@/x' })]), [])],
+    ['a weight out of range', wishText(aModel([aServer(1, { weight: 257 })]), [])],
   ])('refuses %s before it counts', (_what, text) => {
     expect(() => readWish(text, PLACE)).toThrow(/^(servers\.json|server name|address|weight)/);
   });

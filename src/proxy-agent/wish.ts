@@ -1,7 +1,10 @@
 import * as z from 'zod/mini';
+import { fittingMaxConnections } from '../haproxy/file-limit.ts';
 import type { ProxyModel } from '../haproxy/model.ts';
 import { renderConfig } from '../haproxy/render.ts';
+import { wishName } from '../haproxy/wish.ts';
 import { CccamError } from '../runtime/errors.ts';
+import type { BackendAgentAddress } from './backend-link.ts';
 
 const count = z.int().check(z.minimum(0));
 const text = z.string().check(z.maxLength(253));
@@ -40,20 +43,32 @@ const wish = z.object({
     }),
   ),
   closePerSecond: count,
+  agents: z.optional(z.array(z.object({ server: text, port: z.int().check(z.minimum(1), z.maximum(65_535)) }))),
 });
 
 /** What is this proxy's own: the others have other addresses and folders. */
 export interface AgentPlace {
   readonly bindAddress: string;
   readonly sockets: ProxyModel['structure']['sockets'];
+  /** Open files that HAProxy may have. */
+  readonly fileLimit: number;
+}
+
+/** What the ConfigMap asks for, understood. */
+export interface Wish {
+  /** Told back in observations. */
+  readonly name: string;
+  readonly model: ProxyModel;
+  /** Servers that have an agent, and where it is. */
+  readonly agents: ReadonlyMap<string, BackendAgentAddress>;
 }
 
 /**
  * Reads what the ConfigMap asks for.
  *
- * @throws CccamError CCP_WISH_UNREADABLE, or CCP_CONFIG_UNSAFE for a value outside of its grammar
+ * @throws CccamError CCP_WISH_UNREADABLE, CCP_CONFIG_UNSAFE for a value outside of its grammar, or CCP_FILE_LIMIT
  */
-export function readWish(wished: string | undefined, place: AgentPlace): ProxyModel {
+export function readWish(wished: string | undefined, place: AgentPlace): Wish {
   const result = wish.safeParse(wished === undefined ? undefined : parsed(wished));
   if (!result.success) {
     const [issue] = result.error.issues;
@@ -63,7 +78,8 @@ export function readWish(wished: string | undefined, place: AgentPlace): ProxyMo
       remedy: 'The last one that was understood goes on. Do the operator and this agent have the same version?',
     });
   }
-  const { structure, ...rest } = result.data;
+  const { structure, agents = [], ...rest } = result.data;
+  fittingMaxConnections(structure.maxConnections, true, place.fileLimit);
   const model = {
     ...rest,
     structure: { ...structure, bind: { ...structure.bind, address: place.bindAddress }, sockets: place.sockets, user: null },
@@ -73,7 +89,17 @@ export function readWish(wished: string | undefined, place: AgentPlace): ProxyMo
     model.structure,
     model.servers.map((server) => ({ ...server, inService: false })),
   );
-  return model;
+  const addresses = new Map(model.servers.map(({ name, address }) => [name, address]));
+  return {
+    name: wishName(wished ?? ''),
+    model,
+    agents: new Map(
+      agents.flatMap(({ server, port }) => {
+        const address = addresses.get(server);
+        return address === undefined ? [] : [[server, { address, port }]];
+      }),
+    ),
+  };
 }
 
 function parsed(json: string): unknown {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { CccamError, messageOf, systemCode } from './errors.ts';
 
-/** Answers one path; only GET and HEAD ever get here. */
+/** Answers one path. */
 export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 export interface HttpServer {
@@ -14,6 +14,7 @@ export interface HttpServer {
 /**
  * Serves a few fixed paths.
  *
+ * @param routes by path for GET and HEAD, by `METHOD path` for anything else
  * @param host address to listen on; agents and boxes use 127.0.0.1, so that nobody else can ask
  * @throws CccamError CCP_SETTING_INVALID when the port is taken
  */
@@ -24,6 +25,7 @@ export async function serveHttp(host: string, port: number, routes: ReadonlyMap<
       response.end(`${messageOf(thrown)}\n`);
     });
   });
+  server.requestTimeout = 0; // a link is a request that lasts as long as its pod; headers still have their time limit
   await listen(server, host, port);
   return {
     port: (server.address() as AddressInfo).port,
@@ -36,10 +38,12 @@ export async function serveHttp(host: string, port: number, routes: ReadonlyMap<
 }
 
 async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const route = routes.get(new URL(request.url ?? '/', 'http://localhost').pathname);
-  if (route === undefined) return sendText(response, 404, 'not found\n');
-  if (request.method !== 'GET' && request.method !== 'HEAD') return sendText(response, 405, 'only GET\n');
-  await route(request, response);
+  const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+  const reads = request.method === 'GET' || request.method === 'HEAD';
+  const route = routes.get(reads ? path : `${request.method} ${path}`);
+  if (route !== undefined) return await route(request, response);
+  if (routes.has(path)) return sendText(response, 405, 'only GET\n');
+  return sendText(response, 404, 'not found\n');
 }
 
 /** Sends a short answer. */

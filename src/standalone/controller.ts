@@ -109,6 +109,7 @@ function proxyFacts(observation: ProxyObservation): ProxyFacts {
     desired: 1,
     reachable,
     synced: observation.synced ? 1 : 0,
+    errors: [],
     lagging: observation.synced ? 0 : 1,
     servers: new Map(observation.servers.map((server) => [server.name, serverFacts(server)])),
   };

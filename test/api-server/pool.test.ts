@@ -243,6 +243,7 @@ describe('an object with the name of a child that belongs to somebody else', () 
 
 describe('a pool that is deleted', () => {
   it('takes everything with it and nothing hangs', async () => {
+    await cluster.leaveAll(); // whoever is there is waited for until the drain's deadline
     await cluster.kubectl('delete', 'ccp', 'living-room', '--timeout=20s');
     await until('every child is gone', async () => (await children('living-room')).length === 0, 30_000);
     await until('every pod is gone', async () => (await cluster.list(POD, 'cccam.dev/pool=living-room')).length === 0, 30_000);

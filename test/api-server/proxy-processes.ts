@@ -12,9 +12,16 @@ export interface RunningProxy {
   haproxy: ChildProcess | null;
 }
 
+/** What the agent's container is told in the pod's spec. */
+export interface AgentOrders {
+  readonly configMap: string;
+  readonly drainKey: string;
+}
+
 /** Starts the agent of a proxy with the token in its folder. */
-export function startAgent(apiPort: number, name: string, address: string, folder: string, configMap: string): ChildProcess {
+export function startAgent(apiPort: number, name: string, address: string, folder: string, orders: AgentOrders): ChildProcess {
   const log = openSync(join(folder, 'agent.log'), 'a');
+  const { configMap, drainKey } = orders;
   const args = ['proxy-agent', '--config-map', configMap, '--run-dir', join(folder, 'run'), '--bind', address, '--http', `${address}:9321`];
   const more = [
     '--haproxy',
@@ -23,6 +30,8 @@ export function startAgent(apiPort: number, name: string, address: string, folde
     join(folder, 'token'),
     '--mounted',
     join(folder, 'mounted'),
+    '--drain-key',
+    drainKey,
     '--log-level',
     'debug',
   ];

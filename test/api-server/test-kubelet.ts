@@ -9,7 +9,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
 import { until } from '../haproxy/until.ts';
 import type { Access } from './control-plane.ts';
-import { ended, type RunningProxy, startAgent, startHaproxy } from './proxy-processes.ts';
+import { type AgentOrders, ended, type RunningProxy, startAgent, startHaproxy } from './proxy-processes.ts';
 
 const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods' };
 const MANAGER = 'test-kubelet';
@@ -19,7 +19,16 @@ interface PodObject extends Stored {
   readonly object: KubeObject;
 }
 
+/** What is asked of a pod before its container ends. */
+interface Hook {
+  readonly path: string;
+  readonly port: number;
+  readonly httpHeaders: readonly { readonly name: string; readonly value: string }[];
+}
+
 interface PodSpec {
+  readonly containers?: readonly { readonly lifecycle?: { readonly preStop?: { readonly httpGet?: Hook } } }[];
+  readonly initContainers?: readonly { readonly args?: readonly string[] }[];
   readonly nodeName?: string;
   readonly serviceAccountName?: string;
   readonly terminationGracePeriodSeconds?: number;
@@ -108,13 +117,13 @@ export class TestKubelet {
       pod.name,
       pod.address,
       pod.proxy.folder,
-      configMapOf(this.#store.get(this.#namespace, pod.name)?.object),
+      agentOrders(this.#store.get(this.#namespace, pod.name)?.object),
     );
   }
 
   /** Brings the mounted copy of a proxy's ConfigMap up to date, as a kubelet does now and then. */
   async copyMounted(pod: RunningPod): Promise<void> {
-    const name = configMapOf(this.#store.get(this.#namespace, pod.name)?.object);
+    const name = agentOrders(this.#store.get(this.#namespace, pod.name)?.object).configMap;
     const ref = { type: { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' }, namespace: this.#namespace, name };
     const data = (await this.#client.get(ref, this.#end.signal))?.['data'] as Record<string, string> | undefined;
     const folder = join(pod.proxy?.folder ?? '', 'mounted');
@@ -208,7 +217,7 @@ export class TestKubelet {
     await mkdir(join(folder, 'run'));
     await mkdir(join(folder, 'token'));
     await this.#writeToken(pod, join(folder, 'token'));
-    const agent = startAgent(this.#access.port, pod.name, address, folder, configMapOf(pod.object));
+    const agent = startAgent(this.#access.port, pod.name, address, folder, agentOrders(pod.object));
     return { name: pod.name, uid: pod.uid, address, proxy: { folder, agent, haproxy: null }, containersReady: false };
   }
 
@@ -291,6 +300,7 @@ export class TestKubelet {
     if (server !== undefined && this.waitForSessions) {
       while (server.sessions > 0 && performance.now() < over && !this.#end.signal.aborted) await systemClock.sleep(20, this.#end.signal);
     }
+    if (proxy !== undefined) await this.#askToDrain(pod, running.address, over);
     proxy?.haproxy?.kill('SIGUSR1');
     if (proxy?.haproxy !== null && proxy?.haproxy !== undefined) {
       const { haproxy } = proxy;
@@ -299,6 +309,15 @@ export class TestKubelet {
     if (this.#end.signal.aborted) return;
     await this.#endContainers(running, 'SIGTERM');
     await this.#remove(pod);
+  }
+
+  /** The preStop hook of a pod's container: whether it answers or fails, the container ends after it. */
+  async #askToDrain(pod: PodObject, host: string, over: number): Promise<void> {
+    const hook = (pod.object['spec'] as PodSpec).containers?.[0]?.lifecycle?.preStop?.httpGet;
+    if (hook === undefined) throw new Error(`${pod.name} has no preStop hook`);
+    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(Math.max(1, over - performance.now()))]);
+    const headers = hook.httpHeaders.map(({ name, value }): [string, string] => [name, value]);
+    await fetch(`http://${host}:${hook.port}${hook.path}`, { headers, signal }).catch(() => null);
   }
 
   async #remove(pod: PodObject): Promise<void> {
@@ -329,10 +348,10 @@ export class TestKubelet {
   }
 }
 
-function configMapOf(object: KubeObject | undefined): string {
-  const spec = object?.['spec'] as { initContainers?: { args?: string[] }[] } | undefined;
-  const args = spec?.initContainers?.[0]?.args ?? [];
-  return args[args.indexOf('--config-map') + 1] ?? '';
+function agentOrders(object: KubeObject | undefined): AgentOrders {
+  const args = (object?.['spec'] as PodSpec | undefined)?.initContainers?.[0]?.args ?? [];
+  const after = (option: string): string => args[args.indexOf(option) + 1] ?? '';
+  return { configMap: after('--config-map'), drainKey: after('--drain-key') };
 }
 
 function project(object: KubeObject): PodObject {

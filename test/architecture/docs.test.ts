@@ -2,6 +2,7 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CONDITION_REASONS } from '../../src/api/v1alpha1/names.ts';
+import { BackendMetrics } from '../../src/backend-agent/backend-metrics.ts';
 import { PROXY_EVENT_REASONS } from '../../src/haproxy/event.ts';
 import { OperatorMetrics } from '../../src/operator/operator-metrics.ts';
 import { POOL_EVENT_REASONS } from '../../src/pool/pool-event.ts';
@@ -64,7 +65,7 @@ describe('documentation', () => {
       proxies: () => 0,
       watchAges: () => new Map(),
     };
-    const registries = [new ProxyMetrics().registry, new OperatorMetrics(none).registry];
+    const registries = [new ProxyMetrics().registry, new BackendMetrics().registry, new OperatorMetrics(none).registry];
     const metrics = (await Promise.all(registries.map((registry) => registry.getMetricsAsJSON())))
       .flat()
       .map((metric) => metric.name)

@@ -4,15 +4,17 @@ import { describe, expect, it } from 'vitest';
 
 /** What each folder of src may import of the others; and which packages. A missing line is a decision to take, not a detail. */
 const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: readonly string[] }>> = {
-  'main.ts': { folders: ['standalone', 'simulate', 'operator', 'proxy-agent', 'runtime'], packages: ['commander'] },
+  'main.ts': { folders: ['standalone', 'simulate', 'operator', 'proxy-agent', 'backend-agent', 'runtime'], packages: ['commander'] },
   api: { folders: ['runtime'], packages: ['zod'] },
-  pool: { folders: ['api', 'haproxy'], packages: [] },
+  pool: { folders: ['api', 'haproxy', 'link'], packages: [] },
   haproxy: { folders: ['runtime'], packages: [] },
   proxy: { folders: ['haproxy', 'runtime'], packages: ['prom-client'] },
   standalone: { folders: ['api', 'pool', 'haproxy', 'proxy', 'runtime'], packages: ['yaml', 'zod', 'cli-table3', 'log-update'] },
   kube: { folders: ['runtime'], packages: ['@kubernetes/client-node'] },
   operator: { folders: ['api', 'pool', 'haproxy', 'kube', 'runtime'], packages: ['zod', 'prom-client'] },
-  'proxy-agent': { folders: ['haproxy', 'kube', 'proxy', 'runtime'], packages: ['zod/mini'] },
+  'proxy-agent': { folders: ['haproxy', 'kube', 'link', 'proxy', 'runtime'], packages: ['zod/mini'] },
+  'backend-agent': { folders: ['link', 'runtime'], packages: ['prom-client'] },
+  link: { folders: [], packages: [] },
   simulate: { folders: ['runtime'], packages: [] },
   runtime: { folders: [], packages: ['pino'] },
 };
@@ -21,7 +23,13 @@ const LEAVES = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/printable.ts',
 /** The only files of haproxy that the rules may see. */
 const MODEL = ['haproxy/model.ts', 'haproxy/render.ts', 'haproxy/wish.ts'];
 /** Plain data in, plain data out: no input, no output, no clock, no chance. */
-const PURE = [/^pool\//, /^haproxy\/(model|render|wish|diff|command|token|actual|observation|session-closer|drift|hold-back)\.ts$/];
+const PURE = [
+  /^pool\//,
+  /^link\//,
+  /^backend-agent\/backend-state\.ts$/,
+  /^proxy-agent\/strictest\.ts$/,
+  /^haproxy\/(model|render|wish|diff|command|token|actual|observation|session-closer|drift|hold-back)\.ts$/,
+];
 const IMPURE_MODULES = [
   'node:fs',
   'node:fs/promises',

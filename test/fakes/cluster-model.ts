@@ -170,7 +170,15 @@ export class ClusterModel {
       children: new Map([...this.#children].map(([key, child]) => [key, this.#facts(key, child)])),
       verified: new Map(),
       refusals: [],
-      proxies: this.#proxies.map((said, index) => ({ name: `proxy${index}`, ready: true, ending: false, said })),
+      proxies: this.#proxies.map((said, index) => ({
+        name: `proxy${index}`,
+        uid: `proxy${index}`,
+        agent: null,
+        ready: true,
+        ending: false,
+        said,
+        error: null,
+      })),
       address: '203.0.113.1:12000',
       status: this.#status,
       sinceStatusMs: 1_000_000,
@@ -197,6 +205,7 @@ export class ClusterModel {
     const { paused, replicas } = child['spec'] as { paused?: boolean; replicas?: number };
     return {
       template,
+      agentImage: 'a',
       paused: paused === true,
       observed: true,
       wanted: replicas ?? 1,

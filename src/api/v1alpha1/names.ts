@@ -14,9 +14,16 @@ export const DRAIN_ANNOTATION = `${GROUP}/drain`;
 export const DRAIN_SINCE_ANNOTATION = `${GROUP}/drain-since`;
 /** On a pod, from its template: the port that its CCcam server listens on. */
 export const PORT_ANNOTATION = `${GROUP}/port`;
+/** On a pod, from its template: the port of the agent beside its CCcam server. */
+export const AGENT_PORT_ANNOTATION = `${GROUP}/agent-port`;
+/** On a pod, written by the operator: the container of the agent that ran before its image was changed in place. */
+export const AGENT_REPLACED_ANNOTATION = `${GROUP}/agent-replaced`;
+/** The agents that the operator puts beside servers and proxies: names of their containers, and where they are reached. */
+export const BACKEND_AGENT = { name: 'backend-agent', port: 9_322 } as const;
+export const PROXY_AGENT = { name: 'proxy-agent', port: 9_321 } as const;
 /** On a child, written by the operator: names the very content that was applied, so that it is applied again only when it differs. */
 export const APPLIED_ANNOTATION = `${GROUP}/applied`;
-/** On a backend's Deployment: names its pod template, so that a rollout is known from a change of the count. */
+/** On a Deployment: names its pod template but for the agents' image, so that a rollout is known from a change of the count. */
 export const TEMPLATE_ANNOTATION = `${GROUP}/template`;
 /** On every child and pod: the pool that it belongs to. */
 export const POOL_LABEL = `${GROUP}/pool`;

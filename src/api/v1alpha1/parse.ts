@@ -3,6 +3,8 @@ import { CccamError } from '../../runtime/errors.ts';
 import { printable } from '../../runtime/printable.ts';
 import { readAddress } from '../../runtime/server-address.ts';
 import { durationMs } from './grammar.ts';
+import { BACKEND_AGENT } from './names.ts';
+import { templateIssues } from './pod-template.ts';
 import { type CccamPool, cccamPool } from './pool.ts';
 import type { BackendSpec, PoolSpec } from './spec.ts';
 
@@ -50,7 +52,7 @@ export function parsePool(data: unknown, place: Place): ParsedPool {
   const result = cccamPool.safeParse(data);
   if (!result.success) throw new PoolInvalidError('CCP_POOL_INVALID', result.error.issues.flatMap(schemaIssues));
   const pool = canonical(result.data);
-  const wrong = [...crossFieldIssues(pool.spec, place)];
+  const wrong = distinct([...crossFieldIssues(pool.spec, place)]);
   if (wrong.length > 0) throw new PoolInvalidError('CCP_POOL_INVALID', wrong);
   const early = [...unsupported(pool.spec, place)];
   if (early.length > 0) throw new PoolInvalidError('CCP_POOL_UNSUPPORTED', early);
@@ -78,6 +80,11 @@ function canonical(pool: CccamPool): CccamPool {
     return reading.kind === 'address' ? { ...backend, external: { address: reading.canonical } } : backend;
   });
   return { ...pool, spec: { ...pool.spec, backends } };
+}
+
+/** A template that several backends share is wrong once. */
+function distinct(issues: readonly Issue[]): Issue[] {
+  return [...new Map(issues.map((issue) => [`${pathText(issue.path)} ${issue.message}`, issue])).values()];
 }
 
 function* crossFieldIssues(spec: PoolSpec, place: Place): Generator<Issue> {
@@ -126,9 +133,17 @@ function* backendIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPath, p
   if (place === 'cluster' && backend.podTemplate === undefined && spec.podTemplate === undefined) {
     yield { path, message: 'expected external, or a podTemplate of its own or of the pool' };
   }
+  if (place === 'cluster') yield* podTemplateIssues(spec, backend, path);
   if (place === 'box' && backend.replicas === undefined && backend.podTemplate === undefined && spec.podTemplate === undefined) {
     yield { path, message: 'expected external.address: the address of the server' };
   }
+}
+
+function* podTemplateIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPath): Generator<Issue> {
+  if (backend.port === BACKEND_AGENT.port)
+    yield { path: [...path, 'port'], message: `expected another port: ${BACKEND_AGENT.port} is that of the operator’s own container` };
+  const where = backend.podTemplate === undefined ? ['spec', 'podTemplate'] : [...path, 'podTemplate'];
+  yield* templateIssues(backend.podTemplate ?? spec.podTemplate, backend.port, spec.drain.deadline, where);
 }
 
 /** What the schema knows already but this release does not do: switched on too early, it is an error and never silence. */

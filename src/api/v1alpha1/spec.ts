@@ -187,6 +187,10 @@ const service = z
   .strictObject({
     type: oneOf(['LoadBalancer', 'NodePort', 'ClusterIP'], 'Type of the Service.').default('LoadBalancer'),
     nodePort: integer(1, 65_535, 'Fixed node port.').optional(),
+    externalTrafficPolicy: oneOf(
+      ['Local', 'Cluster'],
+      'Local: clients keep their addresses, and only nodes with a proxy answer. Cluster: every node answers, and clients share its address.',
+    ).default('Local'),
     annotations: z.record(z.string().max(317), z.string().max(4_096)).optional().meta({ description: 'Annotations of the Service.' }),
     loadBalancerClass: z
       .string()

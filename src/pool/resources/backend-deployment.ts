@@ -1,44 +1,46 @@
 import {
   type BackendSpec,
   durationMs,
+  graceSeconds,
   IN_ROTATION_CONDITION,
+  type Json,
   PORT_ANNOTATION,
   type PoolSpec,
+  readTemplate,
   TEMPLATE_ANNOTATION,
 } from '../../api/v1alpha1/index.ts';
 import { type Child, contentName } from '../child.ts';
+import { ANY_IMAGE } from './agent-container.ts';
+import { AGENT_ANNOTATIONS, withBackendAgent } from './backend-agent.ts';
 import { backendName, childMetadata, labels, type PoolIdentity, selector } from './identity.ts';
-
-/** Time between the end of a drain and the end of its pod. */
-const AFTER_DRAIN_S = 60;
 
 /**
  * The Deployment of a managed backend.
  *
  * @param held whether a change of the pod template must wait for its turn; the Deployment is paused then, so that it can still be scaled
+ * @param agentImage image of the agent in new pods
  */
-export function backendDeployment(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, held: boolean): Child {
-  const template = podTemplate(pool, spec, backend);
+export function backendDeployment(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, held: boolean, agentImage: string): Child {
   const metadata = childMetadata(pool, backendName(pool, backend.name), 'backend', backend.name);
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: contentName(template) } },
+    metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: backendTemplateName(pool, spec, backend) } },
     spec: {
       ...(backend.replicas === undefined ? {} : { replicas: backend.replicas }),
       paused: held,
       revisionHistoryLimit: 3,
-      progressDeadlineSeconds: 2 * deadlineSeconds(spec) + 600, // a rollout waits for drains, and that is no failure
+      progressDeadlineSeconds: Math.ceil(durationMs(spec.drain.deadline) / 500) + 600, // a rollout waits for drains, and that is no failure
       selector: { matchLabels: selector(pool, 'backend', backend.name) },
       strategy: strategy(spec, backend),
-      template,
+      template: podTemplate(pool, spec, backend, agentImage),
     },
   };
 }
 
 /** Name of the pod template that a backend should have. */
-export function templateName(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec): string {
-  return contentName(podTemplate(pool, spec, backend));
+export function backendTemplateName(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec): string {
+  return contentName(podTemplate(pool, spec, backend, ANY_IMAGE));
 }
 
 function strategy(spec: PoolSpec, backend: BackendSpec): object {
@@ -48,33 +50,23 @@ function strategy(spec: PoolSpec, backend: BackendSpec): object {
   return { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } };
 }
 
-interface Template {
-  readonly metadata?: { readonly labels?: Record<string, string>; readonly annotations?: Record<string, string> };
-  readonly spec?: {
-    readonly readinessGates?: readonly { readonly conditionType: string }[];
-    readonly terminationGracePeriodSeconds?: number;
-  };
-}
-
-/** The user's template with what the pool needs: labels, the port, the readiness gate, and time to drain in. */
-function podTemplate(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec): object {
-  const theirs: Template = backend.podTemplate ?? spec.podTemplate ?? {};
-  const gates = (theirs.spec?.readinessGates ?? []).filter((gate) => gate.conditionType !== IN_ROTATION_CONDITION);
+/** The user's template with what the pool needs: labels, the port, the readiness gate, the agent, and time to drain in. */
+function podTemplate(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, agentImage: string): Json {
+  const template = backend.podTemplate ?? spec.podTemplate ?? {};
+  const { annotations, labels: theirs } = readTemplate(template);
+  const withAgent = withBackendAgent(template, pool, spec, backend, agentImage);
+  const gates = Array.isArray(withAgent['readinessGates']) ? withAgent['readinessGates'] : [];
   return {
-    ...theirs,
+    ...template,
     metadata: {
-      ...theirs.metadata,
-      labels: { ...theirs.metadata?.labels, ...labels(pool, 'backend', backend.name) },
-      annotations: { ...theirs.metadata?.annotations, [PORT_ANNOTATION]: String(backend.port) },
+      ...(template['metadata'] as object | undefined),
+      labels: { ...theirs, ...labels(pool, 'backend', backend.name) },
+      annotations: { ...annotations, [PORT_ANNOTATION]: String(backend.port), ...AGENT_ANNOTATIONS },
     },
     spec: {
-      ...theirs.spec,
-      readinessGates: [...gates, { conditionType: IN_ROTATION_CONDITION }],
-      terminationGracePeriodSeconds: theirs.spec?.terminationGracePeriodSeconds ?? deadlineSeconds(spec) + AFTER_DRAIN_S,
+      ...withAgent,
+      readinessGates: [...gates.filter((gate) => gate?.conditionType !== IN_ROTATION_CONDITION), { conditionType: IN_ROTATION_CONDITION }],
+      terminationGracePeriodSeconds: withAgent['terminationGracePeriodSeconds'] ?? graceSeconds(spec.drain.deadline),
     },
   };
-}
-
-function deadlineSeconds(spec: PoolSpec): number {
-  return Math.ceil(durationMs(spec.drain.deadline) / 1_000);
 }

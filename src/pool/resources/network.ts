@@ -1,11 +1,11 @@
-import type { PoolSpec } from '../../api/v1alpha1/index.ts';
+import { durationMs, type PoolSpec, PROXY_AGENT } from '../../api/v1alpha1/index.ts';
 import type { Child } from '../child.ts';
 import { childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
-import { AGENT_PORT, type ClusterSettings } from './settings.ts';
+import type { ClusterSettings } from './settings.ts';
 
 /** Where clients connect. */
 export function service(pool: PoolIdentity, spec: PoolSpec): Child {
-  const { type, nodePort, annotations, loadBalancerClass } = spec.proxy.service;
+  const { type, nodePort, annotations, loadBalancerClass, externalTrafficPolicy } = spec.proxy.service;
   const metadata = childMetadata(pool, pool.name, 'proxy');
   return {
     apiVersion: 'v1',
@@ -13,6 +13,9 @@ export function service(pool: PoolIdentity, spec: PoolSpec): Child {
     metadata: { ...metadata, annotations: { ...annotations } },
     spec: {
       type,
+      ...affinity(spec),
+      // Local keeps the clients' own addresses, by which they are remembered and limited.
+      ...(type === 'ClusterIP' ? {} : { externalTrafficPolicy }),
       selector: selector(pool, 'proxy'),
       ports: [
         {
@@ -26,6 +29,15 @@ export function service(pool: PoolIdentity, spec: PoolSpec): Child {
       ...(loadBalancerClass === undefined || type !== 'LoadBalancer' ? {} : { loadBalancerClass }),
     },
   };
+}
+
+const LONGEST_AFFINITY_S = 86_400;
+
+/** A client that comes back must find the proxy that remembers it: each has a table of its own. */
+function affinity({ balance: { stickiness } }: PoolSpec): object {
+  if (stickiness.mode === 'None') return { sessionAffinity: 'None' };
+  const timeoutSeconds = Math.min(LONGEST_AFFINITY_S, Math.ceil(durationMs(stickiness.ttl) / 1_000));
+  return { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
 }
 
 /** Who may reach the proxies: clients their port, the operator and whoever scrapes metrics the agent's. */
@@ -49,6 +61,6 @@ export function networkPolicy(pool: PoolIdentity, spec: PoolSpec, settings: Clus
 function agentRule(settings: ClusterSettings): object {
   return {
     from: settings.agentPeers.map((namespace) => ({ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } })),
-    ports: [{ protocol: 'TCP', port: AGENT_PORT }],
+    ports: [{ protocol: 'TCP', port: PROXY_AGENT.port }],
   };
 }

@@ -1,8 +1,10 @@
-import { durationMs, type PoolSpec } from '../../api/v1alpha1/index.ts';
-import type { Child } from '../child.ts';
+import { durationMs, graceSeconds, type PoolSpec, PROXY_AGENT, TEMPLATE_ANNOTATION } from '../../api/v1alpha1/index.ts';
+import { drainHook, drainKey } from '../../link/drain-call.ts';
+import { type Child, contentName } from '../child.ts';
 import { CONFIG_KEYS } from '../saved-state.ts';
+import { ANY_IMAGE, CONTAINER_SECURITY } from './agent-container.ts';
 import { childMetadata, labels, type PoolIdentity, proxyName, selector } from './identity.ts';
-import { AGENT_PORT, type ClusterSettings } from './settings.ts';
+import type { ClusterSettings } from './settings.ts';
 
 /** Folder that HAProxy and its agent share: configuration and control sockets. In memory, and of this pod alone. */
 export const RUN_FOLDER = '/run/cccam';
@@ -10,36 +12,49 @@ const TOKEN_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 const CONFIG_FOLDER = '/etc/cccam';
 /** The user that the official HAProxy image names; a number, because a name does not prove that it is not root. */
 const HAPROXY_USER = 99;
-const AFTER_DRAIN_S = 60;
 const FIRST_FREE_PORT = 1_024;
 
-/** The proxies of a pool: HAProxy without a token, and its agent beside it, which begins before HAProxy and ends after it. */
-export function proxyDeployment(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): Child {
+/**
+ * The proxies of a pool: HAProxy without a token, and its agent beside it, which begins before HAProxy and ends after it.
+ *
+ * @param agentImage image of the agent in new pods
+ */
+export function proxyDeployment(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings, agentImage: string): Child {
   const { proxy } = spec;
   const metadata = childMetadata(pool, proxyName(pool), 'proxy');
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata,
+    metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: proxyTemplateName(pool, spec, settings) } },
     spec: {
       replicas: proxy.replicas,
       revisionHistoryLimit: 3,
+      progressDeadlineSeconds: Math.ceil(durationMs(spec.drain.deadline) / 500) + 600, // a rollout waits for drains, and that is no failure
       selector: { matchLabels: selector(pool, 'proxy') },
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-      template: {
-        metadata: { labels: labels(pool, 'proxy') },
-        spec: {
-          serviceAccountName: proxyName(pool),
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
-          terminationGracePeriodSeconds: Math.ceil(durationMs(spec.drain.deadline) / 1_000) + AFTER_DRAIN_S,
-          securityContext: podSecurity(spec.port),
-          ...scheduling(pool, spec),
-          initContainers: [agentContainer(pool, settings)],
-          containers: [haproxyContainer(spec, settings)],
-          volumes: volumes(pool),
-        },
-      },
+      template: podTemplate(pool, spec, settings, agentImage),
+    },
+  };
+}
+
+/** Name of the pod template that the proxies should have. */
+export function proxyTemplateName(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): string {
+  return contentName(podTemplate(pool, spec, settings, ANY_IMAGE));
+}
+
+function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings, agentImage: string): object {
+  return {
+    metadata: { labels: labels(pool, 'proxy') },
+    spec: {
+      serviceAccountName: proxyName(pool),
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: graceSeconds(spec.drain.deadline),
+      securityContext: podSecurity(spec.port),
+      ...scheduling(pool, spec),
+      initContainers: [agentContainer(pool, agentImage)],
+      containers: [haproxyContainer(pool, spec, settings)],
+      volumes: volumes(pool),
     },
   };
 }
@@ -56,14 +71,15 @@ function podSecurity(port: number): object {
   };
 }
 
-const CONTAINER_SECURITY = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } } as const;
-
-function haproxyContainer(spec: PoolSpec, settings: ClusterSettings): object {
+function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): object {
+  const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close' };
   return {
     name: 'haproxy',
     image: spec.proxy.image ?? settings.haproxyImage,
     command: ['haproxy', '-W', '-db', '-S', `${RUN_FOLDER}/master.sock,mode,600`, '-f', `${RUN_FOLDER}/haproxy.cfg`],
     ports: [{ name: 'cccam', containerPort: spec.port, protocol: 'TCP' }],
+    // Its sessions end first; then HAProxy is told to end, and has nobody left to cut off.
+    lifecycle: { preStop: drainHook(call, PROXY_AGENT.port, drainKey(pool.uid)) },
     ...(spec.proxy.resources === undefined ? {} : { resources: spec.proxy.resources }),
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [{ name: 'run', mountPath: RUN_FOLDER }],
@@ -71,11 +87,11 @@ function haproxyContainer(spec: PoolSpec, settings: ClusterSettings): object {
 }
 
 /** A native sidecar: an init container that goes on, so that its file is there before HAProxy begins and it still counts when HAProxy ends. */
-function agentContainer(pool: PoolIdentity, settings: ClusterSettings): object {
+function agentContainer(pool: PoolIdentity, image: string): object {
   const probe = (path: string) => ({ httpGet: { path, port: 'agent' } });
   return {
-    name: 'proxy-agent',
-    image: settings.agentImage,
+    name: PROXY_AGENT.name,
+    image,
     restartPolicy: 'Always',
     args: [
       'proxy-agent',
@@ -86,9 +102,11 @@ function agentContainer(pool: PoolIdentity, settings: ClusterSettings): object {
       '--mounted',
       CONFIG_FOLDER,
       '--http',
-      `0.0.0.0:${AGENT_PORT}`,
+      `0.0.0.0:${PROXY_AGENT.port}`,
+      '--drain-key',
+      drainKey(pool.uid),
     ],
-    ports: [{ name: 'agent', containerPort: AGENT_PORT, protocol: 'TCP' }],
+    ports: [{ name: 'agent', containerPort: PROXY_AGENT.port, protocol: 'TCP' }],
     startupProbe: { ...probe('/startz'), periodSeconds: 1, failureThreshold: 120 },
     readinessProbe: { ...probe('/readyz'), periodSeconds: 2 },
     livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 6 },

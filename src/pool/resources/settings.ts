@@ -1,6 +1,3 @@
-/** Port on which a proxy agent tells what it observes. */
-export const AGENT_PORT = 9321;
-
 /** What an installation adds to every pool. */
 export interface ClusterSettings {
   /** HAProxy image of pools that name none. */

@@ -1,0 +1,131 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DRAIN_PATH, readDrainCall } from '../link/drain-call.ts';
+import { type BackendLine, LINK_ALIVE_MS, LINK_PATH } from '../link/protocol.ts';
+import { Bell, type Clock, systemClock } from '../runtime/clock.ts';
+import { type Route, sendText, serveHttp } from '../runtime/http-server.ts';
+import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
+import { Shutdown } from '../runtime/shutdown.ts';
+import { BackendMetrics } from './backend-metrics.ts';
+import { type BackendState, drainBegins, drainOver, mayEnd, seen, UNSEEN } from './backend-state.ts';
+import { ProxyLinks } from './proxy-links.ts';
+import { readSockets } from './socket-table.ts';
+
+/** Options of `cccam-operator backend-agent`. */
+export interface BackendAgentOptions {
+  /** CCcam port of the server beside it. */
+  readonly port: number;
+  readonly http: { readonly host: string; readonly port: number };
+  /** What a drain must be asked with. */
+  readonly drainKey: string;
+  readonly logLevel: string;
+}
+
+/** How often the sockets are looked at: seldom while it serves, often while somebody waits for the last session to end. */
+const LOOK_MS = { serving: 1_000, draining: 200 } as const;
+
+/**
+ * Watches the server beside it until SIGTERM: counts its sockets, tells the proxies when its pod ends, and answers the kubelet when nobody
+ * is left.
+ *
+ * @returns the exit code
+ * @throws CccamError CCP_SETTING_INVALID when its port is taken
+ */
+export async function backendAgent(options: BackendAgentOptions, clock: Clock = systemClock): Promise<number> {
+  const log = createLogger(options.logLevel, { process: 'backend-agent', port: options.port });
+  const shutdown = new Shutdown();
+  const agent = new BackendAgent(options, clock, log);
+  const http = await serveHttp(options.http.host, options.http.port, agent.routes());
+  log.info({ http: http.port }, 'listening');
+  await agent.run(shutdown.ending);
+  await http.close();
+  shutdown.dispose();
+  return 0;
+}
+
+class BackendAgent {
+  readonly #options: BackendAgentOptions;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #bell = new Bell();
+  readonly #metrics = new BackendMetrics();
+  readonly #links: ProxyLinks;
+  #state: BackendState = UNSEEN;
+  #told = '';
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: BackendAgentOptions, clock: Clock, log: Logger) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#links = new ProxyLinks(this.#line(), clock, () => this.#bell.ring());
+  }
+
+  /** Looks, tells and looks again until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#look();
+      await this.#bell.wait(this.#clock, this.#state.drain === null ? LOOK_MS.serving : LOOK_MS.draining, signal);
+    }
+  }
+
+  routes(): ReadonlyMap<string, Route> {
+    const { registry } = this.#metrics;
+    return new Map<string, Route>([
+      [`POST ${LINK_PATH}`, async (request, response) => await this.#links.accept(request, response)],
+      [DRAIN_PATH, async (request, response) => await this.#drain(request, response)],
+      ['/listening', async (_request, response) => await this.#listening(response)],
+      ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
+      ['/metrics', async (_request, response) => sendText(response, 200, await registry.metrics(), registry.contentType)],
+    ]);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      this.#state = seen(this.#state, await readSockets(this.#options.port));
+    } catch (thrown) {
+      this.#log.error(errorFields(thrown), 'the sockets could not be read; what was seen last stands');
+    }
+    this.#metrics.update(this.#state, this.#links.size);
+    this.#tell();
+  }
+
+  /** What changes the way clients go is told at once, numbers with the next sign of life. */
+  #tell(): void {
+    const line = this.#line();
+    const state = String(line.draining);
+    const now = this.#clock.monotonic();
+    if (state === this.#told && now - this.#toldAt < LINK_ALIVE_MS) return;
+    this.#told = state;
+    this.#toldAt = now;
+    this.#links.tell(line);
+  }
+
+  #line(): BackendLine {
+    const { drain, sockets } = this.#state;
+    const closeInMs = drain?.close === true ? Math.max(0, Math.round(drain.deadline - this.#clock.monotonic())) : null;
+    return { draining: drain !== null, closeInMs, sessions: sockets.established };
+  }
+
+  /** Answers when the server's container may end. */
+  async #drain(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const call = readDrainCall(request.url, request.headers, this.#options.drainKey);
+    if (call === 'forbidden') return sendText(response, 403, 'the key is missing or wrong\n');
+    if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
+    const given = new AbortController();
+    response.once('close', () => given.abort());
+    this.#state = drainBegins(this.#state, call, this.#clock.monotonic());
+    this.#log.info({ sessions: this.#state.sockets.established, ...call }, 'drains');
+    this.#tell();
+    this.#bell.ring();
+    do await this.#clock.sleep(LOOK_MS.draining, given.signal);
+    while (!given.signal.aborted && !mayEnd(this.#state, this.#links.routing, this.#clock.monotonic()));
+    this.#state = drainOver(this.#state);
+    this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'has drained');
+    if (!given.signal.aborted) sendText(response, 200, 'drained\n');
+  }
+
+  async #listening(response: ServerResponse): Promise<void> {
+    const listens = (await readSockets(this.#options.port)).listening > 0;
+    sendText(response, listens ? 200 : 503, listens ? 'ok\n' : 'nobody listens on the CCcam port\n');
+  }
+}

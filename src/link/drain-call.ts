@@ -1,0 +1,49 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** What a kubelet asks of an agent before it ends a container: to say when it may. */
+export interface DrainCall {
+  /** How long sessions may live on, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Whether those that are left then are closed, a few at a time. */
+  readonly close: boolean;
+}
+
+/** Path of the call; a GET, because a preStop hook knows no other verb. */
+export const DRAIN_PATH = '/drain';
+const KEY_HEADER = 'cccam-drain-key';
+const LONGEST_MS = 7 * 24 * 3_600_000;
+
+/**
+ * What a drain must be asked with. Whoever may read the pool or its pods can know it; whoever only reaches the port cannot, and so cannot
+ * take a server from its clients.
+ *
+ * @param poolUid given by the API server at random
+ */
+export function drainKey(poolUid: string): string {
+  return createHash('sha256').update(`drain ${poolUid}`).digest('hex').slice(0, 32);
+}
+
+/** The preStop hook that asks the agent on that port. */
+export function drainHook(call: DrainCall, port: number, key: string): object {
+  const path = `${DRAIN_PATH}?deadlineMs=${call.deadlineMs}&close=${call.close}`;
+  return { httpGet: { path, port, scheme: 'HTTP', httpHeaders: [{ name: KEY_HEADER, value: key }] } };
+}
+
+/** What a call asks for; `forbidden` without the key. */
+export type DrainReading = DrainCall | 'forbidden' | 'unreadable';
+
+/** Reads a call. @param url path and query, as they came */
+export function readDrainCall(
+  url: string | undefined,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  key: string,
+): DrainReading {
+  const given = Buffer.from(String(headers[KEY_HEADER] ?? ''));
+  const wanted = Buffer.from(key);
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return 'forbidden';
+  const query = new URL(url ?? '/', 'http://localhost').searchParams;
+  const text = query.get('deadlineMs') ?? '';
+  const deadlineMs = Number(text);
+  if (!/^[0-9]{1,9}$/.test(text) || deadlineMs > LONGEST_MS) return 'unreadable';
+  return { deadlineMs, close: query.get('close') !== 'false' };
+}

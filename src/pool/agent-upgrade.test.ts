@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { type AgentFacts, type AgentPod, agentUpgrades } from './agent-upgrade.ts';
+
+const pod = (name: string, agent: Partial<AgentFacts> = {}, ending = false): AgentPod => ({
+  name,
+  uid: `uid-${name}`,
+  ending,
+  agent: { image: 'old', containerId: `${name}-1`, ready: true, replaced: null, ...agent },
+});
+const names = (pods: readonly AgentPod[]): string[] => agentUpgrades(pods, 'agent', 'new').map(({ name }) => name);
+
+describe('agentUpgrades', () => {
+  it('changes one agent, and the next one only when that one is ready again as another container', () => {
+    expect(names([pod('a'), pod('b')])).toEqual(['a']);
+    const [patch] = agentUpgrades([pod('a')], 'agent', 'new');
+    expect(patch).toEqual({ name: 'a', uid: 'uid-a', container: 'agent', image: 'new', replaces: 'a-1' });
+    const asked = { image: 'new', replaced: 'a-1' };
+    expect(names([pod('a', asked), pod('b')])).toEqual([]); // the kubelet has not heard of it yet
+    expect(names([pod('a', { ...asked, containerId: 'a-2', ready: false }), pod('b')])).toEqual([]);
+    expect(names([pod('a', { ...asked, containerId: 'a-2' }), pod('b')])).toEqual(['b']);
+    expect(names([pod('a', { ...asked, containerId: 'a-2' }), pod('b', { image: 'new' })])).toEqual([]);
+  });
+
+  it('changes agents that are not ready at once, and those that serve after them', () => {
+    expect(names([pod('a'), pod('b', { ready: false, containerId: null }), pod('c', { ready: false })])).toEqual(['b', 'c']);
+  });
+
+  it('leaves pods alone that end, and those without an agent', () => {
+    expect(names([pod('a', {}, true), { ...pod('b'), agent: null }])).toEqual([]);
+  });
+});

@@ -1,0 +1,45 @@
+/** The agent's container in a pod. */
+export interface AgentFacts {
+  /** Image that the pod asks for. */
+  readonly image: string;
+  /** Id of the container that runs, or null while none does. */
+  readonly containerId: string | null;
+  readonly ready: boolean;
+  /** Id of the container that ran when its image was changed last, or null. */
+  readonly replaced: string | null;
+}
+
+/** A pod with an agent. */
+export interface AgentPod {
+  readonly name: string;
+  readonly uid: string;
+  readonly ending: boolean;
+  /** Null for a pod that has none, of an operator of long ago. */
+  readonly agent: AgentFacts | null;
+}
+
+/** What is to be written on a pod so that its agent, and nothing else of it, is started anew. */
+export interface AgentPatch {
+  readonly name: string;
+  readonly uid: string;
+  readonly container: string;
+  readonly image: string;
+  /** Id of the container that goes, or `none`. */
+  readonly replaces: string;
+}
+
+/**
+ * Which agents get another image now. It is changed in the running pod, where only the agent's container is started anew: an update of the
+ * operator ends no session and replaces no pod. One after the other, because a pod without its agent is not ready; but an agent that is
+ * not ready anyway goes at once.
+ *
+ * @param pods of one kind, all of the pool's
+ */
+export function agentUpgrades(pods: readonly AgentPod[], container: string, image: string): AgentPatch[] {
+  const known = pods.flatMap((pod) => (pod.ending || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
+  const outdated = known.filter(({ agent }) => agent.image !== image);
+  const idle = outdated.filter(({ agent }) => !agent.ready);
+  const settled = known.every(({ agent }) => agent.image !== image || (agent.ready && agent.containerId !== agent.replaced));
+  const next = idle.length > 0 ? idle : settled ? outdated.slice(0, 1) : [];
+  return next.map(({ agent, name, uid }) => ({ name, uid, container, image, replaces: agent.containerId ?? 'none' }));
+}

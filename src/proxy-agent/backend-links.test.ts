@@ -1,0 +1,107 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../../test/haproxy/until.ts';
+import { ProxyLinks } from '../backend-agent/proxy-links.ts';
+import type { ProxyObservation } from '../haproxy/observation.ts';
+import { type BackendLine, LINK_PATH } from '../link/protocol.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
+import { BackendLinks } from './backend-links.ts';
+
+const SERVES: BackendLine = { draining: false, closeInMs: null, sessions: 3 };
+const DRAINS: BackendLine = { draining: true, closeInMs: 60_000, sessions: 3 };
+const ends: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** The agent of a server, as far as its links go. */
+async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer }> {
+  const links = new ProxyLinks(SERVES, systemClock, () => undefined);
+  const http = await serveHttp(
+    '127.0.0.1',
+    port,
+    new Map([[`POST ${LINK_PATH}`, async (request, response) => await links.accept(request, response)]]),
+  );
+  ends.push(() => http.close());
+  return { links, http };
+}
+
+/** The links of a proxy to one server. */
+function proxy(port: number, onWord = (): void => undefined): BackendLinks {
+  const links = new BackendLinks('p', systemClock, onWord);
+  links.follow(new Map([['s', { address: '127.0.0.1', port }]]));
+  ends.push(() => links.stop());
+  return links;
+}
+
+/** What a proxy has read of its server. */
+function seen(admin: 'ready' | 'drain'): ProxyObservation {
+  return { error: null, servers: [{ name: 's', admin }] } as unknown as ProxyObservation;
+}
+
+describe('the link between a proxy and a server', () => {
+  it('carries that the pod ends to the proxy, and that nobody is sent there any more back', async () => {
+    const { http, links } = await backend();
+    const there = proxy(http.port);
+    await until('it is connected', () => links.size === 1);
+    there.tell(seen('ready'));
+    await until('it routes', () => links.routing);
+    links.tell(DRAINS);
+    await until('the proxy has heard', () => there.words.get('s')?.draining === true);
+    there.tell(seen('drain'));
+    await until('it routes no more', () => !links.routing);
+  });
+
+  it('keeps the word of an agent that is gone, until another one says otherwise', async () => {
+    const first = await backend();
+    const there = proxy(first.http.port);
+    await until('it is connected', () => first.links.size === 1);
+    first.links.tell(DRAINS);
+    await until('the proxy has heard', () => there.words.get('s')?.draining === true);
+    await first.http.close();
+    await until('it has noticed', () => first.links.size === 0);
+    expect(there.words.get('s')?.draining).toBe(true);
+    const second = await backend(first.http.port);
+    await until('it is connected again', () => second.links.size === 1);
+    await until('the proxy has heard', () => there.words.get('s')?.draining === false);
+  });
+
+  it('sets the time of the closing once, however often it is said how much of it is left', async () => {
+    const { http, links } = await backend();
+    const words: unknown[] = [];
+    const there = proxy(http.port, () => words.push(there.words.get('s')?.closeAfter));
+    await until('it is connected', () => links.size === 1);
+    links.tell(DRAINS);
+    links.tell({ ...DRAINS, closeInMs: 70_000, sessions: 2 });
+    links.tell({ ...DRAINS, closeInMs: null, sessions: 2 });
+    await until('the proxy has heard the last', () => words.includes(null));
+    expect(words).toEqual([expect.any(Number), null]);
+  });
+
+  it('counts a proxy that has not said yet what it does as one that would send somebody', async () => {
+    const { http, links } = await backend();
+    proxy(http.port);
+    expect(links.routing).toBe(false);
+    await until('it is connected', () => links.size === 1);
+    await until('it has said that it does not', () => !links.routing);
+  });
+
+  it('is over for servers that are not named any more', async () => {
+    const { http, links } = await backend();
+    const there = proxy(http.port);
+    await until('it is connected', () => links.size === 1);
+    there.follow(new Map());
+    await until('it is over', () => links.size === 0);
+  });
+
+  it.each(['garbage', '{"draining":"yes"}', 'x'.repeat(5_000)])('is cut when it carries what is no line: %.20s', async (line) => {
+    const { http, links } = await backend();
+    const there = proxy(http.port);
+    await until('it is connected', () => links.size === 1);
+    const answer = await fetch(`http://127.0.0.1:${http.port}${LINK_PATH}`, { method: 'POST', body: `${line}\n` });
+    await answer.text().catch(() => '');
+    expect(links.size).toBe(1);
+    expect(there.words.get('s')?.draining).toBe(false);
+  });
+});

@@ -1,0 +1,92 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FRONTEND, type Structure } from '../haproxy/model.ts';
+import type { ProxyObservation } from '../haproxy/observation.ts';
+import { runCommands } from '../haproxy/runtime-socket.ts';
+import { type DrainCall, readDrainCall } from '../link/drain-call.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { sendText } from '../runtime/http-server.ts';
+import { errorFields, type Logger } from '../runtime/logger.ts';
+import type { SoftEnd } from './strictest.ts';
+
+/** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */
+const LAST_CALL_MS = 10_000;
+const LOOK_MS = 250;
+/** Sessions that are closed at the deadline go a few at a time; a pod's grace period is a minute longer than its drain. */
+const CLOSING_MS = 45_000;
+
+export interface SoftEnderOptions {
+  readonly runtimeSocket: string;
+  /** What an end must be asked with. */
+  readonly key: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What HAProxy runs now; null while that is not known. */
+  readonly structure: () => Structure | null;
+  /** HAProxy should be asked for something else now. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Ends a proxy softly when its pod ends: lets clients in for a last while, then nobody, and answers the kubelet when the last session has
+ * ended. Then there is nobody left for HAProxy's own end to cut off.
+ */
+export class SoftEnder {
+  readonly #options: SoftEnderOptions;
+  #end: SoftEnd | null = null;
+  /** Live sessions as they were read last; null while a worker does not tell. */
+  #sessions: number | null = null;
+
+  constructor(options: SoftEnderOptions) {
+    this.#options = options;
+  }
+
+  /** How this proxy ends; null while it does not. */
+  get end(): SoftEnd | null {
+    return this.#end;
+  }
+
+  /** Takes over what was just read. */
+  observe(observation: ProxyObservation): void {
+    const counted = observation.error === null && observation.servers.every((server) => server.counted);
+    this.#sessions = counted ? observation.servers.reduce((sum, server) => sum + server.sessions, 0) : null;
+  }
+
+  /** Answers when HAProxy may end. */
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const call = readDrainCall(request.url, request.headers, this.#options.key);
+    if (call === 'forbidden') return sendText(response, 403, 'the key is missing or wrong\n');
+    if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
+    const given = new AbortController();
+    response.once('close', () => given.abort());
+    await this.#drain(call, given.signal);
+    if (!given.signal.aborted) sendText(response, 200, 'drained\n');
+  }
+
+  async #drain(call: DrainCall, signal: AbortSignal): Promise<void> {
+    const { clock, log, onChange, structure } = this.#options;
+    const running = structure();
+    const begun = clock.monotonic();
+    log.info({ sessions: this.#sessions, ...call }, 'ends softly');
+    if (running !== null) this.#end = { structure: running, closeAfter: null };
+    await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
+    await this.#waitUntil(begun + call.deadlineMs, signal);
+    if (signal.aborted || this.#sessions === 0 || !call.close || this.#end === null) return;
+    this.#end = { ...this.#end, closeAfter: clock.now() };
+    onChange();
+    await this.#waitUntil(begun + call.deadlineMs + CLOSING_MS, signal);
+    log.info({ sessions: this.#sessions }, 'has ended softly');
+  }
+
+  /** Keeps the door shut until nobody is left, or that time has come on the clock that never jumps. */
+  async #waitUntil(time: number, signal: AbortSignal): Promise<void> {
+    const { clock, log, runtimeSocket } = this.#options;
+    while (!signal.aborted && clock.monotonic() < time) {
+      // Asked for again and again: a worker that was reloaded by hand would listen. Sessions that are there stay.
+      await runCommands(runtimeSocket, [`disable frontend ${FRONTEND}`]).catch((thrown: unknown) => {
+        log.warn(errorFields(thrown), 'HAProxy could not be told to take nobody new');
+      });
+      await clock.sleep(LOOK_MS, signal);
+      if (this.#sessions === 0) return;
+    }
+  }
+}

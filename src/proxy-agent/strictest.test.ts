@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { aModel, aServer, aStructure } from '../../test/fakes/pools.ts';
+import { strictest } from './strictest.ts';
+
+const wish = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 5_000 })]);
+const [first = '', second = ''] = wish.servers.map(({ name }) => name);
+
+describe('strictest', () => {
+  it('is the wish while nobody says more', () => {
+    expect(strictest(wish, new Map([[first, { draining: false, closeAfter: null }]]), null)).toEqual(wish);
+  });
+
+  it('drains a server whose own agent says that it ends, though the operator does not know yet', () => {
+    const { servers } = strictest(wish, new Map([[first, { draining: true, closeAfter: 9_000 }]]), null);
+    expect(servers.map(({ state, closeAfter }) => [state, closeAfter])).toEqual([
+      ['drain', 9_000],
+      ['drain', 5_000],
+    ]);
+  });
+
+  it('takes the earliest time, whoever says it, and does not let an agent undo what the operator asks for', () => {
+    expect(strictest(wish, new Map([[second, { draining: true, closeAfter: 3_000 }]]), null).servers[1]?.closeAfter).toBe(3_000);
+    expect(strictest(wish, new Map([[second, { draining: true, closeAfter: 9_000 }]]), null).servers[1]?.closeAfter).toBe(5_000);
+    expect(strictest(wish, new Map([[second, { draining: false, closeAfter: null }]]), null).servers[1]).toEqual(wish.servers[1]);
+  });
+
+  it('keeps the structure while this proxy ends, and closes everywhere when its time is over', () => {
+    const structure = aStructure({ idleMs: 1 });
+    expect(strictest(wish, new Map(), { structure, closeAfter: null })).toEqual({ ...wish, structure });
+    const over = strictest(wish, new Map(), { structure, closeAfter: 4_000 });
+    expect(over.servers.map(({ state, closeAfter }) => [state, closeAfter])).toEqual([
+      ['drain', 4_000],
+      ['drain', 4_000],
+    ]);
+  });
+
+  it('is never less strict than any of them alone', () => {
+    const word = fc.record({ draining: fc.boolean(), closeAfter: fc.option(fc.nat()) });
+    const end = fc.option(fc.option(fc.nat()));
+    fc.assert(
+      fc.property(word, end, fc.constantFrom('ready', 'drain'), fc.option(fc.nat()), (said, ending, state, closeAfter) => {
+        const asked = aModel([aServer(1, { state, closeAfter: state === 'drain' ? closeAfter : null })]);
+        const soft = ending === null ? null : { structure: asked.structure, closeAfter: ending };
+        const [server] = strictest(asked, new Map([[first, said]]), soft).servers;
+        const drains = state === 'drain' || said.draining || typeof ending === 'number';
+        expect(server?.state).toBe(drains ? 'drain' : 'ready');
+        const times = [state === 'drain' ? closeAfter : null, said.draining ? said.closeAfter : null, ending].filter(
+          (time) => time !== null,
+        );
+        expect(server?.closeAfter).toBe(times.length === 0 ? null : Math.min(...times));
+      }),
+    );
+  });
+});

@@ -1,0 +1,31 @@
+import type { ProxyModel, Structure, WantedServer } from '../haproxy/model.ts';
+import type { BackendWord } from './backend-link.ts';
+
+/** How this proxy ends itself: nobody new, and from a time on nobody at all. */
+export interface SoftEnd {
+  /** As it was when the end began: a reload would let clients in again. */
+  readonly structure: Structure;
+  /** When sessions are closed, in milliseconds since the epoch, or null for not yet or never. */
+  readonly closeAfter: number | null;
+}
+
+/**
+ * What HAProxy should be, by everybody who has a say: what the operator asks for, what the servers' own agents say, and how this proxy ends.
+ * The strictest wins: a server is drained when anybody says so, and its sessions are closed at the earliest of the times.
+ *
+ * @param words by server
+ * @param end null while this proxy does not end
+ */
+export function strictest(wish: ProxyModel, words: ReadonlyMap<string, BackendWord>, end: SoftEnd | null): ProxyModel {
+  const servers = wish.servers.map((server) => {
+    const word = words.get(server.name);
+    const drained = word?.draining === true ? drain(server, word.closeAfter) : server;
+    return end?.closeAfter === null || end === null ? drained : drain(drained, end.closeAfter);
+  });
+  return { ...wish, structure: end?.structure ?? wish.structure, servers };
+}
+
+function drain(server: WantedServer, closeAfter: number | null): WantedServer {
+  const times = [server.closeAfter, closeAfter].filter((time) => time !== null);
+  return { ...server, state: 'drain', closeAfter: times.length === 0 ? null : Math.min(...times) };
+}
