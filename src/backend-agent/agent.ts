@@ -8,7 +8,7 @@ import { Shutdown } from '../runtime/shutdown.ts';
 import { BackendMetrics } from './backend-metrics.ts';
 import { type BackendState, drainBegins, drainOver, mayEnd, seen, UNSEEN } from './backend-state.ts';
 import { ProxyLinks } from './proxy-links.ts';
-import { readSockets } from './socket-table.ts';
+import { readSockets, type SocketCounts } from './socket-table.ts';
 
 /** Options of `cccam-operator backend-agent`. */
 export interface BackendAgentOptions {
@@ -33,7 +33,7 @@ const LOOK_MS = { serving: 1_000, draining: 200 } as const;
 export async function backendAgent(options: BackendAgentOptions, clock: Clock = systemClock): Promise<number> {
   const log = createLogger(options.logLevel, { process: 'backend-agent', port: options.port });
   const shutdown = new Shutdown();
-  const agent = new BackendAgent(options, clock, log);
+  const agent = new BackendAgent(options, clock, log, async () => await readSockets(options.port));
   const http = await serveHttp(options.http.host, options.http.port, agent.routes());
   log.info({ http: http.port }, 'listening');
   await agent.run(shutdown.ending);
@@ -42,10 +42,12 @@ export async function backendAgent(options: BackendAgentOptions, clock: Clock = 
   return 0;
 }
 
-class BackendAgent {
+/** The agent itself. */
+export class BackendAgent {
   readonly #options: BackendAgentOptions;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #read: () => Promise<SocketCounts>;
   readonly #bell = new Bell();
   readonly #metrics = new BackendMetrics();
   readonly #links: ProxyLinks;
@@ -53,10 +55,12 @@ class BackendAgent {
   #told = '';
   #toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: BackendAgentOptions, clock: Clock, log: Logger) {
+  /** @param read counts the sockets of the server's port */
+  constructor(options: BackendAgentOptions, clock: Clock, log: Logger, read: () => Promise<SocketCounts>) {
     this.#options = options;
     this.#clock = clock;
     this.#log = log;
+    this.#read = read;
     this.#links = new ProxyLinks(this.#line(), clock, () => this.#bell.ring());
   }
 
@@ -81,7 +85,8 @@ class BackendAgent {
 
   async #look(): Promise<void> {
     try {
-      this.#state = seen(this.#state, await readSockets(this.#options.port));
+      const sockets = await this.#read();
+      this.#state = seen(this.#state, sockets); // as it is now: a drain may have begun meanwhile
     } catch (thrown) {
       this.#log.error(errorFields(thrown), 'the sockets could not be read; what was seen last stands');
     }
@@ -125,7 +130,7 @@ class BackendAgent {
   }
 
   async #listening(response: ServerResponse): Promise<void> {
-    const listens = (await readSockets(this.#options.port)).listening > 0;
+    const listens = (await this.#read()).listening > 0;
     sendText(response, listens ? 200 : 503, listens ? 'ok\n' : 'nobody listens on the CCcam port\n');
   }
 }

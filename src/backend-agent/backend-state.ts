@@ -57,7 +57,7 @@ export const CLOSING_MS = 45_000;
  */
 export function mayEnd(state: BackendState, routing: boolean, now: number): boolean {
   const { drain, sockets } = state;
-  if (drain === null) return true;
+  if (drain === null) return false; // nobody has asked, and whoever ends it without a reason cuts everybody off
   if (now >= drain.deadline + (drain.close ? CLOSING_MS : 0)) return true;
   if (routing && now < drain.since + UNHEARD_MS) return false;
   return sockets.established === 0;

@@ -1,0 +1,64 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../../test/haproxy/until.ts';
+import { drainHook, drainKey } from '../link/drain-call.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { BackendAgent } from './agent.ts';
+import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
+
+const KEY = drainKey('uid');
+const FULL: SocketCounts = { ...NO_SOCKETS, listening: 1, established: 5 };
+let http: HttpServer;
+const end = new AbortController();
+let running: Promise<void>;
+
+afterEach(async () => {
+  end.abort();
+  await running;
+  await http.close();
+});
+
+/** An agent whose looks at the sockets the test answers. */
+async function anAgent(read: () => Promise<SocketCounts>): Promise<void> {
+  const options = { port: 12_000, http: { host: '127.0.0.1', port: 0 }, drainKey: KEY, logLevel: 'silent' };
+  const agent = new BackendAgent(options, systemClock, createLogger('silent', {}), read);
+  http = await serveHttp('127.0.0.1', 0, agent.routes());
+  running = agent.run(end.signal);
+}
+
+/** Asks for a drain as the kubelet does. */
+async function drain(): Promise<number> {
+  const { httpGet } = drainHook({ deadlineMs: 60_000, close: true }, 9_322, KEY) as {
+    httpGet: { path: string; httpHeaders: { name: string; value: string }[] };
+  };
+  const headers = Object.fromEntries(httpGet.httpHeaders.map(({ name, value }) => [name, value]));
+  return (await fetch(`http://127.0.0.1:${http.port}${httpGet.path}`, { headers })).status;
+}
+
+describe('a drain', () => {
+  it('that begins in the middle of a look at the sockets is not forgotten, and waits until nobody is left', async () => {
+    let sockets = FULL;
+    const looks: (() => void)[] = [];
+    let slow = true;
+    await anAgent(async () => {
+      if (slow) await new Promise<void>((resolve) => looks.push(resolve));
+      return sockets;
+    });
+    await until('it looks', () => looks.length === 1);
+    let answered = false;
+    const answer = drain().finally(() => {
+      answered = true;
+    });
+    await fetch(`http://127.0.0.1:${http.port}/healthz`); // what was asked before is heard before
+    slow = false;
+    looks[0]?.();
+    await until('it says so', async () =>
+      (await (await fetch(`http://127.0.0.1:${http.port}/metrics`)).text()).includes('cccam_backend_draining 1'),
+    );
+    await systemClock.sleep(500); // more than two looks, of which each could end it
+    expect(answered).toBe(false);
+    sockets = { ...FULL, established: 0 };
+    expect(await answer).toBe(200);
+  });
+});
