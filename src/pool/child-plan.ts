@@ -1,4 +1,4 @@
-import { APPLIED_ANNOTATION, type CccamPool, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
+import { APPLIED_ANNOTATION, type CccamPool, IN_ROTATION_CONDITION, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { type Child, type ChildFacts, type ChildKind, childKey, differs, isOurs, named } from './child.ts';
 import { drainProgress } from './drain.ts';
 import type { PoolEvent } from './pool-event.ts';
@@ -95,7 +95,9 @@ function agentImage(world: World, name: string, template: string): string {
 }
 
 function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamPool): RolloutCandidate[] {
-  const ending = new Set(pods.filter((pod) => pod.endingSince !== null && !pod.finished).map((pod) => pod.backend));
+  const alive = pods.filter((pod) => !pod.finished);
+  const ending = new Set(alive.filter((pod) => pod.endingSince !== null).map((pod) => pod.backend));
+  const inRotation = alive.filter((pod) => pod.endingSince === null && pod.conditions.get(IN_ROTATION_CONDITION)?.status === 'True');
   return spec.backends
     .filter((backend) => backend.external === undefined)
     .map((backend) => ({
@@ -103,6 +105,7 @@ function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamP
       template: backendTemplateName(identity, spec, backend),
       resting: backend.weight === 0,
       deployment: children.get(`Deployment/${backendName(identity, backend.name)}`)?.deployment ?? null,
+      ready: inRotation.filter((pod) => pod.backend === backend.name && pod.containersReady).length,
       waits: spec.rollout.strategy === 'Replace' && ending.has(backend.name),
     }));
 }

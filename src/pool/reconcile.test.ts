@@ -25,6 +25,10 @@ describe('reconcile, whatever happens in whatever order', () => {
     );
   }, 30_000);
 
+  it('changes one backend at a time even while Deployments are slow to tell that their pods are there', () => {
+    play([{ kind: 'statuses lag' }, { kind: 'all is well' }, { kind: 'template' }, { kind: 'proxies catch up' }, { kind: 'template' }], 3);
+  });
+
   it('comes to rest: once nothing happens any more, a second pass has nothing to do', () => {
     fc.assert(
       fc.property(fc.array(steps, { maxLength: 30 }), fc.integer({ min: 1, max: 3 }), (sequence, backends) => {

@@ -7,8 +7,10 @@ export interface RolloutCandidate {
   readonly template: string;
   /** Whether nobody is meant to be served by it: then it is never in rotation, and nobody misses it. */
   readonly resting: boolean;
-  /** Its Deployment; null while there is none. */
+  /** Its Deployment, whose numbers may lag behind; null while there is none. */
   readonly deployment: DeploymentFacts | null;
+  /** How many of its pods take new sessions. */
+  readonly ready: number;
   /** Whether a pod of it that ends must be gone before the next one follows: two may not share the cards. */
   readonly waits: boolean;
 }
@@ -26,9 +28,11 @@ export function heldBackends(candidates: readonly RolloutCandidate[], maxUnavail
   for (const { backend, deployment, waits } of existing) {
     if (waits && isHalfway(deployment)) held.add(backend);
   }
-  for (const { backend } of waiting) {
-    if (taken.has(backend)) continue; // it is down or under way: going on with it takes nobody else down
-    if (taken.size < maxUnavailable) taken.add(backend);
+  for (const candidate of waiting) {
+    const { backend } = candidate;
+    if (taken.has(backend) && isDown(candidate)) continue; // going on with it takes nobody else down
+    const others = taken.has(backend) ? taken.size - 1 : taken.size;
+    if (others < maxUnavailable) taken.add(backend);
     else held.add(backend);
   }
   return held;
@@ -57,6 +61,11 @@ function isUnderWay(deployment: DeploymentFacts | null): boolean {
 /** Whether the first pods are replaced and others are not, with none missing: the next one of the old ones would follow now. */
 function isHalfway(deployment: DeploymentFacts | null): boolean {
   return deployment !== null && deployment.updated > 0 && deployment.updated < deployment.wanted && deployment.total >= deployment.wanted;
+}
+
+/** Whether one of its pods really is missing. Its Deployment may only not have heard yet that the last one is there. */
+function isDown({ deployment, ready }: RolloutCandidate): boolean {
+  return deployment !== null && ready < deployment.wanted;
 }
 
 /** Whether every pod that should be there is there, of the template that the Deployment was given, and in rotation. */

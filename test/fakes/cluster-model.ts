@@ -1,17 +1,18 @@
 import { expect } from 'vitest';
 import { DRAIN_SINCE_ANNOTATION, TEMPLATE_ANNOTATION } from '../../src/api/v1alpha1/index.ts';
-import { wishName } from '../../src/haproxy/wish.ts';
 import { understand } from '../../src/operator/pool-record.ts';
 import { type Child, type ChildFacts, childKey, contentName, type DeploymentFacts } from '../../src/pool/child.ts';
 import { drainProgress } from '../../src/pool/drain.ts';
 import { DELETION_COST_ANNOTATION } from '../../src/pool/pod-patch.ts';
-import type { ProxyReport, ServerStatement } from '../../src/pool/proxy-report.ts';
+import type { ProxyReport } from '../../src/pool/proxy-report.ts';
 import { reconcile } from '../../src/pool/reconcile.ts';
 import type { Roster } from '../../src/pool/roster.ts';
 import type { PodFacts } from '../../src/pool/server-state.ts';
 import type { Outcome, World } from '../../src/pool/world.ts';
 import type { Step } from './cluster-steps.ts';
 import { aPodOf } from './pools.ts';
+import { statementOf, type Wish } from './proxy-statement.ts';
+import { StatusLag } from './status-lag.ts';
 
 interface Pod {
   facts: PodFacts;
@@ -35,11 +36,12 @@ export class ClusterModel {
   #roster: Roster = [];
   #savedSpec: unknown = null;
   #status: World['status'] = null;
-  #wish = { text: '', servers: new Map<string, string>() };
+  #wish: Wish = { text: '', servers: new Map() };
   /** What each proxy works on: the wish itself, or one of before. */
   #heard = this.#wish;
   #proxies: ProxyReport['said'][] = ['pending', 'pending'];
   readonly #sessions = new Map<string, number>();
+  readonly #lag = new StatusLag();
   /** When each pod's drain began, as the test saw it. */
   readonly #clocks = new Map<string, number>();
 
@@ -66,6 +68,12 @@ export class ClusterModel {
         break;
       case 'backend leaves':
         if (this.#in.size > 1) this.#in.delete(pick(this.#names, step.at) ?? '');
+        break;
+      case 'statuses lag':
+        this.#lag.fallBehind(this.#deployments().map((child) => [childKey(child), this.#deployment(child)]));
+        break;
+      case 'statuses catch up':
+        this.#lag.catchUp();
         break;
       case 'backend returns':
         this.#in.add(pick(this.#names, step.at) ?? 'b0');
@@ -104,6 +112,7 @@ export class ClusterModel {
   /** Lets everything that is under way come to its end. */
   settle(): void {
     this.#broken = false;
+    this.#lag.catchUp();
     this.#proxies = this.#proxies.map(() => 'unreachable');
     for (let round = 0; round < 40; round += 1) {
       this.happen({ kind: 'proxies catch up' });
@@ -194,8 +203,12 @@ export class ClusterModel {
       applied: metadata.annotations['cccam.dev/applied'] ?? null,
       fingerprint: contentName(content),
       content,
-      deployment: child.kind === 'Deployment' ? this.#deployment(child) : null,
+      deployment: child.kind === 'Deployment' ? this.#lag.told(key, this.#deployment(child)) : null,
     };
+  }
+
+  #deployments(): Child[] {
+    return [...this.#children.values()].filter((child) => child.kind === 'Deployment');
   }
 
   #deployment(child: Child): DeploymentFacts {
@@ -255,9 +268,9 @@ export class ClusterModel {
 
   /** The Deployment controller: replaces pods one at a time where the template is another, and makes those that are missing. */
   #controllers(): void {
-    for (const child of this.#children.values()) {
+    for (const child of this.#deployments()) {
       const backend = child.metadata.labels['cccam.dev/backend'];
-      if (child.kind !== 'Deployment' || backend === undefined) continue;
+      if (backend === undefined) continue;
       const { paused, replicas = 1 } = child['spec'] as { paused?: boolean; replicas?: number };
       const template = child.metadata.annotations[TEMPLATE_ANNOTATION] ?? '';
       const pods = [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.endingSince === null);
@@ -275,9 +288,9 @@ export class ClusterModel {
 
   /** Backends that a rollout has taken a pod from: never two at once. */
   #checkOutages(): void {
-    const rolling = [...this.#children.values()].filter((child) => {
+    const rolling = this.#deployments().filter((child) => {
       const backend = child.metadata.labels['cccam.dev/backend'];
-      if (child.kind !== 'Deployment' || backend === undefined || (child['spec'] as { paused?: boolean }).paused === true) return false;
+      if (backend === undefined || (child['spec'] as { paused?: boolean }).paused === true) return false;
       const template = child.metadata.annotations[TEMPLATE_ANNOTATION];
       return [...this.#pods.values()].some(
         (pod) => pod.facts.backend === backend && pod.template !== template && pod.facts.endingSince === null,
@@ -289,11 +302,8 @@ export class ClusterModel {
   }
 
   #before(): void {
-    this.#outageOf = new Set(
-      [...this.#children.values()]
-        .filter((child) => child.kind === 'Deployment' && this.#deployment(child).available < this.#deployment(child).wanted)
-        .map((child) => child.metadata.name),
-    );
+    const down = this.#deployments().filter((child) => this.#deployment(child).available < this.#deployment(child).wanted);
+    this.#outageOf = new Set(down.map((child) => child.metadata.name));
   }
 
   #create(backend: string, template: string): void {
@@ -362,20 +372,8 @@ export class ClusterModel {
     }
   }
 
-  /** A proxy that has done what it heard of. */
   #statement(): ProxyReport['said'] {
-    const servers = new Map<string, ServerStatement>();
-    for (const [name, state] of this.#heard.servers) {
-      const ready = state === 'ready';
-      servers.set(name, {
-        sessions: this.#sessions.get(name) ?? 0,
-        counted: true,
-        admin: ready ? 'ready' : 'drain',
-        inRotation: ready,
-        up: true,
-      });
-    }
-    return { wish: this.#heard.text === '' ? null : wishName(this.#heard.text), synced: true, servers };
+    return statementOf(this.#heard, this.#sessions);
   }
 
   #checkClock(facts: PodFacts, since: number | null): void {

@@ -10,6 +10,8 @@ export type Step =
         | 'proxy restarts'
         | 'proxy lies'
         | 'proxy is lost'
+        | 'statuses lag'
+        | 'statuses catch up'
         | 'refuse'
         | 'accept'
         | 'all is well';
@@ -31,6 +33,8 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
       'proxy restarts',
       'proxy lies',
       'proxy is lost',
+      'statuses lag',
+      'statuses catch up',
       'refuse',
       'accept',
       'all is well',
