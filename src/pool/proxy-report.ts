@@ -75,7 +75,10 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
 
 function serverFacts(name: string, proxies: readonly ProxyReport[], wish: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
-  const serving = all.filter(({ proxy, said }) => proxy.ready && !proxy.ending && said !== null);
+  const speaking = all.filter(({ proxy, said }) => !proxy.ending && said !== null);
+  const ready = speaking.filter(({ proxy }) => proxy.ready);
+  // A probe that has failed takes no server out: where no proxy counts as ready, all of them are asked.
+  const serving = ready.length > 0 ? ready : speaking;
   return {
     sessions: all.reduce((sum, { server }) => sum + (server?.sessions ?? 0), 0),
     // A proxy that does not mention a server has none of it only where it speaks of this very wish.

@@ -40,7 +40,7 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
 function drained(container: Json, pool: PoolIdentity, spec: PoolSpec): Json {
   const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close' };
   // The socket table tells whether it listens; asking the server itself would be a line in its log each second.
-  const probe = { httpGet: { path: '/listening', port: BACKEND_AGENT.port }, periodSeconds: 1, failureThreshold: 3 };
+  const probe = { httpGet: { path: '/listening', port: BACKEND_AGENT.port }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 3 };
   return {
     ...container,
     readinessProbe: container['readinessProbe'] ?? probe,

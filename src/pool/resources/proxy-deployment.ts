@@ -88,7 +88,8 @@ function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterS
 
 /** A native sidecar: an init container that goes on, so that its file is there before HAProxy begins and it still counts when HAProxy ends. */
 function agentContainer(pool: PoolIdentity, image: string): object {
-  const probe = (path: string) => ({ httpGet: { path, port: 'agent' } });
+  // A node that is busy must not take a proxy out that serves.
+  const probe = (path: string) => ({ httpGet: { path, port: 'agent' }, timeoutSeconds: 3 });
   return {
     name: PROXY_AGENT.name,
     image,

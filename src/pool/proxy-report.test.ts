@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { type ProxyReport, type ServerStatement, tally } from './proxy-report.ts';
+
+const UP: ServerStatement = { sessions: 3, counted: true, admin: 'ready', inRotation: true, up: true };
+const DRAINED: ServerStatement = { sessions: 0, counted: true, admin: 'drain', inRotation: false, up: true };
+
+/** A proxy that says this of the server `s`, or does not mention it. */
+function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
+  const said = { wish: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
+  return { name: 'p', uid: 'p', agent: null, ready: true, ending: false, said, error: null, ...more };
+}
+
+const factsOf = (...proxies: ProxyReport[]) => tally(proxies, 'w', ['s']).servers.get('s');
+
+describe('a server', () => {
+  it('is in rotation only where every ready proxy says so', () => {
+    expect(factsOf(aProxy(UP), aProxy(UP))?.inRotation).toBe(true);
+    expect(factsOf(aProxy(UP), aProxy(DRAINED))?.inRotation).toBe(false);
+    expect(factsOf(aProxy(UP), aProxy(DRAINED, { ready: false }))?.inRotation).toBe(true);
+  });
+
+  it('stays in rotation when the probes of all proxies have failed and their HAProxies route to it', () => {
+    expect(factsOf(aProxy(UP, { ready: false }), aProxy(UP, { ready: false }))?.inRotation).toBe(true);
+    expect(factsOf(aProxy(DRAINED, { ready: false }))?.inRotation).toBe(false);
+    expect(factsOf(aProxy(UP, { said: 'unreachable' }), aProxy(UP, { ending: true }))?.inRotation).toBe(false);
+  });
+
+  it('is empty only where every proxy says so, those that end among them', () => {
+    expect(factsOf(aProxy(DRAINED), aProxy(UP, { ending: true }))).toMatchObject({ sessions: 3, outOfRotation: false });
+    expect(factsOf(aProxy(DRAINED), aProxy(DRAINED, { ending: true }))).toMatchObject({ sessions: 0, counted: true, outOfRotation: true });
+    expect(factsOf(aProxy(DRAINED), aProxy(null, { said: 'unreachable' }))?.counted).toBe(false);
+  });
+
+  it('is believed to be unknown to a proxy only where that speaks of this very wish', () => {
+    expect(factsOf(aProxy(null))).toMatchObject({ counted: true, outOfRotation: true });
+    const older = { wish: 'v', synced: true, servers: new Map<string, ServerStatement>() };
+    expect(factsOf(aProxy(null, { said: older }))).toMatchObject({ counted: false, outOfRotation: false });
+  });
+
+  it('is not known at all where nobody speaks', () => {
+    expect(factsOf(aProxy(null, { said: 'unreachable' }))).toBeUndefined();
+  });
+});
+
+describe('tally', () => {
+  it('names each complaint once', () => {
+    const complaining = aProxy(null, { said: 'unreachable', error: 'CCP_FILE_LIMIT' });
+    expect(tally([complaining, complaining, aProxy(UP)], 'w', ['s'])).toMatchObject({
+      errors: ['CCP_FILE_LIMIT'],
+      reachable: 1,
+      lagging: 2,
+    });
+  });
+});
