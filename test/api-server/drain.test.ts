@@ -3,8 +3,9 @@ import { DRAIN_ANNOTATION, DRAIN_SINCE_ANNOTATION, DRAINED_CONDITION, IN_ROTATIO
 import { readProcesses } from '../../src/haproxy/readback.ts';
 import { runCommands, runMasterCommand } from '../../src/haproxy/runtime-socket.ts';
 import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
+import type { Viewers } from '../fakes/audience.ts';
 import { throughout, until } from '../haproxy/until.ts';
-import { aPodTemplate, TestCluster, type Viewers } from './test-cluster.ts';
+import { aPodTemplate, TestCluster } from './test-cluster.ts';
 import type { RunningPod } from './test-kubelet.ts';
 
 let cluster: TestCluster;
@@ -236,6 +237,19 @@ describe('a pod that ends', () => {
     await until('its server is gone', async () => (await serverStatus(pod)) === undefined);
     await newcomers.leave();
     await settled();
+  });
+});
+
+describe('a backend without a pod', () => {
+  it('has a status all the same, with no server in it', async () => {
+    await cluster.applyPool('p', { ...SPEC, backends: [{ name: 'a', replicas: 0 }, SPEC.backends[1]] });
+    await until(
+      'it has no server any more',
+      async () => (await cluster.status('p'))?.backends.find((backend) => backend.name === 'a')?.servers.length === 0,
+      20_000,
+      () => cluster.tails(),
+    );
+    expect(await cluster.log()).not.toContain('422 Invalid');
   });
 });
 

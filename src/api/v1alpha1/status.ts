@@ -38,9 +38,11 @@ const backendStatus = z.strictObject({
   ready: count(),
   total: count(),
   ecm: ecmStatus.optional(),
+  // With a default: server-side apply of an empty list takes the field away.
   servers: z
     .array(serverStatus)
     .max(256)
+    .default([])
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
 });
 
@@ -58,6 +60,7 @@ export const poolStatus = z.strictObject({
   backends: z
     .array(backendStatus)
     .max(256)
+    .default([])
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
   proxies: z.strictObject({ desired: count(), ready: count(), synced: count() }),
 });
