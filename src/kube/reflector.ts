@@ -12,6 +12,8 @@ import { watchStream } from './watch-stream.ts';
 export type ReflectorReport =
   | { readonly kind: 'listed'; readonly count: number /** Objects that the watch before had missed. */; readonly missed: number }
   | { readonly kind: 'watching' }
+  /** Nothing came for long: either nothing happens or the connection is dead, and it is made anew. */
+  | { readonly kind: 'silent' }
   | { readonly kind: 'failed'; readonly error: unknown; readonly retryInMs: number };
 
 export interface ReflectorOptions<T extends Stored> {
@@ -187,7 +189,7 @@ export class Reflector<T extends Stored> {
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
     const refused = isStatus(thrown, 403) ? FORBIDDEN_RETRY_MS[403] : isStatus(thrown, 404) ? FORBIDDEN_RETRY_MS[404] : 0;
     const retryInMs = Math.max(usual, asked, this.#failures > QUICK_TRIES ? refused : 0);
-    report({ kind: 'failed', error: thrown, retryInMs });
+    report(isSilence(thrown) ? { kind: 'silent' } : { kind: 'failed', error: thrown, retryInMs });
     await clock.sleep(retryInMs, signal);
   }
 }
@@ -197,9 +199,13 @@ function isRefused(thrown: unknown): boolean {
   return thrown instanceof KubeApiError && ['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND'].includes(thrown.reason);
 }
 
+function isSilence(thrown: unknown): boolean {
+  return thrown instanceof KubeApiError && thrown.reason === SILENT;
+}
+
 /** Whether there is no connection any more, for another reason than that nothing came over it. */
 function isCut(thrown: unknown): boolean {
-  return thrown instanceof KubeApiError && thrown.status === null && thrown.reason !== SILENT && thrown.reason !== ENDED_AT_ONCE;
+  return thrown instanceof KubeApiError && thrown.status === null && !isSilence(thrown) && thrown.reason !== ENDED_AT_ONCE;
 }
 
 /** Whether a line came whole and could not be read. What was in it is lost, so only a list can tell. */
