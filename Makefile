@@ -14,7 +14,7 @@ demo: node_modules haproxy ## Serve a pool with simulated servers and clients, a
 
 ##@ Develop
 .PHONY: setup
-setup: node_modules haproxy haproxy-3.0 cluster-node ## Install everything that the tests need
+setup: node_modules haproxy haproxy-3.0 cluster-node promtool ## Install everything that the tests need
 
 .PHONY: test
 test: setup ## Run every check and every tier of tests
@@ -29,7 +29,7 @@ test-haproxy: node_modules haproxy haproxy-3.0 ## Run the tests on real HAProxy 
 	vitest run --project haproxy
 
 .PHONY: test-api-server
-test-api-server: node_modules haproxy haproxy-3.0 control-plane ## Run the tests on a real Kubernetes API server only
+test-api-server: node_modules haproxy haproxy-3.0 control-plane promtool ## Run the tests on a real Kubernetes API server only
 	vitest run --project api-server
 
 .PHONY: test-cluster
@@ -101,6 +101,10 @@ control-plane: node_modules
 .PHONY: cluster-node
 cluster-node: node_modules
 	@./scripts/setup-cluster.sh
+
+.PHONY: promtool
+promtool:
+	@./scripts/setup-promtool.sh
 
 ##@ Help
 .PHONY: help

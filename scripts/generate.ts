@@ -8,11 +8,15 @@ import { PROXY_EVENT_REASONS } from '../src/haproxy/event.ts';
 import { POOL_EVENT_REASONS } from '../src/pool/pool-event.ts';
 import { ERROR_CODES } from '../src/runtime/errors.ts';
 import { RUN_NEWS_REASONS } from '../src/standalone/news.ts';
+import { chartFiles } from './chart.ts';
 
 const HEADER = '# Generated from src/api/v1alpha1 by `make generate`; do not edit.\n';
 
+const CHART = 'charts/cccam-operator';
+const crd = HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false });
+
 const generated: Readonly<Record<string, string>> = {
-  'crds/cccam.dev_cccampools.yaml': HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false }),
+  'crds/cccam.dev_cccampools.yaml': crd,
   'docs/reference/cccampool.md': referenceMarkdown(),
   'docs/reference/errors.md': catalogue(
     'Error codes',
@@ -25,6 +29,7 @@ const generated: Readonly<Record<string, string>> = {
     section('Of `run`', RUN_NEWS_REASONS),
     section('Of a pool in Kubernetes: Events, as `kubectl describe ccp` shows them', POOL_EVENT_REASONS),
   ].join('\n'),
+  ...chartFiles(await readFile(`${CHART}/values.yaml`, 'utf8'), await readFile('config/rbac/operator.yaml', 'utf8'), crd),
 };
 
 function section(title: string, rows: Readonly<Record<string, string>>): string {

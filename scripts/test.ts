@@ -17,7 +17,7 @@ const CHECKS = [
   ['bundle', 'node', ['scripts/build.ts']],
 ] as const;
 /** One after the other: two cores are soon shared by too many. */
-const TIERS = ['unit', 'haproxy', 'api-server'] as const;
+const TIERS = ['unit', 'haproxy', 'api-server', 'cluster'] as const;
 
 const total: Tally = { passed: 0, failed: 0, skipped: 0 };
 const folder = mkdtempSync(join(tmpdir(), 'ccp-test-'));

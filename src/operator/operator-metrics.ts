@@ -3,11 +3,20 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** `cccampool`: what clients feel; `cccampool-status`: what is told of it. */
 export type QueueName = 'cccampool' | 'cccampool-status';
 
+/** A condition of a pool, as its status says. */
+export interface PoolCondition {
+  readonly namespace: string;
+  readonly pool: string;
+  readonly condition: string;
+  readonly holds: boolean;
+}
+
 /** What the gauges are read from when somebody asks. */
 export interface MetricSources {
   readonly queueDepths: () => Readonly<Record<QueueName, number>>;
   readonly leads: () => boolean;
   readonly pools: () => number;
+  readonly conditions: () => Iterable<PoolCondition>;
   readonly proxies: () => number;
   /** Milliseconds since each watch was last heard, by kind. */
   readonly watchAges: () => ReadonlyMap<string, number>;
@@ -75,6 +84,10 @@ export class OperatorMetrics {
       gauge.set({ name: 'cccam-operator' }, sources.leads() ? 1 : 0),
     );
     this.#gauge('cccam_operator_pools', 'Pools that are known.', [], (gauge) => gauge.set(sources.pools()));
+    this.#gauge('cccam_pool_condition', 'Whether a condition of a pool is True.', ['namespace', 'pool', 'condition'], (gauge) => {
+      gauge.reset(); // pools come and go
+      for (const { holds, ...labels } of sources.conditions()) gauge.set(labels, holds ? 1 : 0);
+    });
     this.#gauge('cccam_operator_proxies', 'Proxies that are listened to.', [], (gauge) => gauge.set(sources.proxies()));
     this.#gauge('cccam_operator_watch_age_seconds', 'Time since a watch was last heard, by kind.', ['kind'], (gauge) => {
       for (const [kind, ms] of sources.watchAges()) gauge.set({ kind }, ms / 1_000);

@@ -15,7 +15,7 @@ import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { Memory } from './memory.ts';
 import { OperatorMetrics, type QueueName } from './operator-metrics.ts';
-import { PoolReader } from './pool-record.ts';
+import { PoolReader, poolConditions } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
 import { Reconciler } from './reconciler.ts';
 import { Watches } from './watches.ts';
@@ -102,6 +102,7 @@ class Operator {
       queueDepths: () => ({ cccampool: this.#queue.depth, 'cccampool-status': this.#telling.depth }),
       leads: () => this.#elector.leads,
       pools: () => this.#watches.pools.size,
+      conditions: () => poolConditions(this.#watches.pools.all()),
       proxies: () => this.#listeners.size,
       watchAges: () => this.#watches.ages,
     });

@@ -2,6 +2,7 @@ import { PAUSED_ANNOTATION, type ParsedPool, PoolInvalidError, type PoolStatus, 
 import { type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { PoolReading } from '../pool/world.ts';
+import type { PoolCondition } from './operator-metrics.ts';
 import { Packed } from './packed.ts';
 
 /** A pool as it stands, understood or not. */
@@ -47,6 +48,15 @@ export class PoolReader {
     const reading = new Packed(understand(object));
     this.#known.set(key, { uid, generation, reading });
     return reading;
+  }
+}
+
+/** Every condition of every pool, as its status says. */
+export function* poolConditions(pools: Iterable<PoolRecord>): Generator<PoolCondition> {
+  for (const { name, namespace, status } of pools) {
+    for (const { status: holds, type } of status?.value.conditions ?? []) {
+      yield { namespace, pool: name, condition: type, holds: holds === 'True' };
+    }
   }
 }
 

@@ -5,14 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import type { CccamPool, Condition, PoolStatus } from '../../src/api/v1alpha1/index.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject, ResourceType } from '../../src/kube/resource.ts';
-import { CHILD_TYPES, POD, POOL } from '../../src/operator/resources.ts';
-import { SimulatedClient } from '../../src/simulate/client.ts';
+import type { KubeObject } from '../../src/kube/resource.ts';
+import { CHILD_TYPES, POOL } from '../../src/operator/resources.ts';
+import { Audience, type Viewers } from '../fakes/audience.ts';
 import { freePort } from '../haproxy/ports.ts';
 import { until } from '../haproxy/until.ts';
 import { type Access, adminClient, TOOLS } from './control-plane.ts';
+import { Namespace } from './namespace.ts';
 import { TestKubelet } from './test-kubelet.ts';
 
 const run = promisify(execFile);
@@ -34,27 +33,17 @@ export interface OperatorSetup {
   readonly kubeconfig?: string;
 }
 
-/** Clients that came together and can leave together. */
-export interface Viewers {
-  readonly clients: readonly SimulatedClient[];
-  leave(): Promise<void>;
-}
-
 /** A namespace on the real control plane, with operators, proxies, servers and clients of its own. */
-export class TestCluster {
+export class TestCluster extends Namespace {
   readonly access: Access;
-  readonly admin: KubeClient;
-  readonly namespace: string;
   readonly kubelet: TestKubelet;
   readonly operators: RunningOperator[] = [];
   readonly folder: string;
-  readonly #clients: SimulatedClient[] = [];
-  readonly #leave: (() => Promise<void>)[] = [];
+  readonly audience = new Audience();
 
   private constructor(access: Access, namespace: string, folder: string) {
+    super(adminClient(access), namespace);
     this.access = access;
-    this.admin = adminClient(access);
-    this.namespace = namespace;
     this.folder = folder;
     this.kubelet = new TestKubelet(this.admin, access, namespace);
   }
@@ -154,99 +143,28 @@ export class TestCluster {
     return stdout;
   }
 
-  async status(pool: string): Promise<PoolStatus | null> {
-    const object = await this.admin.get({ type: POOL, namespace: this.namespace, name: pool }, signal());
-    return (object as unknown as CccamPool | null)?.status ?? null;
-  }
-
-  async condition(pool: string, type: string): Promise<Condition | undefined> {
-    return (await this.status(pool))?.conditions.find((condition) => condition.type === type);
-  }
-
-  /** Waits until a condition has a status or `status/reason`. */
-  async untilCondition(pool: string, type: string, expected: string, limitMs = 20_000): Promise<void> {
-    let seen: PoolStatus | null = null;
-    const matches = async (): Promise<boolean> => {
-      seen = await this.status(pool);
-      const found = seen?.conditions.find((condition) => condition.type === type);
-      return found?.status === expected || `${found?.status}/${found?.reason}` === expected;
-    };
-    await until(`${pool} is ${type}=${expected}`, matches, limitMs, () => ({
-      conditions: seen?.conditions,
-      errors: this.kubelet.errors.map(String),
-      logs: this.tails(),
-    }));
-  }
-
-  async get(type: ResourceType, name: string): Promise<KubeObject | null> {
-    return await this.admin.get({ type, namespace: this.namespace, name }, signal());
-  }
-
-  async list(type: ResourceType, labelSelector = ''): Promise<KubeObject[]> {
-    const { items } = await this.admin.list(
-      type,
-      this.namespace,
-      labelSelector === '' ? {} : { labelSelector },
-      (object) => object,
-      signal(),
-    );
-    return [...items];
-  }
-
-  async pod(name: string): Promise<KubeObject | null> {
-    return await this.get(POD, name);
-  }
-
-  /** Status of a condition of a pod. */
-  async podCondition(name: string, type: string): Promise<string | undefined> {
-    const status = (await this.pod(name))?.['status'] as { conditions?: { type: string; status: string }[] } | undefined;
-    return status?.conditions?.find((condition) => condition.type === type)?.status;
-  }
-
-  /** Events about a pool, by reason. */
-  async events(pool: string): Promise<string[]> {
-    const events = await this.list({ apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events' });
-    return events.filter((event) => (event['regarding'] as { name?: string }).name === pool).map((event) => String(event['reason']));
-  }
-
   /** Clients that connect through the proxies in turn, each from an address of its own. */
   connect(pool: string, count: number, port = 12_000): Viewers {
     const proxies = this.kubelet.named(`${pool}-haproxy`);
-    const clients = Array.from({ length: count }, (_, index) => {
-      const proxy = proxies[index % proxies.length];
-      const number = this.#clients.length + index + 1;
-      return new SimulatedClient({
-        host: proxy?.address ?? '',
-        port,
-        from: `127.200.${Math.floor(number / 250)}.${1 + (number % 250)}`,
-        retry: { kind: 'fixed', delayMs: 100 },
-        patienceMs: null,
-      });
-    });
-    this.#clients.push(...clients);
-    const end = new AbortController();
-    const running = Promise.all(clients.map((client) => client.run(end.signal)));
-    const leave = async (): Promise<void> => {
-      end.abort();
-      await running;
-    };
-    this.#leave.push(leave);
-    return { clients, leave };
+    return this.audience.connect(count, (index, number) => ({
+      host: proxies[index % proxies.length]?.address ?? '',
+      port,
+      from: `127.200.${Math.floor(number / 250)}.${1 + (number % 250)}`,
+    }));
   }
 
   /** Every client leaves. */
   async leaveAll(): Promise<void> {
-    await Promise.all(this.#leave.splice(0).map((leave) => leave()));
+    await this.audience.leaveAll();
   }
 
   /** Sessions that clients have lost without their doing. */
   get lost(): number {
-    return this.#clients.reduce((sum, client) => sum + client.lost, 0);
+    return this.audience.lost;
   }
 
-  async create(object: KubeObject, plural: string, namespace = this.namespace): Promise<void> {
-    const ref = { type: { apiVersion: object.apiVersion, kind: object.kind, plural }, namespace, name: object.metadata.name };
-    await this.admin.create(ref, object, 'test', signal());
+  override diagnosis(): unknown {
+    return { errors: this.kubelet.errors.map(String), logs: this.tails() };
   }
 
   /** The last lines of every process, for a test that fails. */

@@ -62,6 +62,7 @@ describe('documentation', () => {
       queueDepths: () => ({ cccampool: 0, 'cccampool-status': 0 }),
       leads: () => false,
       pools: () => 0,
+      conditions: () => [],
       proxies: () => 0,
       watchAges: () => new Map(),
     };

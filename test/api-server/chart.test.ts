@@ -1,0 +1,308 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { parseAllDocuments, stringify } from 'yaml';
+import { BackendMetrics } from '../../src/backend-agent/backend-metrics.ts';
+import type { KubeObject } from '../../src/kube/resource.ts';
+import { OperatorMetrics } from '../../src/operator/operator-metrics.ts';
+import { ProxyMetrics } from '../../src/proxy/proxy-metrics.ts';
+import { TOOLS } from './control-plane.ts';
+import { TestCluster } from './test-cluster.ts';
+
+const run = promisify(execFile);
+const CHART = 'charts/cccam-operator';
+const ALERTS = `${CHART}/files/alerts.yaml`;
+const DASHBOARD = `${CHART}/files/dashboard.json`;
+const PROMTOOL = join(process.env['CCCAM_CACHE'] ?? `${process.env['HOME']}/.cache/cccam-operator`, 'promtool/promtool');
+const MONITORING = ['metrics.podMonitor.enabled=true', 'metrics.prometheusRule.enabled=true', 'metrics.dashboard.enabled=true'];
+
+let folder: string;
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ccp-chart-'));
+  cluster = await TestCluster.create(inject('access'));
+});
+
+afterAll(async () => {
+  await cluster.stop();
+  await rm(folder, { recursive: true });
+});
+
+/** What helm makes of the chart. @throws what helm says of values that it refuses */
+async function text(...values: string[]): Promise<string> {
+  return await release('cccam-operator', values);
+}
+
+async function release(name: string, values: readonly string[]): Promise<string> {
+  const sets = values.flatMap((value) => ['--set', value]);
+  const args = ['template', name, CHART, '--namespace', cluster.namespace, ...sets];
+  return (await run(join(TOOLS, 'helm'), args, { env: { ...process.env, HELM_CACHE_HOME: folder }, maxBuffer: 1e8 })).stdout;
+}
+
+async function render(...values: string[]): Promise<KubeObject[]> {
+  return parseAllDocuments(await text(...values)).flatMap((document) =>
+    document.contents === null ? [] : [document.toJS() as KubeObject],
+  );
+}
+
+const names = (objects: readonly KubeObject[]): string[] =>
+  objects.map(({ kind, metadata }) =>
+    [metadata.namespace, kind, metadata.name].filter((part) => part !== undefined && part !== cluster.namespace).join('/'),
+  );
+
+async function operatorArgs(...values: string[]): Promise<string[]> {
+  const deployment = (await render(...values)).find((object) => object.kind === 'Deployment');
+  return (
+    (deployment as unknown as { spec: { template: { spec: { containers: { args: string[] }[] } } } }).spec.template.spec.containers[0]
+      ?.args ?? []
+  );
+}
+
+describe('the chart', () => {
+  it('makes these objects by default', async () => {
+    expect(names(await render()).sort()).toEqual([
+      'ClusterRole/cccam-operator',
+      'ClusterRole/cccam-operator-edit',
+      'ClusterRole/cccam-operator-view',
+      'ClusterRoleBinding/cccam-operator',
+      'CustomResourceDefinition/cccampools.cccam.dev',
+      'Deployment/cccam-operator',
+      'NetworkPolicy/cccam-operator',
+      'Pod/cccam-operator-test',
+      'PodDisruptionBudget/cccam-operator',
+      'Role/cccam-operator-lease',
+      'RoleBinding/cccam-operator-lease',
+      'Service/cccam-operator',
+      'ServiceAccount/cccam-operator',
+    ]);
+  });
+
+  it.each([
+    ['crds.enabled=false', ['CustomResourceDefinition/cccampools.cccam.dev'], []],
+    ['rbac.aggregate=false', ['ClusterRole/cccam-operator-edit', 'ClusterRole/cccam-operator-view'], []],
+    ['podDisruptionBudget.enabled=false', ['PodDisruptionBudget/cccam-operator'], []],
+    ['replicas=1', ['PodDisruptionBudget/cccam-operator'], []],
+    ['networkPolicy.enabled=false', ['NetworkPolicy/cccam-operator'], []],
+    ['metrics.podMonitor.enabled=true', [], ['PodMonitor/cccam-operator', 'PodMonitor/cccam-operator-agents']],
+    ['metrics.prometheusRule.enabled=true', [], ['PrometheusRule/cccam-operator']],
+    ['metrics.dashboard.enabled=true', [], ['ConfigMap/cccam-operator-dashboard']],
+    [
+      'watchNamespaces={a,b}',
+      ['ClusterRole/cccam-operator', 'ClusterRoleBinding/cccam-operator'],
+      ['a/Role/cccam-operator', 'a/RoleBinding/cccam-operator', 'b/Role/cccam-operator', 'b/RoleBinding/cccam-operator'],
+    ],
+  ])('with %s leaves out %j and adds %j', async (value, without, added) => {
+    const usual = names(await render());
+    expect(names(await render(value)).sort()).toEqual([...usual.filter((name) => !without.includes(name)), ...added].sort());
+  });
+
+  it('keeps the custom resource when it is uninstalled, but for who says otherwise', async () => {
+    const annotations = async (...values: string[]) =>
+      (await render(...values)).find((object) => object.kind === 'CustomResourceDefinition')?.metadata.annotations ?? {};
+    expect(await annotations()).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
+    expect(await annotations('crds.keep=false')).not.toHaveProperty('helm.sh/resource-policy');
+  });
+
+  it('gives the operator exactly the rights with which it is tested', async () => {
+    const shipped = parseAllDocuments(await readFile('config/rbac/operator.yaml', 'utf8')).map((each) => each.toJS() as { rules: unknown });
+    const objects = await render();
+    const rules = (name: string) => objects.find((each) => each.metadata.name === name && each['rules'] !== undefined)?.['rules'];
+    expect(rules('cccam-operator')).toEqual(shipped[0]?.rules);
+    expect(rules('cccam-operator-lease')).toEqual(shipped[1]?.rules);
+  });
+
+  it('tells the operator what the values say', async () => {
+    const args = await operatorArgs(
+      'watchNamespaces={a,b}',
+      'metrics.namespaces={monitoring}',
+      'image.tag=v9',
+      'workers=3',
+      'logLevel=warn',
+    );
+    expect(args).toEqual(
+      expect.arrayContaining([
+        '--namespaces=a,b',
+        `--agent-peers=${cluster.namespace},monitoring`,
+        '--image=cccam-operator:v9',
+        '--workers=3',
+        '--log-level=warn',
+      ]),
+    );
+  });
+
+  it.each([
+    'imgae.tag=1',
+    'replicas=-1',
+    'replicas=two',
+    'logLevel=loud',
+    'image.pullPolicy=Sometimes',
+    'image.repository=x\n      privileged: true',
+    'haproxyImage=haproxy:3.0 --privileged',
+    'watchNamespaces={tv,tv}',
+    'watchNamespaces={Not_A_Name}',
+    'networkPolicy.apiServerPorts={0}',
+    'metrics.podMonitor.interval=often',
+  ])('refuses %j', async (value) => {
+    await expect(text(value)).rejects.toThrow(/values don't meet the specifications of the schema/);
+  });
+
+  it('is accepted by the API server as a whole, whatever is switched on, and breaks no rule of the restricted profile', async () => {
+    await cluster.kubectl(
+      'label',
+      'namespace',
+      cluster.namespace,
+      ...['enforce', 'warn'].map((mode) => `pod-security.kubernetes.io/${mode}=restricted`),
+    );
+    await writeFile(
+      join(folder, 'monitoring.yaml'),
+      ['podmonitors', 'prometheusrules'].map((plural) => stringify(monitoringCrd(plural))).join('---\n'),
+    );
+    await cluster.kubectl('apply', '-f', join(folder, 'monitoring.yaml'));
+    await cluster.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s');
+    for (const values of [[], MONITORING, ['crds.keep=false', 'replicas=1'], [`watchNamespaces={${cluster.namespace}}`, ...MONITORING]]) {
+      const file = join(folder, 'all.yaml');
+      await writeFile(file, await release('second', values)); // the roles of the first stand here already, from the file that ships
+      const { stdout, stderr } = await run(join(TOOLS, 'kubectl'), [
+        '--kubeconfig',
+        cluster.access.kubeconfig,
+        'apply',
+        '--server-side',
+        '--force-conflicts',
+        '--dry-run=server',
+        '-f',
+        file,
+      ]);
+      expect(stderr).not.toMatch(/warning/i);
+      expect(stdout.trim().split('\n')).toHaveLength((await render(...values)).length);
+    }
+  });
+});
+
+/** The kinds of the Prometheus operator, as far as that they are there. */
+function monitoringCrd(plural: string): object {
+  const kind = plural === 'podmonitors' ? 'PodMonitor' : 'PrometheusRule';
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.monitoring.coreos.com` },
+    spec: {
+      group: 'monitoring.coreos.com',
+      scope: 'Namespaced',
+      names: { plural, singular: kind.toLowerCase(), kind, listKind: `${kind}List` },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  };
+}
+
+describe('the alerts', () => {
+  it('are rules that Prometheus understands', async () => {
+    expect((await run(PROMTOOL, ['check', 'rules', ALERTS])).stdout).toContain('SUCCESS');
+  });
+
+  it('fire when something is wrong, and not before', async () => {
+    const file = join(folder, 'alerts-test.yaml');
+    await writeFile(file, stringify({ rule_files: [join(process.cwd(), ALERTS)], evaluation_interval: '1m', tests: ALERT_TESTS }));
+    expect((await run(PROMTOOL, ['test', 'rules', file])).stdout).toContain('SUCCESS');
+  });
+
+  it('and the dashboard look only at metrics that there are', async () => {
+    const none = {
+      queueDepths: () => ({}) as never,
+      leads: () => false,
+      pools: () => 0,
+      conditions: () => [],
+      proxies: () => 0,
+      watchAges: () => new Map(),
+    };
+    const registries = [new ProxyMetrics().registry, new BackendMetrics().registry, new OperatorMetrics(none).registry];
+    const known = new Set(
+      (await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()))).flat().map((metric) => metric.name),
+    );
+    const used = `${await readFile(ALERTS, 'utf8')}${await readFile(DASHBOARD, 'utf8')}`.matchAll(
+      /\b(?:cccam|controller_runtime|rest_client|leader_election)_[a-z_]+/g,
+    );
+    const missing = [...used].map(([name]) => name.replace(/_bucket$/, '')).filter((name) => !known.has(name));
+    expect(missing).toEqual([]);
+  });
+});
+
+const quiet = (eval_time: string, alertname: string) => ({ eval_time, alertname, exp_alerts: [] });
+
+const ALERT_TESTS = [
+  {
+    interval: '1m',
+    input_series: [
+      { series: 'cccam_pool_condition{namespace="tv",pool="p",condition="Ready",pod="o1"}', values: '1x5 0x20' },
+      { series: 'cccam_pool_condition{namespace="tv",pool="q",condition="Ready",pod="o1"}', values: '1x30' },
+      { series: 'leader_election_master_status{name="cccam-operator",pod="o1"}', values: '1x5 0x20' },
+      { series: 'leader_election_master_status{name="cccam-operator",pod="o2"}', values: '0x10 1x20' },
+    ],
+    alert_rule_test: [
+      quiet('6m', 'CccamPoolNotReady'),
+      {
+        eval_time: '9m',
+        alertname: 'CccamPoolNotReady',
+        exp_alerts: [
+          {
+            exp_labels: { severity: 'critical', namespace: 'tv', pool: 'p' },
+            exp_annotations: {
+              summary: 'Pool tv/p is not ready',
+              description:
+                'No Active server takes sessions, or a proxy does not run what was asked for. See `kubectl describe ccp -n tv p`.',
+            },
+          },
+        ],
+      },
+      {
+        eval_time: '9m',
+        alertname: 'CccamOperatorHasNoLeader',
+        exp_alerts: [{ exp_labels: { severity: 'critical' }, exp_annotations: noLeader() }],
+      },
+      quiet('15m', 'CccamOperatorHasNoLeader'),
+    ],
+  },
+  {
+    interval: '1m',
+    input_series: [],
+    // Nobody is there to tell that nobody leads.
+    alert_rule_test: [
+      {
+        eval_time: '5m',
+        alertname: 'CccamOperatorHasNoLeader',
+        exp_alerts: [{ exp_labels: { severity: 'critical' }, exp_annotations: noLeader() }],
+      },
+    ],
+  },
+  {
+    interval: '1m',
+    input_series: [
+      { series: 'cccam_backend_sockets{state="closeWait",pod="s"}', values: '60x60' },
+      { series: 'cccam_backend_sockets{state="established",pod="s"}', values: '600x60' },
+    ],
+    alert_rule_test: [
+      quiet('20m', 'CccamServerLeaksSockets'),
+      {
+        eval_time: '35m',
+        alertname: 'CccamServerLeaksSockets',
+        exp_alerts: [
+          {
+            exp_labels: { severity: 'warning', pod: 's', state: 'closeWait' },
+            exp_annotations: {
+              summary: 'The server in pod s does not let go of clients that have left',
+              description: '60 sockets wait for it to close them. Drain the pod and delete it before it runs out of files.',
+            },
+          },
+        ],
+      },
+    ],
+  },
+];
+
+function noLeader(): object {
+  return { summary: 'No operator leads', description: 'Pools serve on as they are; nothing of them is changed until one leads again.' };
+}
