@@ -32,6 +32,18 @@ export default defineConfig({
           retry: process.env['CI'] === undefined ? 0 : 1,
         },
       },
+      {
+        test: {
+          ...common,
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          // Each has a node of its own.
+          maxWorkers: 2,
+          retry: process.env['CI'] === undefined ? 0 : 1,
+        },
+      },
     ],
   },
 });

@@ -16,6 +16,12 @@ const UP_LIMIT_MS = 120_000;
 /** What holds the namespaces of every pod. */
 const PAUSE = 'localhost/pause:1';
 
+interface Process {
+  readonly pid: number;
+  /** Its program and arguments. */
+  readonly words: readonly string[];
+}
+
 /** Parts of the node that a test may end or stop; each is started again by itself. */
 export type Part = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'containerd' | 'kubelet' | 'kube-proxy';
 
@@ -85,7 +91,6 @@ export class Cluster {
       { detached: true, stdio: 'ignore' },
     );
     child.unref();
-    await writeFile(join(this.folder, 'pid/init'), String(child.pid));
     await this.#connect(child);
     await until(
       'the node is ready',
@@ -98,13 +103,12 @@ export class Cluster {
 
   /** Ends everything and removes what it has left, on disk too. */
   async down(): Promise<void> {
-    const pid = await this.#initPid();
-    if (pid !== null) {
+    for (const pid of await this.#first()) {
       process.kill(pid, 'SIGKILL');
       await until('the cluster has ended', () => !isAlive(pid));
-      // With the first process of their namespace all others are told to end, and their mounts with them.
-      await until('its processes have ended', async () => (await this.#processes()).length === 0, 30_000);
     }
+    // With the first process of their namespace all others are told to end, and their mounts with them.
+    await until('its processes have ended', async () => (await this.#processes()).length === 0, 30_000);
     await run('ip', ['link', 'delete', this.#cable]).catch(() => undefined); // gone with the namespace in most cases
     await run('ip', ['route', 'delete', 'local', this.#clientNetwork, 'dev', 'lo']).catch(() => undefined);
     await rm(this.folder, { recursive: true, force: true });
@@ -113,12 +117,21 @@ export class Cluster {
 
   /** Whether it is up. */
   async isUp(): Promise<boolean> {
-    return (await this.#initPid()) !== null && (await this.#isReady());
+    return (await this.#first()).length > 0 && (await this.#isReady());
   }
 
   async kubectl(...args: string[]): Promise<string> {
     const { stdout } = await run(join(TOOLS, 'kubectl'), ['--kubeconfig', this.kubeconfig, ...args], { timeout: 300_000, maxBuffer: 1e8 });
     return stdout;
+  }
+
+  /** `kubectl apply` of a text. @returns what it prints, warnings too */
+  async applyText(text: string, ...args: string[]): Promise<string> {
+    const file = join(this.folder, `apply-${randomBytes(4).toString('hex')}.yaml`);
+    await writeFile(file, text);
+    const { stdout, stderr } = await run(join(TOOLS, 'kubectl'), ['--kubeconfig', this.kubeconfig, 'apply', '-f', file, ...args]);
+    await rm(file);
+    return stdout + stderr;
   }
 
   async helm(...args: string[]): Promise<string> {
@@ -135,6 +148,12 @@ export class Cluster {
     await run('ctr', ctr, { timeout: 120_000 });
   }
 
+  /** The last lines of a part's log that matter. */
+  async logLines(part: Part, matters: (line: string) => boolean): Promise<string[]> {
+    const text = await readFile(join(this.folder, 'log', `${part}.log`), 'utf8');
+    return text.split('\n').filter(matters).slice(-60);
+  }
+
   /** Ends a part at once; it is started again after a moment, or by `release` where it is held. */
   async kill(part: Part, hold = false): Promise<void> {
     if (hold) await writeFile(join(this.folder, 'hold', part), '');
@@ -147,14 +166,14 @@ export class Cluster {
   }
 
   /** Processes of the cluster as this machine numbers them, by the name of their program. */
-  async #processes(part?: string): Promise<{ readonly pid: number }[]> {
-    const found: { pid: number }[] = [];
+  async #processes(part?: string): Promise<Process[]> {
+    const found: Process[] = [];
     for (const entry of await readdir('/proc')) {
       if (!/^[0-9]+$/.test(entry)) continue;
       const words = (await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
       const program = words[0]?.split('/').at(-1);
       if (part === undefined ? words.some((word) => word.includes(this.folder)) && program !== 'node' : program === part)
-        found.push({ pid: Number(entry) });
+        found.push({ pid: Number(entry), words });
     }
     return found;
   }
@@ -187,11 +206,9 @@ export class Cluster {
     await run('ip', ['route', 'add', 'local', this.#clientNetwork, 'dev', 'lo']);
   }
 
-  async #initPid(): Promise<number | null> {
-    const pid = Number(await readFile(join(this.folder, 'pid/init'), 'utf8').catch(() => '0'));
-    if (pid === 0) return null;
-    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    return words.startsWith('unshare\0') && words.includes(this.folder) ? pid : null; // the number may have come to somebody else since
+  /** Processes that keep the namespaces: one, or more where two runs have come in each other's way. */
+  async #first(): Promise<number[]> {
+    return (await this.#processes('unshare')).filter(({ words }) => words.includes(this.folder)).map(({ pid }) => pid);
   }
 
   async #isReady(): Promise<boolean> {

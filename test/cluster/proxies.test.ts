@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/kube/resource.ts';
+import { POD } from '../../src/operator/resources.ts';
+import { until } from '../haproxy/until.ts';
+import { aPool, isReady, Lab } from './lab.ts';
+
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await Lab.create();
+  await lab.install();
+});
+
+afterAll(async () => {
+  await lab.stop();
+});
+
+async function isGone(pod: KubeObject): Promise<boolean> {
+  return (await lab.get(POD, pod.metadata.name))?.metadata.uid !== pod.metadata.uid;
+}
+
+/** Two proxies, each with some of the clients. */
+async function audience(pool: string, drain: object) {
+  await lab.applyPool(pool, aPool([{ name: 'a', replicas: 1 }], { drain }));
+  await lab.untilCondition(pool, 'Ready', 'True', 60_000);
+  await until('both proxies are ready', async () => (await ready(pool)).length === 2, 30_000);
+  const viewers = await lab.connect(pool, 100);
+  await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null), 30_000);
+  const [ending, other] = await ready(pool);
+  if (ending === undefined || other === undefined) throw new Error('there are no two proxies');
+  await until('each has some', async () => (await lab.sessionsOf(ending)) > 10 && (await lab.sessionsOf(other)) > 10, 15_000);
+  return { viewers, ending, other };
+}
+
+async function ready(pool: string): Promise<KubeObject[]> {
+  return (await lab.pods(pool, null)).filter(isReady);
+}
+
+describe('a proxy pod that is deleted', () => {
+  it('keeps its sessions until they leave, while new clients go to the others', async () => {
+    const { ending, viewers } = await audience('p', { deadline: '5m' });
+    const held = await lab.sessionsOf(ending);
+    await lab.kubectl('delete', 'pod', ending.metadata.name, '--wait=false');
+    await until(
+      'another one is ready',
+      async () => (await ready('p')).filter((pod) => pod.metadata.uid !== ending.metadata.uid).length === 2,
+      60_000,
+    );
+    expect(await isGone(ending)).toBe(false);
+    const newcomers = await lab.connect('p', 60);
+    await until('newcomers are served', () => newcomers.clients.every((client) => client.servedBy !== null), 30_000);
+    expect(await lab.sessionsOf(ending)).toBe(held);
+    await lab.lostNobody();
+    await viewers.leave();
+    await until(
+      'it ends when the last one has left',
+      () => isGone(ending),
+      60_000,
+      () => lab.diagnosis(),
+    );
+    await lab.lostNobody();
+    await newcomers.leave();
+  });
+
+  it('closes at the deadline who is left, at the set pace, and they are served elsewhere', async () => {
+    const { ending, viewers } = await audience('q', { deadline: '20s', closePerSecond: 20 });
+    const held = await lab.sessionsOf(ending);
+    const before = lab.lost;
+    await lab.kubectl('delete', 'pod', ending.metadata.name, '--wait=false');
+    const begun = performance.now();
+    await until('somebody is closed', () => lab.lost > before, 60_000);
+    expect(performance.now() - begun).toBeGreaterThan(18_000);
+    const first = performance.now();
+    await until(
+      'it ends',
+      () => isGone(ending),
+      60_000,
+      () => lab.diagnosis(),
+    );
+    expect(lab.lost - before).toBe(held);
+    // Twenty a second and not all at once; the machine may make it slower.
+    expect(performance.now() - first).toBeGreaterThan((held / 20 - 1) * 1_000);
+    await until('all are served again', () => viewers.clients.every((client) => client.servedBy !== null), 30_000);
+    await viewers.leave();
+  });
+});
