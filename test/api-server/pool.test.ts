@@ -246,7 +246,12 @@ describe('a pool that is deleted', () => {
     await cluster.leaveAll(); // whoever is there is waited for until the drain's deadline
     await cluster.kubectl('delete', 'ccp', 'living-room', '--timeout=20s');
     await until('every child is gone', async () => (await children('living-room')).length === 0, 30_000);
-    await until('every pod is gone', async () => (await cluster.list(POD, 'cccam.dev/pool=living-room')).length === 0, 30_000);
+    await until(
+      'every pod is gone',
+      async () => (await cluster.list(POD, 'cccam.dev/pool=living-room')).length === 0,
+      60_000,
+      () => cluster.diagnosis(),
+    );
   });
 
   it('needs no operator for it: there is no finalizer that could hang', async () => {

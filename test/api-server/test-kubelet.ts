@@ -315,7 +315,7 @@ export class TestKubelet {
   async #askToDrain(pod: PodObject, host: string, over: number): Promise<void> {
     const hook = (pod.object['spec'] as PodSpec).containers?.[0]?.lifecycle?.preStop?.httpGet;
     if (hook === undefined) throw new Error(`${pod.name} has no preStop hook`);
-    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(Math.max(1, over - performance.now()))]);
+    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(Math.max(1, Math.ceil(over - performance.now())))]);
     const headers = hook.httpHeaders.map(({ name, value }): [string, string] => [name, value]);
     await fetch(`http://${host}:${hook.port}${hook.path}`, { headers, signal }).catch(() => null);
   }

@@ -48,7 +48,7 @@ async function isGone(pod: KubeObject): Promise<boolean> {
 describe('while no operator runs', () => {
   it('sessions live, new clients connect, and a deleted pod gets nobody new and drains', async () => {
     const viewers = await lab.connect('p', 100);
-    await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null), 30_000);
+    await lab.served(viewers);
     await scaleOperator(0);
     const pod = await oneOf('a');
     const theirs = viewers.clients.filter((client) => client.servedBy === labelOf(pod));
@@ -56,7 +56,7 @@ describe('while no operator runs', () => {
     await lab.kubectl('delete', 'pod', pod.metadata.name, '--wait=false');
     await until('its agent says that it drains', async () => (await lab.agentMetric(pod, 'cccam_backend_draining')) === 1, 10_000);
     const newcomers = await lab.connect('p', 60);
-    await until('newcomers are served', () => newcomers.clients.every((client) => client.servedBy !== null), 30_000);
+    await lab.served(newcomers);
     expect(newcomers.clients.map((client) => client.servedBy)).not.toContain(labelOf(pod));
     expect(theirs.map((client) => client.servedBy)).toEqual(theirs.map(() => labelOf(pod)));
     expect(await isGone(pod)).toBe(false);

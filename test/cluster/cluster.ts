@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
 import { ASSETS, TOOLS } from '../api-server/control-plane.ts';
 import { until } from '../haproxy/until.ts';
+import { networkOf, type Process, processes } from './processes.ts';
 
 const run = promisify(execFile);
 const CACHE = process.env['CCCAM_CACHE'] ?? `${process.env['HOME']}/.cache/cccam-operator`;
@@ -15,12 +16,6 @@ const SCRIPTS = join(import.meta.dirname, '../../scripts');
 const UP_LIMIT_MS = 120_000;
 /** What holds the namespaces of every pod. */
 const PAUSE = 'localhost/pause:1';
-
-interface Process {
-  readonly pid: number;
-  /** Its program and arguments. */
-  readonly words: readonly string[];
-}
 
 /** Parts of the node that a test may end or stop; each is started again by itself. */
 export type Part = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'containerd' | 'kubelet' | 'kube-proxy';
@@ -47,9 +42,10 @@ export class Cluster {
     return `10.${this.#number}.0.2`;
   }
 
-  /** An address of this machine for a client of its own, 0 to 1 000. */
+  /** An address of this machine for a client of its own; after a thousand clients the first ones are given again. */
   clientAddress(index: number): string {
-    return `10.${this.#number}.${100 + (index >> 8)}.${index & 255}`;
+    const place = index % 1_000;
+    return `10.${this.#number}.${100 + (place >> 8)}.${place & 255}`;
   }
 
   get kubeconfig(): string {
@@ -87,6 +83,7 @@ export class Cluster {
         TOOLS,
         this.hostAddress,
         this.nodeAddress,
+        this.#clientNetwork,
       ],
       { detached: true, stdio: 'ignore' },
     );
@@ -157,7 +154,9 @@ export class Cluster {
   /** Ends a part at once; it is started again after a moment, or by `release` where it is held. */
   async kill(part: Part, hold = false): Promise<void> {
     if (hold) await writeFile(join(this.folder, 'hold', part), '');
-    for (const { pid } of await this.#processes(part)) process.kill(pid, 'SIGKILL');
+    for (const { network, pid } of await this.#processes(part)) {
+      if (network === (await this.#network())) process.kill(pid, 'SIGKILL'); // another cluster has parts of the same names
+    }
   }
 
   /** Lets a part that is held start again. */
@@ -165,17 +164,25 @@ export class Cluster {
     await rm(join(this.folder, 'hold', part), { force: true });
   }
 
-  /** Processes of the cluster as this machine numbers them, by the name of their program. */
+  /** The network that every part is in, and nobody else. */
+  async #network(): Promise<string> {
+    return await networkOf(await this.#inner());
+  }
+
+  /** The process that every other one in the namespaces comes from. */
+  async #inner(): Promise<number> {
+    const [first] = await this.#first();
+    const children = (await readFile(`/proc/${first}/task/${first}/children`, 'utf8')).trim().split(' ');
+    return Number(children[0]);
+  }
+
+  /** Processes of the cluster: those that were told its folder, or the one of a part. */
   async #processes(part?: string): Promise<Process[]> {
-    const found: Process[] = [];
-    for (const entry of await readdir('/proc')) {
-      if (!/^[0-9]+$/.test(entry)) continue;
-      const words = (await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
-      const program = words[0]?.split('/').at(-1);
-      if (part === undefined ? words.some((word) => word.includes(this.folder)) && program !== 'node' : program === part)
-        found.push({ pid: Number(entry), words });
-    }
-    return found;
+    const all = await processes();
+    // The processes of the tests themselves are told the folder, too.
+    if (part === undefined)
+      return all.filter(({ program, words }) => program !== 'node' && words.some((word) => word.includes(this.folder)));
+    return all.filter(({ program }) => program === part);
   }
 
   get #group(): string {

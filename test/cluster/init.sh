@@ -2,9 +2,9 @@
 # The first process of the test cluster, in process, mount and network namespaces of its own: when it ends, everything in them ends, and
 # every mount and interface goes with it. Starts each part, and starts it again when it ends, unless hold/<part> is there.
 #
-# init.sh <folder> <programs of the control plane> <programs of the node> <host address> <node address>
+# init.sh <folder> <programs of the control plane> <programs of the node> <host address> <node address> <network of clients>
 set -uo pipefail
-folder=$1 assets=$2 tools=$3 host=$4 node=$5
+folder=$1 assets=$2 tools=$3 host=$4 node=$5 clients=$6
 cd "$folder" || exit 1
 
 # A group of its own: the kubelet's mounts must reach the containers, and must not reach the machine.
@@ -22,6 +22,8 @@ until ip link show eth0 >/dev/null 2>&1; do sleep 0.02; done
 ip address add "$node/16" dev eth0
 ip link set eth0 up
 ip route add default via "$host"
+# The clients, by one neighbour and not by hundreds: the table of those is the whole machine's.
+ip route add "$clients" via "$host"
 for setting in net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0; do sysctl -qw "$setting"; done
 
 # part, program and its arguments

@@ -39,7 +39,7 @@ describe('helm', () => {
     await lab.kubectl('wait', '--for=condition=Ready', `ccp/${NAME}`, '--timeout=60s');
     await until('both servers are in', async () => (await lab.status(NAME))?.summary === '2/2', 30_000);
     const viewers = await lab.connect(NAME, 40);
-    await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null));
+    await lab.served(viewers);
     expect(new Set(viewers.clients.map((client) => client.servedBy)).size).toBe(2);
     expect(await lab.kubectl('get', 'events')).not.toMatch(/FailedCreate|violates/);
   });
@@ -78,7 +78,7 @@ describe('helm', () => {
     expect(crd?.metadata.annotations?.['helm.sh/resource-policy']).toBe('keep');
     expect(await lab.get(POOL, NAME)).not.toBeNull();
     const newcomers = await lab.connect(NAME, 20);
-    await until('newcomers are served', () => newcomers.clients.every((client) => client.servedBy !== null));
+    await lab.served(newcomers);
     await lab.lostNobody();
   });
 

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { KubeClient } from '../../src/kube/client.ts';
 import { fromKubeconfig } from '../../src/kube/kubeconfig.ts';
@@ -9,6 +11,7 @@ import { CHILD_TYPES, POD, POOL } from '../../src/operator/resources.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Namespace } from '../api-server/namespace.ts';
 import { Audience, type Viewers } from '../fakes/audience.ts';
+import { until } from '../haproxy/until.ts';
 import { Cluster } from './cluster.ts';
 
 export const OPERATOR_NAMESPACE = 'cccam-system';
@@ -77,9 +80,10 @@ export class Lab extends Namespace {
     return [...text.matchAll(/^cccam_server_sessions\{.*\} (\d+)$/gm)].reduce((sum, match) => sum + Number(match[1]), 0);
   }
 
-  /** A number that the agent beside a server tells; null where it does not. */
+  /** A number that the agent beside a server tells, by its name with labels; null where it tells none. */
   async agentMetric(server: KubeObject, name: string): Promise<number | null> {
-    const value = new RegExp(`^${name} (\\d+)$`, 'm').exec(await this.#agentMetrics(server, 9_322))?.[1];
+    const lines = (await this.#agentMetrics(server, 9_322)).split('\n');
+    const value = lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
     return value === undefined ? null : Number(value);
   }
 
@@ -97,6 +101,31 @@ export class Lab extends Namespace {
 
   get lost(): number {
     return this.audience.lost;
+  }
+
+  /** Waits until each of them is served. */
+  async served({ clients }: Viewers): Promise<void> {
+    const waiting = () => clients.filter((client) => client.servedBy === null);
+    await until(
+      'everybody is served',
+      () => waiting().length === 0,
+      30_000,
+      async () => ({
+        attempts: waiting().map((client) => client.attempts),
+        connections: await this.#connections(),
+        agents: await this.#agentLogs(),
+        ...(await this.diagnosis()),
+      }),
+    );
+  }
+
+  /** Connections of clients that are not established. */
+  async #connections(): Promise<string[]> {
+    const { stdout } = await promisify(execFile)('ss', ['-tno', 'dst', this.cluster.nodeAddress]);
+    return stdout
+      .split('\n')
+      .filter((line) => !line.startsWith('ESTAB'))
+      .slice(0, 10);
   }
 
   /** Every agent's last words, for a test in which somebody was lost. */

@@ -36,8 +36,9 @@ beforeEach(async () => {
     () => lab.diagnosis(),
   );
   await lab.untilCondition('p', 'Progressing', 'False', 60_000);
+  await until('every pod is Ready', async () => (await backendPods()).every(isReady), 30_000);
   viewers = await lab.connect('p', 200);
-  await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null), 30_000);
+  await lab.served(viewers);
 });
 
 /** The pods as they are, where more than one of the three takes nobody: what should never be. */
