@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { until } from '../../test/haproxy/until.ts';
+import { throughout, until } from '../../test/haproxy/until.ts';
 import { drainHook, drainKey } from '../link/drain-call.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { BackendAgent } from './agent.ts';
+import { UNHEARD_MS } from './backend-state.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
 const KEY = drainKey('uid');
@@ -56,9 +57,8 @@ describe('a drain', () => {
     await until('it says so', async () =>
       (await (await fetch(`http://127.0.0.1:${http.port}/metrics`)).text()).includes('cccam_backend_draining 1'),
     );
-    await systemClock.sleep(500); // more than two looks, of which each could end it
-    expect(answered).toBe(false);
+    await throughout('it waits', UNHEARD_MS + 1_000, async () => !answered); // longer than for proxies that say nothing
     sockets = { ...FULL, established: 0 };
     expect(await answer).toBe(200);
-  });
+  }, 20_000);
 });

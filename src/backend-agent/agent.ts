@@ -6,7 +6,7 @@ import { type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { BackendMetrics } from './backend-metrics.ts';
-import { type BackendState, drainBegins, drainOver, mayEnd, seen, UNSEEN } from './backend-state.ts';
+import { type BackendState, drainBegins, drainOver, heard, mayEnd, seen, UNSEEN } from './backend-state.ts';
 import { ProxyLinks } from './proxy-links.ts';
 import { readSockets, type SocketCounts } from './socket-table.ts';
 
@@ -85,13 +85,19 @@ export class BackendAgent {
 
   async #look(): Promise<void> {
     try {
+      const begun = this.#clock.monotonic();
       const sockets = await this.#read();
-      this.#state = seen(this.#state, sockets); // as it is now: a drain may have begun meanwhile
+      this.#state = seen(this.#state, sockets, begun); // the state as it is now: a drain may have begun meanwhile
     } catch (thrown) {
       this.#log.error(errorFields(thrown), 'the sockets could not be read; what was seen last stands');
     }
+    this.#hear();
     this.#metrics.update(this.#state, this.#links.size);
     this.#tell();
+  }
+
+  #hear(): void {
+    this.#state = heard(this.#state, this.#links.size === 0 || this.#links.routing, this.#clock.monotonic());
   }
 
   /** What changes the way clients go is told at once, numbers with the next sign of life. */
@@ -122,8 +128,10 @@ export class BackendAgent {
     this.#log.info({ sessions: this.#state.sockets.established, ...call }, 'drains');
     this.#tell();
     this.#bell.ring();
-    do await this.#clock.sleep(LOOK_MS.draining, given.signal);
-    while (!given.signal.aborted && !mayEnd(this.#state, this.#links.routing, this.#clock.monotonic()));
+    do {
+      await this.#clock.sleep(LOOK_MS.draining, given.signal);
+      this.#hear();
+    } while (!given.signal.aborted && !mayEnd(this.#state, this.#clock.monotonic()));
     this.#state = drainOver(this.#state);
     this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'has drained');
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');

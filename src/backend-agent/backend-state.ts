@@ -10,22 +10,26 @@ export interface BackendDrain {
   readonly over: boolean;
   /** Whether the server was seen not to listen since. */
   readonly wentDown: boolean;
+  /** Since when no proxy would send anybody new; null while one would, or none has said anything. */
+  readonly quietSince: number | null;
 }
 
 /** What is known of the server. */
 export interface BackendState {
   readonly sockets: SocketCounts;
+  /** When the look began that has found them. */
+  readonly lookedAt: number;
   readonly drain: BackendDrain | null;
 }
 
 /** As it is before the first look. */
-export const UNSEEN: BackendState = { sockets: NO_SOCKETS, drain: null };
+export const UNSEEN: BackendState = { sockets: NO_SOCKETS, lookedAt: Number.NEGATIVE_INFINITY, drain: null };
 
 /** The kubelet asks. Asked again, as for another container, the first clock stands. */
 export function drainBegins(state: BackendState, call: DrainCall, now: number): BackendState {
   const since = state.drain?.since ?? now;
   const deadline = Math.min(state.drain?.deadline ?? Number.POSITIVE_INFINITY, now + call.deadlineMs);
-  return { ...state, drain: { since, deadline, close: call.close, over: false, wentDown: false } };
+  return { ...state, drain: { since, deadline, close: call.close, over: false, wentDown: false, quietSince: null } };
 }
 
 /** The kubelet was answered, or has given up. */
@@ -33,16 +37,25 @@ export function drainOver(state: BackendState): BackendState {
   return state.drain === null ? state : { ...state, drain: { ...state.drain, over: true } };
 }
 
+/** What the proxies say of themselves. @param routing whether one of them would send new sessions, or none is there to ask */
+export function heard(state: BackendState, routing: boolean, now: number): BackendState {
+  const { drain } = state;
+  if (drain === null) return state;
+  return { ...state, drain: { ...drain, quietSince: routing ? null : (drain.quietSince ?? now) } };
+}
+
 /**
  * A fresh look at the sockets. A container that is only restarted, because its liveness probe has failed, is drained before like one that
  * ends for good; when another server listens afterwards, it serves.
+ *
+ * @param lookedAt when the look began: what came later may not be in it
  */
-export function seen(state: BackendState, sockets: SocketCounts): BackendState {
+export function seen(state: BackendState, sockets: SocketCounts, lookedAt: number): BackendState {
   const { drain } = state;
-  if (drain === null) return { sockets, drain };
+  if (drain === null) return { sockets, lookedAt, drain };
   const listens = sockets.listening > 0;
-  if (drain.over && drain.wentDown && listens) return { sockets, drain: null };
-  return { sockets, drain: { ...drain, wentDown: drain.wentDown || (drain.over && !listens) } };
+  if (drain.over && drain.wentDown && listens) return { sockets, lookedAt, drain: null };
+  return { sockets, lookedAt, drain: { ...drain, wentDown: drain.wentDown || (drain.over && !listens) } };
 }
 
 /** How long proxies that say nothing are waited for; each that answers does so within milliseconds. */
@@ -50,15 +63,16 @@ export const UNHEARD_MS = 5_000;
 /** Sessions that are closed at the deadline go a few at a time; a pod's grace period is a minute longer than its drain. */
 export const CLOSING_MS = 45_000;
 
+/** A connection that a proxy has begun just before it was told to send nobody any more has arrived by then. */
+export const ARRIVING_MS = 300;
+
 /**
- * Whether the kubelet may go on: nobody is left and nobody new can come, or the time is over.
- *
- * @param routing whether a proxy still says that it would send new sessions
+ * Whether the kubelet may go on: nobody new can come and a look since then has found nobody, or the time is over. What was seen before
+ * does not count: a whole wave of clients may have come since.
  */
-export function mayEnd(state: BackendState, routing: boolean, now: number): boolean {
-  const { drain, sockets } = state;
+export function mayEnd({ drain, lookedAt, sockets }: BackendState, now: number): boolean {
   if (drain === null) return false; // nobody has asked, and whoever ends it without a reason cuts everybody off
   if (now >= drain.deadline + (drain.close ? CLOSING_MS : 0)) return true;
-  if (routing && now < drain.since + UNHEARD_MS) return false;
-  return sockets.established === 0;
+  const quietSince = drain.quietSince ?? drain.since + UNHEARD_MS;
+  return lookedAt >= quietSince + ARRIVING_MS && sockets.established === 0;
 }
