@@ -6,6 +6,7 @@ import { Converger } from '../haproxy/converger.ts';
 import type { ProxyEvent } from '../haproxy/event.ts';
 import { hardFileLimit } from '../haproxy/file-limit.ts';
 import { observe, type ProxyObservation } from '../haproxy/observation.ts';
+import { runCommands } from '../haproxy/runtime-socket.ts';
 import { KubeClient } from '../kube/client.ts';
 import { inCluster } from '../kube/cluster.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
@@ -107,7 +108,7 @@ class ProxyAgent {
     this.#converger = new Converger({ sockets, config, clock, report, onObservation: (observation) => this.#observed(observation) });
     this.#links = new BackendLinks(hostname(), clock, () => this.#apply());
     this.#ender = new SoftEnder({
-      runtimeSocket: sockets.runtime,
+      run: async (commands) => await runCommands(sockets.runtime, commands),
       key: options.drainKey,
       clock,
       log,

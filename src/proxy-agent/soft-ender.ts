@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FRONTEND, type Structure } from '../haproxy/model.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import { runCommands } from '../haproxy/runtime-socket.ts';
 import { type DrainCall, readDrainCall } from '../link/drain-call.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
@@ -14,8 +13,14 @@ const LOOK_MS = 250;
 /** Sessions that are closed at the deadline go a few at a time; a pod's grace period is a minute longer than its drain. */
 const CLOSING_MS = 45_000;
 
+/** HAProxy that does not answer for so long is gone, and its sessions with it. */
+const GONE_MS = 30_000;
+/** Looks after the door was shut until the first one that certainly began after it. */
+const SURE_LOOKS = 2;
+
 export interface SoftEnderOptions {
-  readonly runtimeSocket: string;
+  /** Has HAProxy carry out commands. @throws Error when one of them is not carried out */
+  readonly run: (commands: readonly string[]) => Promise<unknown>;
   /** What an end must be asked with. */
   readonly key: string;
   readonly clock: Clock;
@@ -35,6 +40,10 @@ export class SoftEnder {
   #end: SoftEnd | null = null;
   /** Live sessions as they were read last; null while a worker does not tell. */
   #sessions: number | null = null;
+  /** Looks since nobody new is let in; null before that. */
+  #looks: number | null = null;
+  /** Since when HAProxy has not answered, or null. */
+  #silentSince: number | null = null;
 
   constructor(options: SoftEnderOptions) {
     this.#options = options;
@@ -49,6 +58,14 @@ export class SoftEnder {
   observe(observation: ProxyObservation): void {
     const counted = observation.error === null && observation.servers.every((server) => server.counted);
     this.#sessions = counted ? observation.servers.reduce((sum, server) => sum + server.sessions, 0) : null;
+    this.#silentSince = observation.error === null ? null : (this.#silentSince ?? this.#options.clock.monotonic());
+    if (this.#looks !== null) this.#looks += 1;
+  }
+
+  /** Whether nobody is left. What was seen before the door was shut does not count: a wave of clients may have come since. */
+  get #isEmpty(): boolean {
+    if (this.#silentSince !== null && this.#options.clock.monotonic() - this.#silentSince >= GONE_MS) return true;
+    return this.#sessions === 0 && this.#looks !== null && this.#looks >= SURE_LOOKS;
   }
 
   /** Answers when HAProxy may end. */
@@ -70,7 +87,7 @@ export class SoftEnder {
     if (running !== null) this.#end = { structure: running, closeAfter: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
     await this.#waitUntil(begun + call.deadlineMs, signal);
-    if (signal.aborted || this.#sessions === 0 || !call.close || this.#end === null) return;
+    if (signal.aborted || this.#isEmpty || !call.close || this.#end === null) return;
     this.#end = { ...this.#end, closeAfter: clock.now() };
     onChange();
     await this.#waitUntil(begun + call.deadlineMs + CLOSING_MS, signal);
@@ -79,14 +96,17 @@ export class SoftEnder {
 
   /** Keeps the door shut until nobody is left, or that time has come on the clock that never jumps. */
   async #waitUntil(time: number, signal: AbortSignal): Promise<void> {
-    const { clock, log, runtimeSocket } = this.#options;
+    const { clock, log, run } = this.#options;
     while (!signal.aborted && clock.monotonic() < time) {
       // Asked for again and again: a worker that was reloaded by hand would listen. Sessions that are there stay.
-      await runCommands(runtimeSocket, [`disable frontend ${FRONTEND}`]).catch((thrown: unknown) => {
-        log.warn(errorFields(thrown), 'HAProxy could not be told to take nobody new');
-      });
+      await run([`disable frontend ${FRONTEND}`]).then(
+        () => {
+          this.#looks ??= 0;
+        },
+        (thrown: unknown) => log.warn(errorFields(thrown), 'HAProxy could not be told to take nobody new'),
+      );
       await clock.sleep(LOOK_MS, signal);
-      if (this.#sessions === 0) return;
+      if (this.#isEmpty) return;
     }
   }
 }

@@ -1,0 +1,94 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { FakeClock, settle } from '../../test/fakes/clock.ts';
+import { aStructure } from '../../test/fakes/pools.ts';
+import type { ProxyObservation } from '../haproxy/observation.ts';
+import { drainHook, drainKey } from '../link/drain-call.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { SoftEnder } from './soft-ender.ts';
+
+const KEY = drainKey('uid');
+/** Longer than the last call. */
+const SHUT_MS = 11_000;
+
+function anEnder(deadlineMs: number, close: boolean) {
+  const clock = new FakeClock();
+  const commands: string[] = [];
+  const ender = new SoftEnder({
+    run: async (asked) => commands.push(...asked),
+    key: KEY,
+    clock,
+    log: createLogger('silent', {}),
+    structure: () => aStructure(),
+    onChange: () => undefined,
+  });
+  const { httpGet } = drainHook({ deadlineMs, close }, 9_321, KEY) as {
+    httpGet: { path: string; httpHeaders: { name: string; value: string }[] };
+  };
+  const request = new IncomingMessage(new Socket());
+  request.url = httpGet.path;
+  for (const { name, value } of httpGet.httpHeaders) request.headers[name] = value;
+  const response = new ServerResponse(request);
+  let over = false;
+  const answered = ender.answer(request, response).finally(() => {
+    over = true;
+  });
+  const see = async (sessions: number, error: string | null = null): Promise<void> => {
+    ender.observe({ error, servers: [{ sessions, counted: true }] } as unknown as ProxyObservation);
+    await clock.advance(500);
+  };
+  return { clock, commands, ender, see, answered, isOver: () => over };
+}
+
+describe('the soft end of a proxy', () => {
+  it('lets clients in for a last while, then nobody', async () => {
+    const { clock, commands, see } = anEnder(600_000, true);
+    await see(3);
+    expect(commands).toEqual([]);
+    await clock.advance(SHUT_MS);
+    expect(commands[0]).toBe('disable frontend clients');
+  });
+
+  it('believes no count of before the door was shut', async () => {
+    const { clock, see, isOver } = anEnder(600_000, true);
+    await see(0);
+    await clock.advance(SHUT_MS);
+    expect(isOver()).toBe(false);
+    await see(5); // they came in just before
+    expect(isOver()).toBe(false);
+    await see(0);
+    await see(0);
+    expect(isOver()).toBe(true);
+  });
+
+  it('has who is left closed at the deadline, and gives it time', async () => {
+    const { clock, ender, see, isOver } = anEnder(60_000, true);
+    await see(3);
+    await clock.advance(60_000);
+    expect(ender.end?.closeAfter).toBeLessThanOrEqual(clock.now());
+    expect(isOver()).toBe(false);
+    await see(0);
+    await see(0);
+    expect(isOver()).toBe(true);
+  });
+
+  it('closes nobody where they are to be left alone', async () => {
+    const { clock, ender, see, isOver } = anEnder(60_000, false);
+    await see(3);
+    await clock.advance(61_000);
+    expect(ender.end?.closeAfter).toBeNull();
+    expect(isOver()).toBe(true);
+  });
+
+  it('does not wait for a HAProxy that is gone', async () => {
+    const { clock, see, isOver } = anEnder(600_000, true);
+    await see(3);
+    await clock.advance(SHUT_MS);
+    await see(0, 'CCP_HAPROXY_UNREACHABLE');
+    expect(isOver()).toBe(false);
+    await clock.advance(30_000);
+    await settle();
+    expect(isOver()).toBe(true);
+  });
+});
