@@ -9,6 +9,8 @@ image=${1:?the image is missing}
 id=$(buildah inspect --type image --format '{{.FromImageID}}' "$image")
 folder="$containers/archives/${image//[:\/]/_}"
 file="$folder/$id.tar"
+exec 9>"$containers/archives.lock"
+flock 9 # several tests may ask for the same one
 if [ ! -e "$file" ]; then
   rm -rf "$folder"
   mkdir -p "$folder"

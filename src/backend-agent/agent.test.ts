@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { throughout, until } from '../../test/haproxy/until.ts';
-import { drainHook, drainKey } from '../link/drain-call.ts';
+import { drainHook } from '../link/drain-call.ts';
+import { drainKey } from '../link/key.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';

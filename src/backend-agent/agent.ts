@@ -22,6 +22,7 @@ export interface BackendAgentOptions {
 
 /** How often the sockets are looked at: seldom while it serves, often while somebody waits for the last session to end. */
 const LOOK_MS = { serving: 1_000, draining: 200 } as const;
+const LOOK_APART_MS = 50;
 
 /**
  * Watches the server beside it until SIGTERM: counts its sockets, tells the proxies when its pod ends, and answers the kubelet when nobody
@@ -61,13 +62,14 @@ export class BackendAgent {
     this.#clock = clock;
     this.#log = log;
     this.#read = read;
-    this.#links = new ProxyLinks(this.#line(), clock, () => this.#bell.ring());
+    this.#links = new ProxyLinks(this.#line(), options.drainKey, clock, () => this.#bell.ring());
   }
 
   /** Looks, tells and looks again until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#look();
+      await this.#clock.sleep(LOOK_APART_MS, signal); // however often somebody rings
       await this.#bell.wait(this.#clock, this.#state.drain === null ? LOOK_MS.serving : LOOK_MS.draining, signal);
     }
   }
@@ -77,7 +79,7 @@ export class BackendAgent {
     return new Map<string, Route>([
       [`POST ${LINK_PATH}`, async (request, response) => await this.#links.accept(request, response)],
       [DRAIN_PATH, async (request, response) => await this.#drain(request, response)],
-      ['/listening', async (_request, response) => await this.#listening(response)],
+      ['/listening', (_request, response) => this.#listening(response)],
       ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
       ['/metrics', async (_request, response) => sendText(response, 200, await registry.metrics(), registry.contentType)],
     ]);
@@ -132,13 +134,13 @@ export class BackendAgent {
       await this.#clock.sleep(LOOK_MS.draining, given.signal);
       this.#hear();
     } while (!given.signal.aborted && !mayEnd(this.#state, this.#clock.monotonic()));
-    this.#state = drainOver(this.#state);
+    this.#state = drainOver(this.#state, this.#clock.monotonic());
     this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'has drained');
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
   }
 
-  async #listening(response: ServerResponse): Promise<void> {
-    const listens = (await this.#read()).listening > 0;
+  #listening(response: ServerResponse): void {
+    const listens = this.#state.sockets.listening > 0;
     sendText(response, listens ? 200 : 503, listens ? 'ok\n' : 'nobody listens on the CCcam port\n');
   }
 }

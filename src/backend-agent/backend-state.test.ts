@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ARRIVING_MS, CLOSING_MS, drainBegins, drainOver, heard, mayEnd, seen, UNHEARD_MS, UNSEEN } from './backend-state.ts';
+import { ARRIVING_MS, CLOSING_MS, drainBegins, drainOver, ENDING_MS, heard, mayEnd, seen, UNHEARD_MS, UNSEEN } from './backend-state.ts';
 import { NO_SOCKETS } from './socket-table.ts';
 
 const sockets = (established: number, listening = 1) => ({ ...NO_SOCKETS, established, listening });
@@ -56,8 +56,21 @@ describe('a drain', () => {
     const draining = drainBegins(serving, CALL, 0);
     // The server restarts itself while the pod ends: nobody new may come.
     expect(seen(seen(draining, sockets(0, 0), 1), sockets(0), 2).drain).not.toBeNull();
-    const answered = drainOver(draining);
+    const answered = drainOver(draining, 1);
     expect(seen(answered, sockets(0), 1).drain).not.toBeNull();
     expect(seen(seen(answered, sockets(0, 0), 1), sockets(0), 2).drain).toBeNull();
+  });
+
+  it('is over when its container was not ended after all', () => {
+    const answered = drainOver(drainBegins(serving, CALL, 0), 1_000);
+    expect(seen(answered, sockets(2), 999 + ENDING_MS).drain).not.toBeNull();
+    expect(seen(answered, sockets(2), 1_000 + ENDING_MS).drain).toBeNull();
+  });
+
+  it('is not over while another container of the pod still waits', () => {
+    const both = drainBegins(drainBegins(serving, CALL, 0), CALL, 0);
+    const one = drainOver(both, 1_000);
+    expect(seen(one, sockets(2), 2_000 + ENDING_MS).drain).not.toBeNull();
+    expect(seen(drainOver(one, 2_000), sockets(2), 2_000 + ENDING_MS).drain).toBeNull();
   });
 });

@@ -6,8 +6,10 @@ export interface BackendDrain {
   readonly since: number;
   readonly deadline: number;
   readonly close: boolean;
-  /** Whether the call was answered or given up: from then on the server's container ends. */
-  readonly over: boolean;
+  /** Calls that wait for an answer: one for each container that ends. */
+  readonly calls: number;
+  /** When the last call was answered or given up, from when on the containers end; null while one waits. */
+  readonly overSince: number | null;
   /** Whether the server was seen not to listen since. */
   readonly wentDown: boolean;
   /** Since when no proxy would send anybody new; null while one would, or none has said anything. */
@@ -25,17 +27,26 @@ export interface BackendState {
 /** As it is before the first look. */
 export const UNSEEN: BackendState = { sockets: NO_SOCKETS, lookedAt: Number.NEGATIVE_INFINITY, drain: null };
 
-/** The kubelet asks. Asked again, as for another container, the first clock stands. */
+/** The kubelet asks. Asked again, for another container of the pod, the first clock stands. */
 export function drainBegins(state: BackendState, call: DrainCall, now: number): BackendState {
   const since = state.drain?.since ?? now;
   const deadline = Math.min(state.drain?.deadline ?? Number.POSITIVE_INFINITY, now + call.deadlineMs);
-  return { ...state, drain: { since, deadline, close: call.close, over: false, wentDown: false, quietSince: null } };
+  return {
+    ...state,
+    drain: { since, deadline, close: call.close, calls: (state.drain?.calls ?? 0) + 1, overSince: null, wentDown: false, quietSince: null },
+  };
 }
 
 /** The kubelet was answered, or has given up. */
-export function drainOver(state: BackendState): BackendState {
-  return state.drain === null ? state : { ...state, drain: { ...state.drain, over: true } };
+export function drainOver(state: BackendState, now: number): BackendState {
+  const { drain } = state;
+  if (drain === null) return state;
+  const calls = drain.calls - 1;
+  return { ...state, drain: { ...drain, calls, overSince: calls > 0 ? null : now } };
 }
+
+/** A container ends within its grace period after the answer; one that still serves after this does not end. */
+export const ENDING_MS = 120_000;
 
 /** What the proxies say of themselves. @param routing whether one of them would send new sessions, or none is there to ask */
 export function heard(state: BackendState, routing: boolean, now: number): BackendState {
@@ -46,7 +57,7 @@ export function heard(state: BackendState, routing: boolean, now: number): Backe
 
 /**
  * A fresh look at the sockets. A container that is only restarted, because its liveness probe has failed, is drained before like one that
- * ends for good; when another server listens afterwards, it serves.
+ * ends for good; when another server listens afterwards, it serves. So does one that was not ended at all.
  *
  * @param lookedAt when the look began: what came later may not be in it
  */
@@ -54,8 +65,10 @@ export function seen(state: BackendState, sockets: SocketCounts, lookedAt: numbe
   const { drain } = state;
   if (drain === null) return { sockets, lookedAt, drain };
   const listens = sockets.listening > 0;
-  if (drain.over && drain.wentDown && listens) return { sockets, lookedAt, drain: null };
-  return { sockets, lookedAt, drain: { ...drain, wentDown: drain.wentDown || (drain.over && !listens) } };
+  const over = drain.overSince !== null;
+  const lasts = drain.overSince !== null && lookedAt >= drain.overSince + ENDING_MS;
+  if (listens && (lasts || (over && drain.wentDown))) return { sockets, lookedAt, drain: null };
+  return { sockets, lookedAt, drain: { ...drain, wentDown: drain.wentDown || (over && !listens) } };
 }
 
 /** How long proxies that say nothing are waited for; each that answers does so within milliseconds. */

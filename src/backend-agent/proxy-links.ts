@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hasKey } from '../link/key.ts';
 import { type BackendLine, LINK_LINE_BYTES, LINK_SILENT_MS, type ProxyLine, readProxyLine } from '../link/protocol.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { sendText } from '../runtime/http-server.ts';
 import { lines } from '../runtime/lines.ts';
 
 /** More than any pool has; whoever comes after them is told no. */
@@ -18,13 +20,15 @@ interface Link {
 /** The proxies that keep a connection to this agent. */
 export class ProxyLinks {
   readonly #links = new Set<Link>();
+  readonly #key: string;
   readonly #clock: Clock;
   readonly #onNews: () => void;
   #told: BackendLine;
 
-  /** @param onNews a proxy has come, gone, or changed what it does */
-  constructor(first: BackendLine, clock: Clock, onNews: () => void) {
+  /** @param key what a link must be asked for with @param onNews a proxy has come, gone, or changed what it does */
+  constructor(first: BackendLine, key: string, clock: Clock, onNews: () => void) {
     this.#told = first;
+    this.#key = key;
     this.#clock = clock;
     this.#onNews = onNews;
   }
@@ -50,10 +54,8 @@ export class ProxyLinks {
 
   /** Keeps a connection for as long as the proxy does. */
   async accept(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#links.size >= MOST_LINKS) {
-      response.writeHead(503).end();
-      return;
-    }
+    if (!hasKey(request.headers, this.#key)) return sendText(response, 403, 'the key is missing or wrong\n');
+    if (this.#links.size >= MOST_LINKS) return sendText(response, 503, 'there are too many links\n');
     const link: Link = { request, response, heardAt: this.#clock.monotonic(), said: null };
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
     response.write(text(this.#told));

@@ -7,9 +7,17 @@ export interface AgentOfServer {
   readonly port: number;
 }
 
+/** A proxy that ends, and was given less time for it than its sessions have. */
+export interface EndOfProxy {
+  /** Name of its pod. */
+  readonly proxy: string;
+  /** When it closes who is left, in milliseconds since the epoch. */
+  readonly closeAfter: number;
+}
+
 /** What a proxy is asked for, as the text that travels from the operator to its agent. */
-export function wishText(model: ProxyModel, agents: readonly AgentOfServer[]): string {
-  return JSON.stringify({ ...model, agents });
+export function wishText(model: ProxyModel, agents: readonly AgentOfServer[], ends: readonly EndOfProxy[] = []): string {
+  return JSON.stringify({ ...model, agents, ...(ends.length === 0 ? {} : { ends }) });
 }
 
 /** Names a wish: the agent tells it back, so that everybody knows which one it works on. 16 hexadecimal digits. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { drainHook, drainKey, readDrainCall } from './drain-call.ts';
+import { drainHook, readDrainCall } from './drain-call.ts';
+import { drainKey } from './key.ts';
 
 const KEY = drainKey('some-uid');
 

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hasKey, KEY_HEADER } from './key.ts';
 
 /** What a kubelet asks of an agent before it ends a container: to say when it may. */
 export interface DrainCall {
@@ -10,18 +10,7 @@ export interface DrainCall {
 
 /** Path of the call; a GET, because a preStop hook knows no other verb. */
 export const DRAIN_PATH = '/drain';
-const KEY_HEADER = 'cccam-drain-key';
 const LONGEST_MS = 7 * 24 * 3_600_000;
-
-/**
- * What a drain must be asked with. Whoever may read the pool or its pods can know it; whoever only reaches the port cannot, and so cannot
- * take a server from its clients.
- *
- * @param poolUid given by the API server at random
- */
-export function drainKey(poolUid: string): string {
-  return createHash('sha256').update(`drain ${poolUid}`).digest('hex').slice(0, 32);
-}
 
 /** The preStop hook that asks the agent on that port. */
 export function drainHook(call: DrainCall, port: number, key: string): object {
@@ -38,9 +27,7 @@ export function readDrainCall(
   headers: Readonly<Record<string, string | string[] | undefined>>,
   key: string,
 ): DrainReading {
-  const given = Buffer.from(String(headers[KEY_HEADER] ?? ''));
-  const wanted = Buffer.from(key);
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return 'forbidden';
+  if (!hasKey(headers, key)) return 'forbidden';
   const query = new URL(url ?? '/', 'http://localhost').searchParams;
   const text = query.get('deadlineMs') ?? '';
   const deadlineMs = Number(text);

@@ -1,4 +1,5 @@
 import {
+  AGENT_IMAGE_ANNOTATION,
   AGENT_PORT_ANNOTATION,
   AGENT_REPLACED_ANNOTATION,
   BACKEND_AGENT,
@@ -35,7 +36,9 @@ export interface ProxyPod {
   readonly name: string;
   readonly address: string | null;
   readonly ready: boolean;
-  readonly ending: boolean;
+  /** When it was told to end, and how long it was given; null while it was not. */
+  readonly endingSince: number | null;
+  readonly graceMs: number | null;
   readonly agent: AgentFacts | null;
 }
 
@@ -72,7 +75,7 @@ export function podRecord(object: KubeObject): PodRecord {
           name,
           address: canonical(status.podIP),
           ready: is(status, 'Ready'),
-          ending: object.metadata.deletionTimestamp !== undefined,
+          ...endOf(object.metadata),
           agent: agentFacts(object, status, PROXY_AGENT.name),
         }
       : null,
@@ -90,8 +93,7 @@ function backendFacts(object: KubeObject, status: PodStatus, backend: string): P
     backend,
     port,
     address: canonical(status.podIP),
-    endingSince: endingSince(metadata),
-    graceMs: metadata.deletionTimestamp === undefined ? null : (metadata.deletionGracePeriodSeconds ?? 0) * 1_000,
+    ...endOf(metadata),
     drain: annotations[DRAIN_ANNOTATION] ?? null,
     drainSince: annotations[DRAIN_SINCE_ANNOTATION] ?? null,
     containersReady: is(status, 'ContainersReady'),
@@ -118,7 +120,7 @@ function agentFacts(object: KubeObject, status: PodStatus, container: string): A
   const seen = status.initContainerStatuses?.find(({ name }) => name === container);
   if (image === undefined) return null;
   return {
-    image,
+    image: object.metadata.annotations?.[AGENT_IMAGE_ANNOTATION] ?? image,
     containerId: seen?.containerID ?? null,
     ready: seen?.ready === true,
     replaced: object.metadata.annotations?.[AGENT_REPLACED_ANNOTATION] ?? null,
@@ -132,10 +134,11 @@ function isMadeBy(metadata: ObjectMeta, deployment: string): boolean {
 }
 
 /** `deletionTimestamp` is when the pod's time is up; it was asked to end its grace period before. */
-function endingSince({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: ObjectMeta): number | null {
-  if (deletionTimestamp === undefined) return null;
+function endOf({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: ObjectMeta): { endingSince: number | null; graceMs: number | null } {
+  if (deletionTimestamp === undefined) return { endingSince: null, graceMs: null };
   const end = Date.parse(deletionTimestamp);
-  return Number.isFinite(end) ? end - deletionGracePeriodSeconds * 1_000 : null;
+  const graceMs = deletionGracePeriodSeconds * 1_000;
+  return { endingSince: Number.isFinite(end) ? end - graceMs : null, graceMs };
 }
 
 function is(status: PodStatus, type: string): boolean {

@@ -51,8 +51,10 @@ export class ProxyListeners {
     return pods.flatMap(({ proxy }): ProxyReport[] => {
       if (proxy === null || proxy.address === null) return [];
       const listener = this.#listening.get(proxy.uid)?.listener;
-      const { agent, ending, name, ready, uid } = proxy;
-      return [{ name, uid, agent, ready, ending, said: listener?.said ?? 'pending', error: listener?.error ?? null }];
+      const { agent, endingSince, graceMs, name, ready, uid } = proxy;
+      const ending = endingSince !== null;
+      const said = listener?.said ?? 'pending';
+      return [{ name, uid, agent, ready, ending, endingSince, graceMs, said, error: listener?.error ?? null }];
     });
   }
 

@@ -1,4 +1,4 @@
-import { AGENT_REPLACED_ANNOTATION, API_VERSION, KIND } from '../api/v1alpha1/index.ts';
+import { AGENT_IMAGE_ANNOTATION, AGENT_REPLACED_ANNOTATION, API_VERSION, KIND } from '../api/v1alpha1/index.ts';
 import { isStatus } from '../kube/api-error.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { KubeObject, ObjectRef } from '../kube/resource.ts';
@@ -65,7 +65,7 @@ async function upgradeAgent(
   { container, image, name, replaces, uid }: AgentPatch,
   signal: AbortSignal,
 ): Promise<void> {
-  const metadata = { uid, annotations: { [AGENT_REPLACED_ANNOTATION]: replaces } };
+  const metadata = { uid, annotations: { [AGENT_REPLACED_ANNOTATION]: replaces, [AGENT_IMAGE_ANNOTATION]: image } };
   const body = { metadata, spec: { initContainers: [{ name: container, image }] } };
   await onThatPod(tools, world, name, async (ref) => await tools.client.mergeByName(ref, body, MANAGER, signal));
 }

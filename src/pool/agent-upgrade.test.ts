@@ -25,6 +25,15 @@ describe('agentUpgrades', () => {
     expect(names([pod('a'), pod('b', { ready: false, containerId: null }), pod('c', { ready: false })])).toEqual(['b', 'c']);
   });
 
+  it('changes no agent that serves while a pod ends: the next one that is taken away might be that', () => {
+    expect(names([pod('a'), pod('b', {}, true)])).toEqual([]);
+    expect(names([pod('a', { ready: false }), pod('b', {}, true)])).toEqual(['a']);
+  });
+
+  it('does not wait for a new pod that never becomes ready', () => {
+    expect(names([pod('a'), pod('b', { image: 'new', ready: false, containerId: null })])).toEqual(['a']);
+  });
+
   it('leaves pods alone that end, and those without an agent', () => {
     expect(names([pod('a', {}, true), { ...pod('b'), agent: null }])).toEqual([]);
   });

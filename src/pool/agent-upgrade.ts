@@ -1,6 +1,6 @@
 /** The agent's container in a pod. */
 export interface AgentFacts {
-  /** Image that the pod asks for. */
+  /** Image that was asked for; a cluster may have another one put in its place. */
   readonly image: string;
   /** Id of the container that runs, or null while none does. */
   readonly containerId: string | null;
@@ -39,7 +39,11 @@ export function agentUpgrades(pods: readonly AgentPod[], container: string, imag
   const known = pods.flatMap((pod) => (pod.ending || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
   const outdated = known.filter(({ agent }) => agent.image !== image);
   const idle = outdated.filter(({ agent }) => !agent.ready);
-  const settled = known.every(({ agent }) => agent.image !== image || (agent.ready && agent.containerId !== agent.replaced));
-  const next = idle.length > 0 ? idle : settled ? outdated.slice(0, 1) : [];
+  const settled = known.every(
+    ({ agent }) => agent.image !== image || agent.replaced === null || (agent.ready && agent.containerId !== agent.replaced),
+  );
+  // Whoever takes pods away just now may take this one next, and for a moment nobody would be there to keep it.
+  const calm = pods.every((pod) => !pod.ending);
+  const next = idle.length > 0 ? idle : settled && calm ? outdated.slice(0, 1) : [];
   return next.map(({ agent, name, uid }) => ({ name, uid, container, image, replaces: agent.containerId ?? 'none' }));
 }

@@ -62,7 +62,7 @@ function left(onDeadline: string, sessions: number): World {
     {
       roster: [entry],
       pods: [pod],
-      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, ending: false, said, error: null }],
+      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, ending: false, endingSince: null, graceMs: null, said, error: null }],
       children: new Map([['Deployment/p-a', FACTS]]),
     },
   );
@@ -86,6 +86,33 @@ describe('a ConfigMap of somebody else', () => {
     expect(applied).not.toContain('ConfigMap');
     expect(applied).not.toContain('Deployment');
     expect(applied).not.toContain('Service');
+  });
+});
+
+describe('a proxy that is given less time to end than its sessions have', () => {
+  const endsWith = (graceMs: number): unknown => {
+    const proxy = {
+      name: 'x',
+      uid: 'x',
+      agent: null,
+      ready: true,
+      ending: true,
+      endingSince: NOW,
+      graceMs,
+      said: 'pending',
+      error: null,
+    } as const;
+    const map = reconcile(aWorld({ backends: BACKENDS, drain: { deadline: '1h' } }, { proxies: [proxy] }), NOW).apply.find(
+      (child) => child.kind === 'ConfigMap',
+    );
+    const data = (map?.['data'] ?? {}) as Record<string, string>;
+    return (JSON.parse(data['servers.json'] ?? '{}') as { ends?: unknown }).ends;
+  };
+
+  it('is told when to close who is left, early enough to do it a few at a time', () => {
+    expect(endsWith(600_000)).toEqual([{ proxy: 'x', closeAfter: NOW + 570_000 }]);
+    expect(endsWith(1_000)).toEqual([{ proxy: 'x', closeAfter: NOW }]);
+    expect(endsWith(3_660_000)).toBeUndefined();
   });
 });
 

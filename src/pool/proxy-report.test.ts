@@ -7,7 +7,7 @@ const DRAINED: ServerStatement = { sessions: 0, counted: true, admin: 'drain', i
 /** A proxy that says this of the server `s`, or does not mention it. */
 function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
   const said = { wish: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
-  return { name: 'p', uid: 'p', agent: null, ready: true, ending: false, said, error: null, ...more };
+  return { name: 'p', uid: 'p', agent: null, ready: true, ending: false, endingSince: null, graceMs: null, said, error: null, ...more };
 }
 
 const factsOf = (...proxies: ProxyReport[]) => tally(proxies, 'w', ['s']).servers.get('s');

@@ -11,6 +11,9 @@ export interface ProxyReport {
   readonly ready: boolean;
   /** Whether it was told to end; what it still holds counts all the same. */
   readonly ending: boolean;
+  /** When it was told to end, and how long it was given; null while it was not. */
+  readonly endingSince: number | null;
+  readonly graceMs: number | null;
   /** What it says of itself; `pending` until it was asked for the first time. */
   readonly said: 'pending' | 'unreachable' | ProxyStatement;
   /** Code of what keeps it from saying more, or null. */

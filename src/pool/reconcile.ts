@@ -1,5 +1,5 @@
-import { BACKEND_AGENT, type CccamPool, type PoolStatus, PROXY_AGENT, pathText } from '../api/v1alpha1/index.ts';
-import { type AgentOfServer, wishName } from '../haproxy/wish.ts';
+import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, pathText } from '../api/v1alpha1/index.ts';
+import { type AgentOfServer, type EndOfProxy, wishName } from '../haproxy/wish.ts';
 import { agentUpgrades } from './agent-upgrade.ts';
 import { named } from './child.ts';
 import { planChildren } from './child-plan.ts';
@@ -10,7 +10,7 @@ import { proxyModel } from './proxy-model.ts';
 import { type Tally, tally } from './proxy-report.ts';
 import { configMap } from './resources/config-map.ts';
 import { RUN_FOLDER } from './resources/proxy-deployment.ts';
-import { nextRoster, type Roster, type SessionCount } from './roster.ts';
+import { CLOSING_MS, nextRoster, type Roster, type SessionCount } from './roster.ts';
 import { CONFIG_KEYS } from './saved-state.ts';
 import { type Circumstances, poolStatus, type ServerFacts } from './status.ts';
 import { writingDueInMs } from './status-damping.ts';
@@ -52,7 +52,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
   );
   const roster = nextRoster(spec, world.roster, sessionCounts(heard), now, { pods: world.pods, proxies: spec.proxy.replicas });
   const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections });
-  const map = named(configMap(identity, model, agentsOf(world, roster), { version: 1, spec: savedSpec, roster }));
+  const map = named(configMap(identity, model, agentsOf(world, roster), endsOf(world, pool), { version: 1, spec: savedSpec, roster }));
   const wish = wishName((map['data'] as Record<string, string>)[CONFIG_KEYS.wish] ?? '');
   const told = tally(
     world.proxies,
@@ -108,6 +108,15 @@ function agentsOf(world: World, roster: Roster): AgentOfServer[] {
   return roster.flatMap((entry) => {
     const port = entry.pod === undefined ? null : (ports.get(entry.pod.uid) ?? null);
     return port === null ? [] : [{ server: entry.name, port }];
+  });
+}
+
+/** Proxies that the kubelet will end before their own deadline, such as those on a node that is drained in a hurry. */
+function endsOf({ proxies }: World, { spec }: CccamPool): EndOfProxy[] {
+  const usualMs = graceSeconds(spec.drain.deadline) * 1_000;
+  return proxies.flatMap(({ endingSince, graceMs, name }) => {
+    if (endingSince === null || graceMs === null || graceMs >= usualMs) return [];
+    return [{ proxy: name, closeAfter: endingSince + Math.max(0, graceMs - CLOSING_MS) }];
   });
 }
 

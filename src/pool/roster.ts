@@ -149,7 +149,7 @@ function podMember(pod: PodFacts, spec: PoolSpec, before: ReadonlyMap<string, Ro
 }
 
 /** Time in which sessions can be closed a few at a time before the kubelet ends all of them at once. */
-const CLOSING_MS = 30_000;
+export const CLOSING_MS = 30_000;
 
 /** A pod that was given less time than its drain needs is drained in what there is. */
 function timeToEnd({ graceMs }: PodFacts): number {

@@ -1,4 +1,5 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { KEY_HEADER } from '../link/key.ts';
 import {
   type BackendLine,
   LINK_ALIVE_MS,
@@ -20,6 +21,14 @@ export interface BackendAgentAddress {
   readonly port: number;
 }
 
+/** Who keeps a link. */
+export interface Self {
+  /** Name of this pod. */
+  readonly proxy: string;
+  /** What a server's agent must be asked with. */
+  readonly key: string;
+}
+
 /** What a server's agent has said of it. */
 export interface BackendWord {
   readonly draining: boolean;
@@ -33,18 +42,19 @@ export interface BackendWord {
  */
 export class BackendLink {
   readonly #where: BackendAgentAddress;
-  readonly #proxy: string;
+  readonly #self: Self;
   readonly #clock: Clock;
   readonly #onWord: () => void;
   readonly #bell = new Bell();
-  #routes = false;
+  /** Until something was read back, somebody may be sent there. */
+  #routes = true;
   #told: boolean | null = null;
   #word: BackendWord = { draining: false, closeAfter: null };
 
-  /** @param proxy name of this pod @param onWord the agent says something else than before */
-  constructor(where: BackendAgentAddress, proxy: string, clock: Clock, onWord: () => void) {
+  /** @param onWord the agent says something else than before */
+  constructor(where: BackendAgentAddress, self: Self, clock: Clock, onWord: () => void) {
     this.#where = where;
-    this.#proxy = proxy;
+    this.#self = self;
     this.#clock = clock;
     this.#onWord = onWord;
   }
@@ -74,6 +84,14 @@ export class BackendLink {
     const ended = new AbortController();
     const end = (): void => ended.abort();
     signal.addEventListener('abort', end, { once: true });
+    try {
+      await this.#converse(ended);
+    } finally {
+      signal.removeEventListener('abort', end); // the signal lives as long as the server, the tries may be many
+    }
+  }
+
+  async #converse(ended: AbortController): Promise<void> {
     const { request, response } = await this.#open(ended.signal);
     const heard = { at: this.#clock.monotonic() };
     const talking = this.#talk(request, heard, ended);
@@ -85,7 +103,6 @@ export class BackendLink {
     } finally {
       ended.abort();
       request.destroy();
-      signal.removeEventListener('abort', end);
       await talking;
     }
   }
@@ -93,7 +110,8 @@ export class BackendLink {
   async #open(signal: AbortSignal): Promise<{ request: ClientRequest; response: IncomingMessage }> {
     const { address, port } = this.#where;
     return await new Promise((resolve, reject) => {
-      const request = httpRequest({ host: address, port, path: LINK_PATH, method: 'POST', agent: false, signal });
+      const headers = { [KEY_HEADER]: this.#self.key };
+      const request = httpRequest({ host: address, port, path: LINK_PATH, method: 'POST', headers, agent: false, signal });
       request.setTimeout(CONNECT_MS, () => request.destroy(new Error('does not answer')));
       request.on('error', reject);
       request.once('response', (response) => {
@@ -109,7 +127,7 @@ export class BackendLink {
   /** Says what is so now and at every change, and now and then that it is still there. Ends a connection on which nothing is heard. */
   async #talk(request: ClientRequest, heard: { readonly at: number }, ended: AbortController): Promise<void> {
     while (!ended.signal.aborted) {
-      const line: ProxyLine = { proxy: this.#proxy, routes: this.#routes };
+      const line: ProxyLine = { proxy: this.#self.proxy, routes: this.#routes };
       this.#told = line.routes;
       request.write(`${JSON.stringify(line)}\n`);
       await this.#bell.wait(this.#clock, LINK_ALIVE_MS, ended.signal);

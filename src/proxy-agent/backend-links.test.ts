@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { until } from '../../test/haproxy/until.ts';
+import { throughout, until } from '../../test/haproxy/until.ts';
 import { ProxyLinks } from '../backend-agent/proxy-links.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
+import { drainKey, KEY_HEADER } from '../link/key.ts';
 import { type BackendLine, LINK_PATH } from '../link/protocol.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { BackendLinks } from './backend-links.ts';
 
+const KEY = drainKey('uid');
 const SERVES: BackendLine = { draining: false, closeInMs: null, sessions: 3 };
 const DRAINS: BackendLine = { draining: true, closeInMs: 60_000, sessions: 3 };
 const ends: (() => Promise<unknown>)[] = [];
@@ -17,7 +19,7 @@ afterEach(async () => {
 
 /** The agent of a server, as far as its links go. */
 async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer }> {
-  const links = new ProxyLinks(SERVES, systemClock, () => undefined);
+  const links = new ProxyLinks(SERVES, KEY, systemClock, () => undefined);
   const http = await serveHttp(
     '127.0.0.1',
     port,
@@ -29,7 +31,7 @@ async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer 
 
 /** The links of a proxy to one server. */
 function proxy(port: number, onWord = (): void => undefined): BackendLinks {
-  const links = new BackendLinks('p', systemClock, onWord);
+  const links = new BackendLinks({ proxy: 'p', key: KEY }, systemClock, onWord);
   links.follow(new Map([['s', { address: '127.0.0.1', port }]]));
   ends.push(() => links.stop());
   return links;
@@ -79,12 +81,20 @@ describe('the link between a proxy and a server', () => {
     expect(words).toEqual([expect.any(Number), null]);
   });
 
-  it('counts a proxy that has not said yet what it does as one that would send somebody', async () => {
+  it('counts a proxy that has read nothing back yet as one that would send somebody', async () => {
     const { http, links } = await backend();
-    proxy(http.port);
-    expect(links.routing).toBe(false);
+    const there = proxy(http.port);
     await until('it is connected', () => links.size === 1);
+    await throughout('it may send somebody', 300, async () => links.routing);
+    there.tell(seen('drain'));
     await until('it has said that it does not', () => !links.routing);
+  });
+
+  it('is refused to whoever does not have the key', async () => {
+    const { http, links } = await backend();
+    const answer = await fetch(`http://127.0.0.1:${http.port}${LINK_PATH}`, { method: 'POST', body: '{}\n' });
+    expect(answer.status).toBe(403);
+    expect(links.size).toBe(0);
   });
 
   it('is over for servers that are not named any more', async () => {
@@ -99,7 +109,11 @@ describe('the link between a proxy and a server', () => {
     const { http, links } = await backend();
     const there = proxy(http.port);
     await until('it is connected', () => links.size === 1);
-    const answer = await fetch(`http://127.0.0.1:${http.port}${LINK_PATH}`, { method: 'POST', body: `${line}\n` });
+    const answer = await fetch(`http://127.0.0.1:${http.port}${LINK_PATH}`, {
+      method: 'POST',
+      headers: { [KEY_HEADER]: KEY },
+      body: `${line}\n`,
+    });
     await answer.text().catch(() => '');
     expect(links.size).toBe(1);
     expect(there.words.get('s')?.draining).toBe(false);

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
 import { aStructure } from '../../test/fakes/pools.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import { drainHook, drainKey } from '../link/drain-call.ts';
+import { drainHook } from '../link/drain-call.ts';
+import { drainKey } from '../link/key.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { SoftEnder } from './soft-ender.ts';
 
@@ -70,6 +71,18 @@ describe('the soft end of a proxy', () => {
     expect(isOver()).toBe(false);
     await see(0);
     await see(0);
+    expect(isOver()).toBe(true);
+  });
+
+  it('has them closed sooner where its pod was given less time', async () => {
+    const { clock, ender, see, isOver } = anEnder(600_000, true);
+    await see(3);
+    ender.closeAfter = clock.now() + 20_000;
+    await clock.advance(19_000);
+    expect(ender.end?.closeAfter).toBeNull();
+    await clock.advance(2_000);
+    expect(ender.end?.closeAfter).not.toBeNull();
+    await clock.advance(45_000); // they do not go, and it must not be killed in the middle of it
     expect(isOver()).toBe(true);
   });
 

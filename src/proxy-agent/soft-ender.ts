@@ -37,6 +37,8 @@ export interface SoftEnderOptions {
  */
 export class SoftEnder {
   readonly #options: SoftEnderOptions;
+  /** When the operator says that who is left must be closed, in milliseconds since the epoch; null where the hook's own deadline holds. */
+  closeAfter: number | null = null;
   #end: SoftEnd | null = null;
   /** Live sessions as they were read last; null while a worker does not tell. */
   #sessions: number | null = null;
@@ -86,18 +88,25 @@ export class SoftEnder {
     log.info({ sessions: this.#sessions, ...call }, 'ends softly');
     if (running !== null) this.#end = { structure: running, closeAfter: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
-    await this.#waitUntil(begun + call.deadlineMs, signal);
+    await this.#waitUntil(() => this.#deadline(begun + call.deadlineMs), signal);
     if (signal.aborted || this.#isEmpty || !call.close || this.#end === null) return;
     this.#end = { ...this.#end, closeAfter: clock.now() };
     onChange();
-    await this.#waitUntil(begun + call.deadlineMs + CLOSING_MS, signal);
+    const closing = clock.monotonic() + CLOSING_MS;
+    await this.#waitUntil(() => closing, signal);
     log.info({ sessions: this.#sessions }, 'has ended softly');
   }
 
-  /** Keeps the door shut until nobody is left, or that time has come on the clock that never jumps. */
-  async #waitUntil(time: number, signal: AbortSignal): Promise<void> {
+  /** The earlier of the two deadlines, on the clock that never jumps. */
+  #deadline(own: number): number {
+    const { clock } = this.#options;
+    return this.closeAfter === null ? own : Math.min(own, clock.monotonic() + this.closeAfter - clock.now());
+  }
+
+  /** Keeps the door shut until nobody is left, or that time has come. */
+  async #waitUntil(time: () => number, signal: AbortSignal): Promise<void> {
     const { clock, log, run } = this.#options;
-    while (!signal.aborted && clock.monotonic() < time) {
+    while (!signal.aborted && clock.monotonic() < time()) {
       // Asked for again and again: a worker that was reloaded by hand would listen. Sessions that are there stay.
       await run([`disable frontend ${FRONTEND}`]).then(
         () => {

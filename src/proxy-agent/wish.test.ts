@@ -13,9 +13,10 @@ describe('readWish', () => {
   it('reads what the operator has written, in the place of this very proxy', () => {
     const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 1_800_000_000_000 })]);
     const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: PLACE.sockets };
-    const text = wishText(model, [{ server: model.servers[1]?.name ?? '', port: 9_322 }]);
+    const text = wishText(model, [{ server: model.servers[1]?.name ?? '', port: 9_322 }], [{ proxy: 'p-haproxy-x', closeAfter: 5 }]);
+    const ends = new Map([['p-haproxy-x', 5]]);
     const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322 }]]);
-    expect(readWish(text, PLACE)).toEqual({ name: wishName(text), model: { ...model, structure }, agents });
+    expect(readWish(text, PLACE)).toEqual({ name: wishName(text), model: { ...model, structure }, agents, ends });
   });
 
   it('reads what an operator of before has written, that knew of no agents', () => {

@@ -43,6 +43,7 @@ const wish = z.object({
     }),
   ),
   closePerSecond: count,
+  ends: z.optional(z.array(z.object({ proxy: text, closeAfter: z.number() }))),
   agents: z.optional(z.array(z.object({ server: text, port: z.int().check(z.minimum(1), z.maximum(65_535)) }))),
 });
 
@@ -61,6 +62,8 @@ export interface Wish {
   readonly model: ProxyModel;
   /** Servers that have an agent, and where it is. */
   readonly agents: ReadonlyMap<string, BackendAgentAddress>;
+  /** When proxies close who is left that are given less time to end, by pod; in milliseconds since the epoch. */
+  readonly ends: ReadonlyMap<string, number>;
 }
 
 /**
@@ -78,7 +81,7 @@ export function readWish(wished: string | undefined, place: AgentPlace): Wish {
       remedy: 'The last one that was understood goes on. Do the operator and this agent have the same version?',
     });
   }
-  const { structure, agents = [], ...rest } = result.data;
+  const { structure, agents = [], ends = [], ...rest } = result.data;
   fittingMaxConnections(structure.maxConnections, true, place.fileLimit);
   const model = {
     ...rest,
@@ -93,6 +96,7 @@ export function readWish(wished: string | undefined, place: AgentPlace): Wish {
   return {
     name: wishName(wished ?? ''),
     model,
+    ends: new Map(ends.map(({ closeAfter, proxy }) => [proxy, closeAfter])),
     agents: new Map(
       agents.flatMap(({ server, port }) => {
         const address = addresses.get(server);

@@ -185,6 +185,8 @@ export class ClusterModel {
         agent: null,
         ready: true,
         ending: false,
+        endingSince: null,
+        graceMs: null,
         said,
         error: null,
       })),

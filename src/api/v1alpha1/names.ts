@@ -18,6 +18,8 @@ export const PORT_ANNOTATION = `${GROUP}/port`;
 export const AGENT_PORT_ANNOTATION = `${GROUP}/agent-port`;
 /** On a pod, written by the operator: the container of the agent that ran before its image was changed in place. */
 export const AGENT_REPLACED_ANNOTATION = `${GROUP}/agent-replaced`;
+/** On a pod, from its template and from each change in place: the agent's image as it was asked for. */
+export const AGENT_IMAGE_ANNOTATION = `${GROUP}/agent-image`;
 /** The agents that the operator puts beside servers and proxies: names of their containers, and where they are reached. */
 export const BACKEND_AGENT = { name: 'backend-agent', port: 9_322 } as const;
 export const PROXY_AGENT = { name: 'proxy-agent', port: 9_321 } as const;

@@ -1,5 +1,13 @@
 import { durationMs } from './grammar.ts';
-import { AGENT_PORT_ANNOTATION, BACKEND_AGENT, BACKEND_LABEL, GROUP, POOL_LABEL, PORT_ANNOTATION } from './names.ts';
+import {
+  AGENT_IMAGE_ANNOTATION,
+  AGENT_PORT_ANNOTATION,
+  BACKEND_AGENT,
+  BACKEND_LABEL,
+  GROUP,
+  POOL_LABEL,
+  PORT_ANNOTATION,
+} from './names.ts';
 import type { FieldPath, Issue } from './parse.ts';
 
 /** Any object of JSON. */
@@ -62,7 +70,7 @@ export function graceSeconds(deadline: string): number {
 }
 
 /** What the operator itself sets on pods; a template that sets it too would have to lose. */
-const OURS = [POOL_LABEL, BACKEND_LABEL, `${GROUP}/component`, PORT_ANNOTATION, AGENT_PORT_ANNOTATION];
+const OURS = [POOL_LABEL, BACKEND_LABEL, `${GROUP}/component`, PORT_ANNOTATION, AGENT_PORT_ANNOTATION, AGENT_IMAGE_ANNOTATION];
 
 /**
  * What in a pod template contradicts what the operator puts into it: an agent that waits for the sessions before the pod ends.

@@ -25,12 +25,16 @@ describe('withBackendAgent', () => {
     expect(initContainers).toMatchObject([{ name: 'copy' }, { name: 'backend-agent', image: 'agent:1', restartPolicy: 'Always' }]);
   });
 
-  it('makes the end of the server, and of no other container, wait for its sessions', () => {
-    const logs = { name: 'logs' };
+  it('makes the end of every container wait for the sessions, but for one with a hook of its own', () => {
+    const logs = { name: 'logs', lifecycle: { preStop: { sleep: { seconds: 1 } } } };
     const { containers } = injected({ containers: [logs, CONTAINER] }, { deadline: '10m' });
     const preStop = { httpGet: { port: 9_322, path: '/drain?deadlineMs=600000&close=true' } };
     expect(containers).toMatchObject([logs, { lifecycle: { preStop } }]);
     expect((containers as object[])[0]).toEqual(logs);
+    expect(injected({ containers: [{ name: 'tunnel' }, CONTAINER] }, { deadline: '10m' }).containers).toMatchObject([
+      { name: 'tunnel', lifecycle: { preStop } },
+      { lifecycle: { preStop } },
+    ]);
   });
 
   it('probes whether the server listens only where the user’s template has no readiness probe', () => {

@@ -1,4 +1,5 @@
 import {
+  AGENT_IMAGE_ANNOTATION,
   AGENT_PORT_ANNOTATION,
   BACKEND_AGENT,
   type BackendSpec,
@@ -9,15 +10,18 @@ import {
   type PoolSpec,
   readTemplate,
 } from '../../api/v1alpha1/index.ts';
-import { drainHook, drainKey } from '../../link/drain-call.ts';
+import { drainHook } from '../../link/drain-call.ts';
+import { drainKey } from '../../link/key.ts';
 import { CONTAINER_SECURITY } from './agent-container.ts';
 import type { PoolIdentity } from './identity.ts';
 
 /** The user that the image names; a number, because a name does not prove that it is not root. */
 const USER = 65_532;
 
-/** Says where the agent is. */
-export const AGENT_ANNOTATIONS = { [AGENT_PORT_ANNOTATION]: String(BACKEND_AGENT.port) } as const;
+/** Says where the agent is, and of which image it was asked to be. */
+export function agentAnnotations(image: string): Readonly<Record<string, string>> {
+  return { [AGENT_PORT_ANNOTATION]: String(BACKEND_AGENT.port), [AGENT_IMAGE_ANNOTATION]: image };
+}
 
 /**
  * The pod spec of a user's template with the agent beside the server: it counts its sessions, and keeps the pod until nobody is left.
@@ -32,20 +36,28 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
     enableServiceLinks: false,
     ...theirs,
     initContainers: [...initContainers, sidecar(pool, backend, image)],
-    containers: containers.map((container, index) => (index === server ? drained(container, pool, spec) : container)),
+    containers: containers.map((container, index) => {
+      const kept = waiting(container, pool, spec);
+      return index === server ? probed(kept) : kept;
+    }),
   };
 }
 
-/** The server's container, with the hook that waits for its sessions, and a readiness probe where it has none. */
-function drained(container: Json, pool: PoolIdentity, spec: PoolSpec): Json {
+/**
+ * A container with the hook that waits for the server's sessions. Not the server alone waits: what it needs beside it, such as a tunnel or
+ * a card reader, would be ended hours before it. One with a hook of its own keeps that.
+ */
+function waiting(container: Json, pool: PoolIdentity, spec: PoolSpec): Json {
   const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close' };
+  const preStop = drainHook(call, BACKEND_AGENT.port, drainKey(pool.uid));
+  return { ...container, lifecycle: { preStop, ...json(container['lifecycle']) } };
+}
+
+/** The server's container, with a readiness probe where it has none. */
+function probed(container: Json): Json {
   // The socket table tells whether it listens; asking the server itself would be a line in its log each second.
   const probe = { httpGet: { path: '/listening', port: BACKEND_AGENT.port }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 3 };
-  return {
-    ...container,
-    readinessProbe: container['readinessProbe'] ?? probe,
-    lifecycle: { ...json(container['lifecycle']), preStop: drainHook(call, BACKEND_AGENT.port, drainKey(pool.uid)) },
-  };
+  return { ...container, readinessProbe: container['readinessProbe'] ?? probe };
 }
 
 /** A native sidecar: it begins before the server, and goes on until the server has ended. */

@@ -11,7 +11,7 @@ import {
 } from '../../api/v1alpha1/index.ts';
 import { type Child, contentName } from '../child.ts';
 import { ANY_IMAGE } from './agent-container.ts';
-import { AGENT_ANNOTATIONS, withBackendAgent } from './backend-agent.ts';
+import { agentAnnotations, withBackendAgent } from './backend-agent.ts';
 import { backendName, childMetadata, labels, type PoolIdentity, selector } from './identity.ts';
 
 /**
@@ -61,7 +61,7 @@ function podTemplate(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, a
     metadata: {
       ...(template['metadata'] as object | undefined),
       labels: { ...theirs, ...labels(pool, 'backend', backend.name) },
-      annotations: { ...annotations, [PORT_ANNOTATION]: String(backend.port), ...AGENT_ANNOTATIONS },
+      annotations: { ...annotations, [PORT_ANNOTATION]: String(backend.port), ...agentAnnotations(agentImage) },
     },
     spec: {
       ...withAgent,

@@ -1,5 +1,13 @@
-import { durationMs, graceSeconds, type PoolSpec, PROXY_AGENT, TEMPLATE_ANNOTATION } from '../../api/v1alpha1/index.ts';
-import { drainHook, drainKey } from '../../link/drain-call.ts';
+import {
+  AGENT_IMAGE_ANNOTATION,
+  durationMs,
+  graceSeconds,
+  type PoolSpec,
+  PROXY_AGENT,
+  TEMPLATE_ANNOTATION,
+} from '../../api/v1alpha1/index.ts';
+import { drainHook } from '../../link/drain-call.ts';
+import { drainKey } from '../../link/key.ts';
 import { type Child, contentName } from '../child.ts';
 import { CONFIG_KEYS } from '../saved-state.ts';
 import { ANY_IMAGE, CONTAINER_SECURITY } from './agent-container.ts';
@@ -44,7 +52,7 @@ export function proxyTemplateName(pool: PoolIdentity, spec: PoolSpec, settings: 
 
 function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings, agentImage: string): object {
   return {
-    metadata: { labels: labels(pool, 'proxy') },
+    metadata: { labels: labels(pool, 'proxy'), annotations: { [AGENT_IMAGE_ANNOTATION]: agentImage } },
     spec: {
       serviceAccountName: proxyName(pool),
       automountServiceAccountToken: false,
