@@ -72,6 +72,7 @@ bench: setup ## Measure against the guide's HAProxy and nginx in the same run, a
 	node scripts/build.ts
 	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/main.ts
 	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/cluster.ts
+	node test/bench/node.ts
 
 .PHONY: bench-cluster
 bench-cluster: setup ## Measure the operator on a real API server, and print a table
