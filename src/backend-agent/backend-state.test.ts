@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ARRIVING_MS, CLOSING_MS, drainBegins, drainOver, ENDING_MS, heard, mayEnd, seen, UNHEARD_MS, UNSEEN } from './backend-state.ts';
+import { CLOSING_MS } from '../link/drain-call.ts';
+import { ARRIVING_MS, drainBegins, drainOver, ENDING_MS, heard, mayEnd, seen, UNHEARD_MS, UNSEEN } from './backend-state.ts';
 import { NO_SOCKETS } from './socket-table.ts';
 
 const sockets = (established: number, listening = 1) => ({ ...NO_SOCKETS, established, listening });

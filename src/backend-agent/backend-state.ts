@@ -1,4 +1,4 @@
-import type { DrainCall } from '../link/drain-call.ts';
+import { CLOSING_MS, type DrainCall } from '../link/drain-call.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
 /** A drain as the kubelet has asked for it. Times are of the clock that never jumps, in milliseconds. */
@@ -73,8 +73,6 @@ export function seen(state: BackendState, sockets: SocketCounts, lookedAt: numbe
 
 /** How long proxies that say nothing are waited for; each that answers does so within milliseconds. */
 export const UNHEARD_MS = 5_000;
-/** Sessions that are closed at the deadline go a few at a time; a pod's grace period is a minute longer than its drain. */
-export const CLOSING_MS = 45_000;
 
 /** A connection that a proxy has begun just before it was told to send nobody any more has arrived by then. */
 export const ARRIVING_MS = 300;

@@ -8,6 +8,9 @@ export interface DrainCall {
   readonly close: boolean;
 }
 
+/** Sessions that are closed at the deadline go a few at a time, for so long; a pod's grace period is a minute longer than its drain. */
+export const CLOSING_MS = 45_000;
+
 /** Path of the call; a GET, because a preStop hook knows no other verb. */
 export const DRAIN_PATH = '/drain';
 const LONGEST_MS = 7 * 24 * 3_600_000;

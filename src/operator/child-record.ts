@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { APPLIED_ANNOTATION, BACKEND_AGENT, POOL_LABEL, PROXY_AGENT, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
+import { AGENT_IMAGE_ANNOTATION, APPLIED_ANNOTATION, POOL_LABEL, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
@@ -62,10 +62,8 @@ function ours(annotations: Readonly<Record<string, string>> | undefined): Record
 interface DeploymentSpec {
   readonly paused?: boolean;
   readonly replicas?: number;
-  readonly template?: { readonly spec?: { readonly initContainers?: readonly { readonly name: string; readonly image?: string }[] } };
+  readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } };
 }
-
-const AGENTS: ReadonlySet<string> = new Set([BACKEND_AGENT.name, PROXY_AGENT.name]);
 
 function deploymentFacts(object: KubeObject): DeploymentFacts {
   const spec = (object['spec'] ?? {}) as DeploymentSpec;
@@ -77,7 +75,7 @@ function deploymentFacts(object: KubeObject): DeploymentFacts {
   };
   return {
     template: object.metadata.annotations?.[TEMPLATE_ANNOTATION] ?? null,
-    agentImage: spec.template?.spec?.initContainers?.find(({ name }) => AGENTS.has(name))?.image ?? null,
+    agentImage: spec.template?.metadata?.annotations?.[AGENT_IMAGE_ANNOTATION] ?? null,
     paused: spec.paused === true,
     observed: (status.observedGeneration ?? 0) >= (object.metadata.generation ?? 0),
     wanted: spec.replicas ?? 1,

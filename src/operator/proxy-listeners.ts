@@ -52,9 +52,8 @@ export class ProxyListeners {
       if (proxy === null || proxy.address === null) return [];
       const listener = this.#listening.get(proxy.uid)?.listener;
       const { agent, endingSince, graceMs, name, ready, uid } = proxy;
-      const ending = endingSince !== null;
       const said = listener?.said ?? 'pending';
-      return [{ name, uid, agent, ready, ending, endingSince, graceMs, said, error: listener?.error ?? null }];
+      return [{ name, uid, agent, ready, endingSince, graceMs, said, error: listener?.error ?? null }];
     });
   }
 

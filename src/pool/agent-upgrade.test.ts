@@ -4,7 +4,7 @@ import { type AgentFacts, type AgentPod, agentUpgrades } from './agent-upgrade.t
 const pod = (name: string, agent: Partial<AgentFacts> = {}, ending = false): AgentPod => ({
   name,
   uid: `uid-${name}`,
-  ending,
+  endingSince: ending ? 1 : null,
   agent: { image: 'old', containerId: `${name}-1`, ready: true, replaced: null, ...agent },
 });
 const names = (pods: readonly AgentPod[]): string[] => agentUpgrades(pods, 'agent', 'new').map(({ name }) => name);

@@ -13,7 +13,8 @@ export interface AgentFacts {
 export interface AgentPod {
   readonly name: string;
   readonly uid: string;
-  readonly ending: boolean;
+  /** When it was told to end, or null. */
+  readonly endingSince: number | null;
   /** Null for a pod that has none, of an operator of long ago. */
   readonly agent: AgentFacts | null;
 }
@@ -36,14 +37,14 @@ export interface AgentPatch {
  * @param pods of one kind, all of the pool's
  */
 export function agentUpgrades(pods: readonly AgentPod[], container: string, image: string): AgentPatch[] {
-  const known = pods.flatMap((pod) => (pod.ending || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
+  const known = pods.flatMap((pod) => (pod.endingSince !== null || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
   const outdated = known.filter(({ agent }) => agent.image !== image);
   const idle = outdated.filter(({ agent }) => !agent.ready);
   const settled = known.every(
     ({ agent }) => agent.image !== image || agent.replaced === null || (agent.ready && agent.containerId !== agent.replaced),
   );
   // Whoever takes pods away just now may take this one next, and for a moment nobody would be there to keep it.
-  const calm = pods.every((pod) => !pod.ending);
+  const calm = pods.every((pod) => pod.endingSince === null);
   const next = idle.length > 0 ? idle : settled && calm ? outdated.slice(0, 1) : [];
   return next.map(({ agent, name, uid }) => ({ name, uid, container, image, replaces: agent.containerId ?? 'none' }));
 }

@@ -62,7 +62,7 @@ function left(onDeadline: string, sessions: number): World {
     {
       roster: [entry],
       pods: [pod],
-      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, ending: false, endingSince: null, graceMs: null, said, error: null }],
+      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, endingSince: null, graceMs: null, said, error: null }],
       children: new Map([['Deployment/p-a', FACTS]]),
     },
   );
@@ -96,7 +96,6 @@ describe('a proxy that is given less time to end than its sessions have', () => 
       uid: 'x',
       agent: null,
       ready: true,
-      ending: true,
       endingSince: NOW,
       graceMs,
       said: 'pending',

@@ -4,6 +4,7 @@ import { drainProgress } from './drain.ts';
 import type { PoolEvent } from './pool-event.ts';
 import type { Tally } from './proxy-report.ts';
 import { role, roleBinding, serviceAccount } from './resources/access.ts';
+import type { NewPods } from './resources/agent-container.ts';
 import { backendDeployment, backendTemplateName } from './resources/backend-deployment.ts';
 import { disruptionBudgets } from './resources/disruption-budgets.ts';
 import { backendName, proxyName } from './resources/identity.ts';
@@ -44,7 +45,7 @@ export function planChildren(
   const { identity, children } = world;
   const candidates = rolloutCandidates(world, pool);
   const held = heldBackends(candidates, pool.spec.rollout.maxUnavailableBackends);
-  const wanted = frozen ? [map] : [map, ...otherChildren(world, pool, held).map(named)];
+  const wanted = frozen ? [map] : [map, ...otherChildren(world, pool, candidates, held).map(named)];
   const factsOf = (child: Child): ChildFacts | undefined => children.get(childKey(child));
   const [ours, others] = [
     wanted.filter((child) => isOurs(factsOf(child), identity.uid)),
@@ -66,7 +67,8 @@ export function planChildren(
   };
 }
 
-function otherChildren(world: World, pool: CccamPool, held: ReadonlySet<string>): Child[] {
+function otherChildren(world: World, pool: CccamPool, candidates: readonly RolloutCandidate[], held: ReadonlySet<string>): Child[] {
+  const templates = new Map(candidates.map(({ backend, template }) => [backend, template]));
   const { identity, settings } = world;
   const { spec } = pool;
   const managed = spec.backends.filter((backend) => backend.external === undefined);
@@ -78,20 +80,20 @@ function otherChildren(world: World, pool: CccamPool, held: ReadonlySet<string>)
     networkPolicy(identity, spec, settings),
     ...disruptionBudgets(identity),
     ...managed.map((backend) => {
-      const image = agentImage(world, backendName(identity, backend.name), backendTemplateName(identity, spec, backend));
-      return backendDeployment(identity, spec, backend, held.has(backend.name), image);
+      const pods = newPods(world, backendName(identity, backend.name), templates.get(backend.name) ?? '');
+      return backendDeployment(identity, spec, backend, held.has(backend.name), pods);
     }),
-    proxyDeployment(identity, spec, settings, agentImage(world, proxyName(identity), proxyTemplateName(identity, spec, settings))),
+    proxyDeployment(identity, spec, settings, newPods(world, proxyName(identity), proxyTemplateName(identity, spec, settings))),
   ];
 }
 
 /**
- * Image of the agents in a Deployment's new pods. It stays as it is while nothing else of their template changes: with another one the
+ * A Deployment's new pods. The image of their agents stays as it is while nothing else of their template changes: with another one the
  * Deployment would replace every pod, and it is changed in the pods themselves instead.
  */
-function agentImage(world: World, name: string, template: string): string {
-  const facts = world.children.get(`Deployment/${name}`)?.deployment;
-  return (facts?.template === template ? facts.agentImage : null) ?? world.settings.agentImage;
+function newPods(world: World, deployment: string, name: string): NewPods {
+  const facts = world.children.get(`Deployment/${deployment}`)?.deployment;
+  return { name, agentImage: (facts?.template === name ? facts.agentImage : null) ?? world.settings.agentImage };
 }
 
 function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamPool): RolloutCandidate[] {

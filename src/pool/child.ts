@@ -46,7 +46,7 @@ export interface ChildFacts {
 export interface DeploymentFacts {
   /** Name of its pod template. */
   readonly template: string | null;
-  /** Image of the agent in new pods, or null where they have none. */
+  /** Image of the agent in new pods, as it was asked for; null where they have none. */
   readonly agentImage: string | null;
   readonly paused: boolean;
   /** Whether the controller has seen the latest of it. */

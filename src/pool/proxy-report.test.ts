@@ -7,7 +7,7 @@ const DRAINED: ServerStatement = { sessions: 0, counted: true, admin: 'drain', i
 /** A proxy that says this of the server `s`, or does not mention it. */
 function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
   const said = { wish: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
-  return { name: 'p', uid: 'p', agent: null, ready: true, ending: false, endingSince: null, graceMs: null, said, error: null, ...more };
+  return { name: 'p', uid: 'p', agent: null, ready: true, endingSince: null, graceMs: null, said, error: null, ...more };
 }
 
 const factsOf = (...proxies: ProxyReport[]) => tally(proxies, 'w', ['s']).servers.get('s');
@@ -22,12 +22,16 @@ describe('a server', () => {
   it('stays in rotation when the probes of all proxies have failed and their HAProxies route to it', () => {
     expect(factsOf(aProxy(UP, { ready: false }), aProxy(UP, { ready: false }))?.inRotation).toBe(true);
     expect(factsOf(aProxy(DRAINED, { ready: false }))?.inRotation).toBe(false);
-    expect(factsOf(aProxy(UP, { said: 'unreachable' }), aProxy(UP, { ending: true }))?.inRotation).toBe(false);
+    expect(factsOf(aProxy(UP, { said: 'unreachable' }), aProxy(UP, { endingSince: 1 }))?.inRotation).toBe(false);
   });
 
   it('is empty only where every proxy says so, those that end among them', () => {
-    expect(factsOf(aProxy(DRAINED), aProxy(UP, { ending: true }))).toMatchObject({ sessions: 3, outOfRotation: false });
-    expect(factsOf(aProxy(DRAINED), aProxy(DRAINED, { ending: true }))).toMatchObject({ sessions: 0, counted: true, outOfRotation: true });
+    expect(factsOf(aProxy(DRAINED), aProxy(UP, { endingSince: 1 }))).toMatchObject({ sessions: 3, outOfRotation: false });
+    expect(factsOf(aProxy(DRAINED), aProxy(DRAINED, { endingSince: 1 }))).toMatchObject({
+      sessions: 0,
+      counted: true,
+      outOfRotation: true,
+    });
     expect(factsOf(aProxy(DRAINED), aProxy(null, { said: 'unreachable' }))?.counted).toBe(false);
   });
 

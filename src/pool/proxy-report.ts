@@ -9,9 +9,7 @@ export interface ProxyReport {
   readonly agent: AgentFacts | null;
   /** Whether it takes new clients, as Kubernetes sees it. */
   readonly ready: boolean;
-  /** Whether it was told to end; what it still holds counts all the same. */
-  readonly ending: boolean;
-  /** When it was told to end, and how long it was given; null while it was not. */
+  /** When it was told to end, and how long it was given; null while it was not. What it still holds counts all the same. */
   readonly endingSince: number | null;
   readonly graceMs: number | null;
   /** What it says of itself; `pending` until it was asked for the first time. */
@@ -60,7 +58,7 @@ export interface Tally {
  * @param names servers to sum up
  */
 export function tally(proxies: readonly ProxyReport[], wish: string, names: readonly string[]): Tally {
-  const staying = proxies.filter((proxy) => !proxy.ending);
+  const staying = proxies.filter((proxy) => proxy.endingSince === null);
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.wish === wish);
   return {
@@ -78,7 +76,7 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
 
 function serverFacts(name: string, proxies: readonly ProxyReport[], wish: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
-  const speaking = all.filter(({ proxy, said }) => !proxy.ending && said !== null);
+  const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null);
   const ready = speaking.filter(({ proxy }) => proxy.ready);
   // A probe that has failed takes no server out: where no proxy counts as ready, all of them are asked.
   const serving = ready.length > 0 ? ready : speaking;

@@ -121,7 +121,7 @@ function endsOf({ proxies }: World, { spec }: CccamPool): EndOfProxy[] {
 }
 
 function upgrades({ pods, proxies, settings }: World): Outcome['agents'] {
-  const servers = pods.filter((pod) => !pod.finished).map((pod) => ({ ...pod, ending: pod.endingSince !== null }));
+  const servers = pods.filter((pod) => !pod.finished);
   return [
     ...agentUpgrades(proxies, PROXY_AGENT.name, settings.agentImage),
     ...agentUpgrades(servers, BACKEND_AGENT.name, settings.agentImage),

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FRONTEND, type Structure } from '../haproxy/model.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import { type DrainCall, readDrainCall } from '../link/drain-call.ts';
+import { CLOSING_MS, type DrainCall, readDrainCall } from '../link/drain-call.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import { errorFields, type Logger } from '../runtime/logger.ts';
@@ -10,9 +10,6 @@ import type { SoftEnd } from './strictest.ts';
 /** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */
 const LAST_CALL_MS = 10_000;
 const LOOK_MS = 250;
-/** Sessions that are closed at the deadline go a few at a time; a pod's grace period is a minute longer than its drain. */
-const CLOSING_MS = 45_000;
-
 /** HAProxy that does not answer for so long is gone, and its sessions with it. */
 const GONE_MS = 30_000;
 /** Looks after the door was shut until the first one that certainly began after it. */

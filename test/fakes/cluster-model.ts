@@ -184,7 +184,6 @@ export class ClusterModel {
         uid: `proxy${index}`,
         agent: null,
         ready: true,
-        ending: false,
         endingSince: null,
         graceMs: null,
         said,

@@ -10,7 +10,7 @@ import {
   TEMPLATE_ANNOTATION,
 } from '../../api/v1alpha1/index.ts';
 import { type Child, contentName } from '../child.ts';
-import { ANY_IMAGE } from './agent-container.ts';
+import { ANY_IMAGE, type NewPods } from './agent-container.ts';
 import { agentAnnotations, withBackendAgent } from './backend-agent.ts';
 import { backendName, childMetadata, labels, type PoolIdentity, selector } from './identity.ts';
 
@@ -18,14 +18,19 @@ import { backendName, childMetadata, labels, type PoolIdentity, selector } from 
  * The Deployment of a managed backend.
  *
  * @param held whether a change of the pod template must wait for its turn; the Deployment is paused then, so that it can still be scaled
- * @param agentImage image of the agent in new pods
  */
-export function backendDeployment(pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, held: boolean, agentImage: string): Child {
+export function backendDeployment(
+  pool: PoolIdentity,
+  spec: PoolSpec,
+  backend: BackendSpec,
+  held: boolean,
+  { agentImage, name }: NewPods,
+): Child {
   const metadata = childMetadata(pool, backendName(pool, backend.name), 'backend', backend.name);
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: backendTemplateName(pool, spec, backend) } },
+    metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: name } },
     spec: {
       ...(backend.replicas === undefined ? {} : { replicas: backend.replicas }),
       paused: held,

@@ -10,7 +10,7 @@ import { drainHook } from '../../link/drain-call.ts';
 import { drainKey } from '../../link/key.ts';
 import { type Child, contentName } from '../child.ts';
 import { CONFIG_KEYS } from '../saved-state.ts';
-import { ANY_IMAGE, CONTAINER_SECURITY } from './agent-container.ts';
+import { ANY_IMAGE, CONTAINER_SECURITY, type NewPods } from './agent-container.ts';
 import { childMetadata, labels, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -24,16 +24,14 @@ const FIRST_FREE_PORT = 1_024;
 
 /**
  * The proxies of a pool: HAProxy without a token, and its agent beside it, which begins before HAProxy and ends after it.
- *
- * @param agentImage image of the agent in new pods
  */
-export function proxyDeployment(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings, agentImage: string): Child {
+export function proxyDeployment(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings, { agentImage, name }: NewPods): Child {
   const { proxy } = spec;
   const metadata = childMetadata(pool, proxyName(pool), 'proxy');
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: proxyTemplateName(pool, spec, settings) } },
+    metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: name } },
     spec: {
       replicas: proxy.replicas,
       revisionHistoryLimit: 3,
