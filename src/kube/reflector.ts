@@ -58,6 +58,8 @@ export class Reflector<T extends Stored> {
   /** Failures in a row, all of the same kind: an outage must not make the first 410 after it wait for half a minute. */
   #failures = 0;
   #lastFailure = '';
+  /** Whether the last failure was a refusal that does not heal by asking often. */
+  #isRefusal = false;
   #started = false;
   #heardAt: number;
   #stirredAt: number;
@@ -74,6 +76,11 @@ export class Reflector<T extends Stored> {
   /** Whether the store has held the whole list once. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** Whether it has never held the list, because the server keeps refusing it: a role or a namespace that is not there. */
+  get refused(): boolean {
+    return !this.#synced && this.#failures > QUICK_TRIES && this.#isRefusal;
   }
 
   /** Milliseconds since the server was last heard. */
@@ -188,6 +195,7 @@ export class Reflector<T extends Stored> {
     const usual = backoffMs(isRefused(thrown) ? { ...BACKOFF, capMs: REFUSED_CAP_MS } : BACKOFF, this.#failures, random());
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
     const refused = isStatus(thrown, 403) ? FORBIDDEN_RETRY_MS[403] : isStatus(thrown, 404) ? FORBIDDEN_RETRY_MS[404] : 0;
+    this.#isRefusal = refused > 0;
     const retryInMs = Math.max(usual, asked, this.#failures > QUICK_TRIES ? refused : 0);
     report(isSilence(thrown) ? { kind: 'silent' } : { kind: 'failed', error: thrown, retryInMs });
     await clock.sleep(retryInMs, signal);

@@ -15,6 +15,9 @@ import { type TellTools, tell } from './tell.ts';
 /** How long telling waits for what clients feel. A pool that changes all the time is told of, too. */
 const WAIT_MS = 500;
 
+/** How soon a pool is looked at again of whose namespace not everything is known yet. */
+const UNKNOWN_MS = 1_000;
+
 /** What a pass has come to. */
 export interface PassResult {
   readonly work: WorkResult;
@@ -51,6 +54,7 @@ export class Reconciler {
       return { work: { kind: 'done' }, news: false };
     }
     this.#uids.set(key, pool.uid);
+    if (!this.#tools.watches.knows(pool.namespace)) return { work: { kind: 'again', afterMs: UNKNOWN_MS }, news: false };
     const memory = this.#memory.of(pool.uid);
     let { world, outcome } = this.#decide(pool, memory);
     if (outcome.disruptive) {

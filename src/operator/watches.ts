@@ -26,14 +26,17 @@ export interface WatchesOptions {
 }
 
 /** A reflector of whatever kind. */
-type Following = Pick<Reflector<Stored>, 'synced' | 'silentMs' | 'stalledMs' | 'run' | 'waitForSync'>;
+type Following = Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'run'>;
+
+/** How often it is looked whether every cache is warm, at the start. */
+const SYNC_LOOK_MS = 10;
 
 /** Every watch of the operator and what it has told. Warm in every replica, whether it leads or not. */
 export class Watches {
   readonly pools: Store<PoolRecord>;
   readonly pods: Store<PodRecord>;
   readonly #children = new Map<ChildKind, Store<ChildRecord>>();
-  readonly #reflectors: { readonly kind: string; readonly reflector: Following }[] = [];
+  readonly #reflectors: { readonly kind: string; readonly namespace: string; readonly reflector: Following }[] = [];
   readonly #options: WatchesOptions;
 
   constructor(options: WatchesOptions) {
@@ -78,9 +81,30 @@ export class Watches {
     }
   }
 
-  /** Whether every store holds everything. */
+  /**
+   * Whether everything is known of every namespace that may be looked at. One that is refused, because it or its role was deleted, does
+   * not keep the operator from the others; but of all it must not be refused.
+   */
   get synced(): boolean {
-    return this.#reflectors.every(({ reflector }) => reflector.synced);
+    const { namespaces } = this.#options;
+    return namespaces.some((each) => this.#isWhole(each)) && namespaces.every((each) => this.#isWhole(each) || this.#isRefused(each));
+  }
+
+  /** Whether everything is known of this namespace: about its pools nothing may be concluded before. */
+  knows(namespace: string): boolean {
+    return this.#isWhole(this.#options.namespaces.includes('') ? '' : namespace);
+  }
+
+  #isWhole(namespace: string): boolean {
+    return this.#of(namespace).every((reflector) => reflector.synced);
+  }
+
+  #isRefused(namespace: string): boolean {
+    return this.#of(namespace).some((reflector) => reflector.refused);
+  }
+
+  #of(namespace: string): Following[] {
+    return this.#reflectors.filter((each) => each.namespace === namespace).map(({ reflector }) => reflector);
   }
 
   /** Milliseconds since each watch was last heard, by kind. */
@@ -107,9 +131,9 @@ export class Watches {
     else this.#children.get(object.kind as ChildKind)?.put(object);
   }
 
-  /** Resolves when every store holds everything, or the signal is aborted. */
+  /** Resolves when it is `synced`, or the signal is aborted. */
   async waitForSync(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.waitForSync(signal)));
+    while (!this.synced && !signal.aborted) await this.#options.clock.sleep(SYNC_LOOK_MS, signal);
   }
 
   /** Follows the API server until the signal is aborted. */
@@ -138,7 +162,7 @@ export class Watches {
         random,
         report: (said) => report(type.kind, said),
       });
-      this.#reflectors.push({ kind: type.kind, reflector });
+      this.#reflectors.push({ kind: type.kind, namespace, reflector });
     }
     return store;
   }
