@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
-import { BackendMetrics } from '../../src/backend-agent/backend-metrics.ts';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { KubeObject } from '../../src/kube/resource.ts';
-import { OperatorMetrics } from '../../src/operator/operator-metrics.ts';
-import { ProxyMetrics } from '../../src/proxy/proxy-metrics.ts';
+import { metricNames } from '../fakes/metric-names.ts';
 import { TOOLS } from './control-plane.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -98,6 +96,13 @@ describe('the chart', () => {
   ])('with %s leaves out %j and adds %j', async (value, without, added) => {
     const usual = names(await render());
     expect(names(await render(value)).sort()).toEqual([...usual.filter((name) => !without.includes(name)), ...added].sort());
+  });
+
+  it('is of the version of the program', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(parse(await readFile(`${CHART}/Chart.yaml`, 'utf8'))).toMatchObject({ version, appVersion: version });
+    expect(await operatorArgs()).toContain(`--image=cccam-operator:${version}`);
+    expect(await readFile('config/samples/cluster-quick-start.yaml', 'utf8')).toContain(`image: cccam-operator:${version}\n`);
   });
 
   it('keeps the custom resource when it is uninstalled, but for who says otherwise', async () => {
@@ -211,18 +216,7 @@ describe('the alerts', () => {
   });
 
   it('and the dashboard look only at metrics that there are', async () => {
-    const none = {
-      queueDepths: () => ({}) as never,
-      leads: () => false,
-      pools: () => 0,
-      conditions: () => [],
-      proxies: () => 0,
-      watchAges: () => new Map(),
-    };
-    const registries = [new ProxyMetrics().registry, new BackendMetrics().registry, new OperatorMetrics(none).registry];
-    const known = new Set(
-      (await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()))).flat().map((metric) => metric.name),
-    );
+    const known = new Set(await metricNames());
     const used = `${await readFile(ALERTS, 'utf8')}${await readFile(DASHBOARD, 'utf8')}`.matchAll(
       /\b(?:cccam|controller_runtime|rest_client|leader_election)_[a-z_]+/g,
     );

@@ -135,7 +135,7 @@ describe('a proxy', () => {
     const [agent] = await processesOf(proxy.metadata.uid ?? '', 'proxy-agent');
     process.kill(agent ?? 0, 'SIGKILL');
     await until('it is started anew', async () => (await restarts(proxy, 'proxy-agent')) > before, 30_000);
-    await untilSynced(TRUTH_MS + 10_000);
+    await untilSynced(TRUTH_MS);
     expect(await restarts(proxy, 'haproxy')).toBe(haproxy);
     await lab.lostNobody();
   });
@@ -195,7 +195,7 @@ describe('the node', () => {
     await until('the kubelet says that the node is ready', async () => (await lab.cluster.isUp()) === true, 30_000);
     const listening = async () => await lab.agentMetric(await podOf('b'), 'cccam_backend_sockets{state="listening"}');
     await until('the server is started anew', async () => ((await listening().catch(() => null)) ?? 0) > 0, 30_000);
-    await untilState('b', 'Up', TRUTH_MS + 5_000);
+    await untilState('b', 'Up');
     await untilWhole(30_000);
   });
 });
