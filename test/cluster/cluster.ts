@@ -141,8 +141,16 @@ export class Cluster {
   /** Hands an image to the node, by the name that it has where images are built. */
   async importImage(name: string): Promise<void> {
     const { stdout: archive } = await run(join(SCRIPTS, 'image-archive.sh'), [name]);
-    const ctr = ['--address', this.containerdSocket, '--namespace', 'k8s.io', 'images', 'import', archive.trim()];
-    await run('ctr', ctr, { timeout: 120_000 });
+    await this.#images('import', archive.trim());
+  }
+
+  /** Gives an image on the node another name. */
+  async tagImage(name: string, other: string): Promise<void> {
+    await this.#images('tag', `docker.io/library/${name}`, `docker.io/library/${other}`);
+  }
+
+  async #images(...args: string[]): Promise<void> {
+    await run('ctr', ['--address', this.containerdSocket, '--namespace', 'k8s.io', 'images', ...args], { timeout: 120_000 });
   }
 
   /** The last lines of a part's log that matter. */
