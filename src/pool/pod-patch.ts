@@ -40,9 +40,14 @@ export function podPatch(pod: PodFacts, entry: RosterEntry | null, facts: Server
   const draining = entry !== null && entry.drain.kind === 'draining';
   const drained = draining && facts !== null && isDrained(entry, facts, now);
   const annotations = annotationChanges(pod, entry, drained);
-  const conditions =
-    facts === null && entry !== null ? null : conditionChanges(pod, draining, drained, entry !== null && facts?.inRotation === true, now);
+  const routed = entry !== null && facts !== null && isRouted(pod, facts);
+  const conditions = facts === null && entry !== null ? null : conditionChanges(pod, draining, drained, routed, now);
   return annotations === null && conditions === null ? null : { name: pod.name, uid: pod.uid, annotations, conditions };
+}
+
+/** It comes into rotation when a proxy that takes clients routes to it, and leaves it when their HAProxies do not any more. */
+function isRouted(pod: PodFacts, { inRotation, staysInRotation }: ServerFacts): boolean {
+  return inRotation || (staysInRotation && pod.conditions.get(IN_ROTATION_CONDITION)?.status === 'True');
 }
 
 function isDrained(entry: RosterEntry, facts: ServerFacts, now: number): boolean {

@@ -19,10 +19,12 @@ describe('a server', () => {
     expect(factsOf(aProxy(UP), aProxy(DRAINED, { ready: false }))?.inRotation).toBe(true);
   });
 
-  it('stays in rotation when the probes of all proxies have failed and their HAProxies route to it', () => {
-    expect(factsOf(aProxy(UP, { ready: false }), aProxy(UP, { ready: false }))?.inRotation).toBe(true);
-    expect(factsOf(aProxy(DRAINED, { ready: false }))?.inRotation).toBe(false);
-    expect(factsOf(aProxy(UP, { said: 'unreachable' }), aProxy(UP, { endingSince: 1 }))?.inRotation).toBe(false);
+  it('comes into rotation only by a ready proxy, and stays there when the probes of all have failed and their HAProxies route to it', () => {
+    const unready = { inRotation: false, staysInRotation: true };
+    expect(factsOf(aProxy(UP, { ready: false }), aProxy(UP, { ready: false }))).toMatchObject(unready);
+    expect(factsOf(aProxy(DRAINED, { ready: false }))?.staysInRotation).toBe(false);
+    expect(factsOf(aProxy(UP, { said: 'unreachable' }), aProxy(UP, { endingSince: 1 }))?.staysInRotation).toBe(false);
+    expect(factsOf(aProxy(DRAINED), aProxy(UP, { ready: false }))?.staysInRotation).toBe(false);
   });
 
   it('is empty only where every proxy says so, those that end among them', () => {

@@ -78,14 +78,14 @@ function serverFacts(name: string, proxies: readonly ProxyReport[], wish: string
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
   const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null);
   const ready = speaking.filter(({ proxy }) => proxy.ready);
-  // A probe that has failed takes no server out: where no proxy counts as ready, all of them are asked.
-  const serving = ready.length > 0 ? ready : speaking;
+  const routes = (some: typeof all): boolean => some.length > 0 && some.every(({ server }) => server?.inRotation === true);
   return {
     sessions: all.reduce((sum, { server }) => sum + (server?.sessions ?? 0), 0),
     // A proxy that does not mention a server has none of it only where it speaks of this very wish.
     counted: all.every(({ said, server }) => (server === undefined ? said?.wish === wish : server.counted)),
     outOfRotation: all.every(({ said, server }) => (server === undefined ? said?.wish === wish : server.admin !== 'ready')),
-    inRotation: serving.length > 0 && serving.every(({ server }) => server?.inRotation === true),
+    inRotation: routes(ready),
+    staysInRotation: routes(ready.length > 0 ? ready : speaking),
     healthy: all.some(({ server }) => server?.up === true),
   };
 }

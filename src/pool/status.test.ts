@@ -7,8 +7,8 @@ import { nextRoster } from './roster.ts';
 import { type ProxyFacts, poolStatus, type ServerFacts } from './status.ts';
 import { transitions } from './transitions.ts';
 
-const UP: ServerFacts = { sessions: 4, counted: true, outOfRotation: false, inRotation: true, healthy: true };
-const DOWN: ServerFacts = { sessions: 0, counted: true, outOfRotation: false, inRotation: false, healthy: false };
+const UP: ServerFacts = { sessions: 4, counted: true, outOfRotation: false, inRotation: true, staysInRotation: true, healthy: true };
+const DOWN: ServerFacts = { sessions: 0, counted: true, outOfRotation: false, inRotation: false, staysInRotation: false, healthy: false };
 
 const pool = aPool({ backends: [aBackend('a', '127.0.1.1'), aBackend('b', 'fd00::2', { role: 'Backup' })] });
 const roster = nextRoster(pool.spec, [], new Map(), 0);
@@ -102,7 +102,10 @@ describe('poolStatus', () => {
     const busy = poolStatus(
       subject(draining),
       entries,
-      facts({ [a]: UP, [b]: { sessions: 2, counted: true, outOfRotation: true, inRotation: false, healthy: true } }),
+      facts({
+        [a]: UP,
+        [b]: { sessions: 2, counted: true, outOfRotation: true, inRotation: false, staysInRotation: false, healthy: true },
+      }),
       null,
       null,
       2_000,
@@ -117,7 +120,10 @@ describe('poolStatus', () => {
     const empty = poolStatus(
       subject(draining),
       entries,
-      facts({ [a]: UP, [b]: { sessions: 0, counted: true, outOfRotation: true, inRotation: false, healthy: true } }),
+      facts({
+        [a]: UP,
+        [b]: { sessions: 0, counted: true, outOfRotation: true, inRotation: false, staysInRotation: false, healthy: true },
+      }),
       null,
       busy,
       3_000,

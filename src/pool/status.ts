@@ -19,8 +19,10 @@ export interface ServerFacts {
   readonly counted: boolean;
   /** Whether every proxy sends nobody new there. */
   readonly outOfRotation: boolean;
-  /** Whether every proxy would send it new sessions. */
+  /** Whether every proxy that takes new clients would send it some. */
   readonly inRotation: boolean;
+  /** Whether it stays in rotation: where no proxy counts as ready, as after a failed probe, what their HAProxies do decides. */
+  readonly staysInRotation: boolean;
   /** Whether the proxies' checks find it healthy. */
   readonly healthy: boolean;
 }

@@ -121,6 +121,7 @@ function serverFacts(server: ServerObservation): ServerFacts {
     counted: server.counted,
     outOfRotation: server.admin !== 'ready',
     inRotation: server.inRotation,
+    staysInRotation: server.inRotation,
     healthy: server.operational === 'up',
   };
 }

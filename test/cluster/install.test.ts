@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CHILD_TYPES, POOL } from '../../src/operator/resources.ts';
 import { until } from '../haproxy/until.ts';
-import { Lab, OPERATOR_NAMESPACE } from './lab.ts';
+import { isReady, Lab, OPERATOR_NAMESPACE } from './lab.ts';
 
 let lab: Lab;
 
@@ -37,6 +37,7 @@ describe('helm', () => {
   it('makes the quick-start sample Ready without a warning, and clients connect through its Service', async () => {
     expect(await lab.apply(await sample())).toBe(`cccampool.cccam.dev/${NAME} created\n`);
     await lab.kubectl('wait', '--for=condition=Ready', `ccp/${NAME}`, '--timeout=60s');
+    expect((await lab.pods(NAME, null)).some(isReady)).toBe(true); // Ready means that clients are let in, too
     await until('both servers are in', async () => (await lab.status(NAME))?.summary === '2/2', 30_000);
     const viewers = await lab.connect(NAME, 40);
     await lab.served(viewers);
