@@ -1,17 +1,19 @@
 # Sourced by the scripts that build images: keeps them in the cache, apart from whatever else the machine has.
 containers="${CCCAM_CACHE:-$HOME/.cache/cccam-operator}/containers"
 mkdir -p "$containers"
-cat >"$containers/storage.conf" <<CONF
+# As a whole: another script may read it just now.
+settings() { cat >"$containers/$1.$$" && mv "$containers/$1.$$" "$containers/$1"; }
+settings storage.conf <<CONF
 [storage]
 driver = "overlay"
 runroot = "$containers/run"
 graphroot = "$containers/graph"
 CONF
-cat >"$containers/registries.conf" <<CONF
+settings registries.conf <<CONF
 unqualified-search-registries = ["docker.io"]
 short-name-mode = "permissive"
 CONF
-cat >"$containers/policy.json" <<CONF
+settings policy.json <<CONF
 {"default": [{"type": "insecureAcceptAnything"}]}
 CONF
 export CONTAINERS_STORAGE_CONF="$containers/storage.conf" CONTAINERS_REGISTRIES_CONF="$containers/registries.conf"
