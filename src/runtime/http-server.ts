@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { CccamError, messageOf, systemCode } from './errors.ts';
 
 /** Answers one path. */
@@ -11,21 +11,44 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** What those who ask may take up, so that one of them cannot keep out the others. */
+export interface HttpLimits {
+  /** Open connections in all. */
+  readonly connections: number;
+  /** Open connections from one address. */
+  readonly perAddress: number;
+  /** How long the headers of a request may take, in milliseconds. */
+  readonly headersMs: number;
+}
+
+/** Far more than the proxies of a pool, two operators, the kubelet and a monitoring system keep open. */
+const LIMITS: HttpLimits = { connections: 256, perAddress: 32, headersMs: 10_000 };
+
 /**
  * Serves a few fixed paths.
  *
  * @param routes by path for GET and HEAD, by `METHOD path` for anything else
  * @param host address to listen on; agents and boxes use 127.0.0.1, so that nobody else can ask
+ * @param limits whatever is above them is closed at once
  * @throws CccamError CCP_SETTING_INVALID when the port is taken
  */
-export async function serveHttp(host: string, port: number, routes: ReadonlyMap<string, Route>): Promise<HttpServer> {
-  const server = createServer((request, response) => {
+export async function serveHttp(
+  host: string,
+  port: number,
+  routes: ReadonlyMap<string, Route>,
+  limits: HttpLimits = LIMITS,
+): Promise<HttpServer> {
+  const times = { headersTimeout: limits.headersMs, connectionsCheckingInterval: Math.ceil(limits.headersMs / 2) };
+  const server = createServer(times, (request, response) => {
+    if (hasBody(request)) response.shouldKeepAlive = false; // else one that never ends would keep the connection after the answer
     answer(routes, request, response).catch((thrown: unknown) => {
       response.statusCode = 500;
       response.end(`${messageOf(thrown)}\n`);
     });
   });
   server.requestTimeout = 0; // a link is a request that lasts as long as its pod; headers still have their time limit
+  server.maxConnections = limits.connections;
+  server.on('connection', atMost(limits.perAddress));
   await listen(server, host, port);
   return {
     port: (server.address() as AddressInfo).port,
@@ -35,6 +58,29 @@ export async function serveHttp(host: string, port: number, routes: ReadonlyMap<
         server.closeAllConnections();
       }),
   };
+}
+
+/** Closes what an address opens beyond so many connections. */
+function atMost(perAddress: number): (socket: Socket) => void {
+  const open = new Map<string, number>();
+  return (socket) => {
+    const address = socket.remoteAddress ?? ''; // asked for now: a closed socket has forgotten it
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > perAddress) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessage, response: ServerResponse): Promise<void> {
