@@ -8,7 +8,7 @@ COPY src src
 RUN node scripts/build.ts && rm dist/*.map
 
 # Node and what it links to; no shell, no package manager.
-FROM gcr.io/distroless/nodejs24-debian13:nonroot
+FROM --platform=$TARGETPLATFORM gcr.io/distroless/nodejs24-debian13:nonroot
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="cccam-operator" \

@@ -3,6 +3,8 @@
 #
 # image.sh <tag> [<folder with the sources>]
 #
+# CCCAM_PLATFORM=linux/arm64 builds it for such machines, without running anything of theirs.
+#
 # Where the base images cannot be pulled, or CCCAM_BASES=debian asks for it, they are made from Debian's packages first, under the same
 # names: the very same Dockerfile is built then. Prints nothing but what it does; what is there already is not made again.
 set -euo pipefail
@@ -17,7 +19,7 @@ revision=$(git -C "$sources" rev-parse HEAD 2>/dev/null || echo unknown)
 arguments=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision" --tag "$tag" --file "$sources/Dockerfile")
 
 if [ "${CCCAM_BASES:-}" != debian ] && docker info >/dev/null 2>&1; then
-  docker build --quiet "${arguments[@]}" "$sources"
+  docker build --quiet ${CCCAM_PLATFORM:+--platform "$CCCAM_PLATFORM"} "${arguments[@]}" "$sources"
   exit 0
 fi
 
@@ -32,4 +34,5 @@ trap 'rm -f "$log" "$npmrc"' EXIT
 authorities=/etc/ssl/certs/ca-certificates.crt
 { cat "$HOME/.npmrc" 2>/dev/null || true; echo "cafile=$authorities"; } >"$npmrc"
 volumes=(--volume "$authorities:$authorities:ro" --volume "$npmrc:/root/.npmrc:ro")
-buildah build --pull=never --isolation chroot --layers --timestamp 0 "${volumes[@]}" "${arguments[@]}" "$sources" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+# Debian’s buildah does not know by itself what it runs on.
+buildah build --platform "$platform" --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --pull=never --isolation chroot --layers --timestamp 0 "${volumes[@]}" "${arguments[@]}" "$sources" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }

@@ -1,0 +1,103 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lines } from '../../src/runtime/lines.ts';
+import { until } from '../haproxy/until.ts';
+
+const run = promisify(execFile);
+const IMAGE = 'cccam-operator:test';
+/** Runs one program of another machine, and needs nothing of this one's kernel. */
+const EMULATOR = 'qemu-aarch64-static';
+
+interface Image {
+  /** Folder with what a container of it would see. */
+  readonly root: string;
+  readonly architecture: string;
+  readonly config: { readonly User: string; readonly Entrypoint: readonly string[]; readonly Labels: Readonly<Record<string, string>> };
+  /** Names its layers by what is in them, from the base on. */
+  readonly layers: readonly string[];
+}
+
+let folder: string;
+let native: Image;
+let foreign: Image;
+let agent: ChildProcess | undefined;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ccp-image-'));
+  native = await unpacked('native', {});
+  foreign = await unpacked('foreign', { CCCAM_PLATFORM: 'linux/arm64' });
+}, 300_000);
+
+afterAll(async () => {
+  agent?.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Builds this checkout's image, of which most is there already, and unpacks it. */
+async function unpacked(name: string, platform: Record<string, string>): Promise<Image> {
+  const [archive, root] = [join(folder, `${name}-archive`), join(folder, name)];
+  await Promise.all([mkdir(archive), mkdir(root)]);
+  const env = { ...process.env, CCCAM_BASES: process.env['CCCAM_BASES'] ?? 'debian', ...platform };
+  await run('scripts/image.sh', [IMAGE], { env });
+  const { stdout } = await run('scripts/image-archive.sh', [IMAGE], { env });
+  await run('tar', ['-xf', stdout.trim(), '-C', archive]);
+  const [manifest] = JSON.parse(await readFile(join(archive, 'manifest.json'), 'utf8')) as [{ Config: string; Layers: string[] }];
+  for (const layer of manifest.Layers) await run('tar', ['-xf', join(archive, layer), '-C', root, '--exclude=./dev/*']);
+  const { architecture, config, rootfs } = JSON.parse(await readFile(join(archive, manifest.Config), 'utf8')) as {
+    architecture: string;
+    config: Image['config'];
+    rootfs: { diff_ids: string[] };
+  };
+  return { root, architecture, config, layers: rootfs.diff_ids };
+}
+
+/** Starts a command as the image for the other machine would. */
+function start(...words: string[]): ChildProcess {
+  const entrypoint = foreign.config.Entrypoint.map((word) => (word.startsWith('/') ? join(foreign.root, word) : word));
+  return spawn(EMULATOR, ['-L', foreign.root, ...entrypoint, ...words], { stdio: 'pipe' });
+}
+
+describe('the image', () => {
+  it('is run by nobody in particular, and has no shell', async () => {
+    expect(native.config.User).toBe('65532:65532');
+    await expect(run('chroot', [native.root, '/bin/sh', '-c', 'true'])).rejects.toThrow(/No such file/);
+  });
+
+  it('has the same program for both kinds of machine, byte for byte, though each was built by itself', () => {
+    expect([native.architecture, foreign.architecture]).toEqual(['amd64', 'arm64']);
+    expect(foreign.config).toEqual(native.config);
+    expect(foreign.layers.at(-1)).toBe(native.layers.at(-1));
+    expect(foreign.layers.at(0)).not.toBe(native.layers.at(0));
+  });
+
+  it.each([
+    { words: ['operator', '--kubeconfig', '/none'], code: 'CCP_CLUSTER_UNKNOWN' },
+    { words: ['proxy-agent', '--config-map', 'p', '--drain-key', 'key', '--run-dir', tmpdir()], code: 'CCP_CLUSTER_UNKNOWN' },
+    { words: ['run', '--file', '/none', '--haproxy', '/none'], code: 'CCP_POOL_FILE_UNREADABLE' },
+  ])('for arm64 loads what it needs for `$words.0`', async ({ words, code }) => {
+    const child = start(...words);
+    const said: string[] = [];
+    child.stderr?.on('data', (bytes: Buffer) => said.push(bytes.toString()));
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(said.join('')).toContain(code);
+  });
+
+  it('for arm64 has an agent that listens, answers and ends when it is asked to', async () => {
+    agent = start('backend-agent', '--port', '12000', '--http', '127.0.0.1:0', '--drain-key', 'key');
+    if (agent.stdout === null) throw new Error('it says nothing');
+    const first = await lines(agent.stdout, 4_096).next();
+    const { http, msg } = JSON.parse(String(first.value)) as { http: number; msg: string };
+    expect(msg).toBe('listening');
+    await until('it has counted sockets', async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${http}/metrics`)).text();
+      return metrics.includes('cccam_backend_sockets{state="established"} 0');
+    });
+    agent.kill('SIGTERM');
+    expect(await once(agent, 'close')).toEqual([0, null]);
+  });
+});
