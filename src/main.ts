@@ -2,10 +2,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CccamError } from './runtime/errors.ts';
 import { printable } from './runtime/printable.ts';
+import { keepSmall } from './runtime/small-process.ts';
+import { VERSION } from './runtime/version.ts';
 
 // Each subcommand is loaded only when it is called: an agent must not pay for what the operator needs.
 const program = new Command('cccam-operator')
   .description('One address for several CCcam-protocol servers that never drops a viewer by accident.')
+  .version(VERSION)
   .showHelpAfterError()
   .allowExcessArguments(false);
 
@@ -99,6 +102,7 @@ program
   .addOption(serviceAccount())
   .addOption(logLevel())
   .action(async (options) => {
+    keepSmall();
     const { proxyAgent } = await import('./proxy-agent/agent.ts');
     process.exitCode = await proxyAgent({
       configMap: options.configMap,
@@ -121,6 +125,7 @@ program
   .addOption(drainKey())
   .addOption(logLevel())
   .action(async (options) => {
+    keepSmall();
     const { backendAgent } = await import('./backend-agent/agent.ts');
     process.exitCode = await backendAgent({
       port: options.port,

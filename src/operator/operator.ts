@@ -13,6 +13,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { type HttpServer, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
+import { VERSION } from '../runtime/version.ts';
 import { Memory } from './memory.ts';
 import { OperatorMetrics, type QueueName } from './operator-metrics.ts';
 import { PoolReader, poolConditions } from './pool-record.ts';
@@ -109,7 +110,7 @@ class Operator {
     this.#transport = new Transport({
       cluster,
       bucket: new TokenBucket(clock, options.callsPerSecond, 2 * options.callsPerSecond),
-      userAgent: 'cccam-operator/operator',
+      userAgent: `cccam-operator/${VERSION} (operator)`,
       onCall: (method, status) => this.#metrics.called(method, status),
     });
     this.#client = new KubeClient(this.#transport);
@@ -130,7 +131,7 @@ class Operator {
     this.#leaseTransport = new Transport({
       cluster,
       bucket: new TokenBucket(clock, 10, 20),
-      userAgent: 'cccam-operator/operator',
+      userAgent: `cccam-operator/${VERSION} (operator)`,
       timeoutMs: LEASE_TIMES.renewMs / 3,
     });
     this.#elector = new LeaseElector({
@@ -150,7 +151,7 @@ class Operator {
     const end = new AbortController();
     const stop = (): void => end.abort();
     signal.addEventListener('abort', stop, { once: true });
-    this.#log.info({ server: this.#cluster.server.origin, port: http.port }, 'started');
+    this.#log.info({ version: VERSION, server: this.#cluster.server.origin, port: http.port }, 'started');
     const watching = this.#watches.run(end.signal);
     await this.#watches.waitForSync(end.signal);
     this.#log.info({ pools: this.#watches.pools.size }, 'every cache is warm');

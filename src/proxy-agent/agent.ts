@@ -18,6 +18,7 @@ import { CccamError, messageOf } from '../runtime/errors.ts';
 import { type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
+import { VERSION } from '../runtime/version.ts';
 import { BackendLinks } from './backend-links.ts';
 import { ConfigStart } from './config-start.ts';
 import { SoftEnder } from './soft-ender.ts';
@@ -61,7 +62,7 @@ export async function proxyAgent(options: AgentOptions, clock: Clock = systemClo
   const transport = new Transport({
     cluster,
     bucket: new TokenBucket(clock, CALLS.perSecond, CALLS.burst),
-    userAgent: 'cccam-operator/proxy-agent',
+    userAgent: `cccam-operator/${VERSION} (proxy-agent)`,
   });
   const agent = new ProxyAgent(options, await hardFileLimit(), clock, log);
   await agent.findStart();

@@ -16,7 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[];
   'backend-agent': { folders: ['link', 'runtime'], packages: ['prom-client'] },
   link: { folders: [], packages: [] },
   simulate: { folders: ['runtime'], packages: [] },
-  runtime: { folders: [], packages: ['pino'] },
+  // Outside of src: the manifest, for the version.
+  runtime: { folders: ['..'], packages: ['pino'] },
 };
 /** Files of runtime that pure and dependency-free folders may use; they import nothing themselves. */
 const LEAVES = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/printable.ts', 'runtime/server-address.ts'];

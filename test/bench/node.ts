@@ -49,7 +49,7 @@ try {
   await lab.applyPool('p', aPool([{ name: 'a', replicas: 1 }]));
   await lab.untilCondition('p', 'Ready', 'True', 60_000);
   await lab.served(await lab.connect('p', 100));
-  await systemClock.sleep(20_000); // what only the start needs is given back by then
+  await systemClock.sleep(60_000); // what only the start needs is given back by then, and what is hot is known
   const [proxy] = await lab.pods('p', null);
   const [server] = await lab.pods('p', 'a');
   const operators = await lab.admin.list(POD, OPERATOR_NAMESPACE, {}, (object) => object, AbortSignal.timeout(5_000));

@@ -62,6 +62,20 @@ function start(...words: string[]): ChildProcess {
   return spawn(EMULATOR, ['-L', foreign.root, ...entrypoint, ...words], { stdio: 'pipe' });
 }
 
+/** What comes of a command that ends by itself. */
+async function outcome(...words: string[]): Promise<{ status: unknown; said: string; errors: string }> {
+  const child = start(...words);
+  const heard = { said: '', errors: '' };
+  child.stdout?.on('data', (bytes: Buffer) => {
+    heard.said += bytes.toString();
+  });
+  child.stderr?.on('data', (bytes: Buffer) => {
+    heard.errors += bytes.toString();
+  });
+  const [status] = await once(child, 'close');
+  return { status, ...heard };
+}
+
 describe('the image', () => {
   it('is run by nobody in particular, and has no shell', async () => {
     expect(native.config.User).toBe('65532:65532');
@@ -75,16 +89,18 @@ describe('the image', () => {
     expect(foreign.layers.at(0)).not.toBe(native.layers.at(0));
   });
 
+  it('tells the version that it is labelled with', async () => {
+    expect((await outcome('--version')).said).toBe(`${foreign.config.Labels['org.opencontainers.image.version']}\n`);
+  });
+
   it.each([
     { words: ['operator', '--kubeconfig', '/none'], code: 'CCP_CLUSTER_UNKNOWN' },
     { words: ['proxy-agent', '--config-map', 'p', '--drain-key', 'key', '--run-dir', tmpdir()], code: 'CCP_CLUSTER_UNKNOWN' },
     { words: ['run', '--file', '/none', '--haproxy', '/none'], code: 'CCP_POOL_FILE_UNREADABLE' },
   ])('for arm64 loads what it needs for `$words.0`', async ({ words, code }) => {
-    const child = start(...words);
-    const said: string[] = [];
-    child.stderr?.on('data', (bytes: Buffer) => said.push(bytes.toString()));
-    expect(await once(child, 'close')).toEqual([1, null]);
-    expect(said.join('')).toContain(code);
+    const { status, errors } = await outcome(...words);
+    expect(status).toBe(1);
+    expect(errors).toContain(code);
   });
 
   it('for arm64 has an agent that listens, answers and ends when it is asked to', async () => {
