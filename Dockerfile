@@ -9,13 +9,9 @@ RUN node scripts/build.ts && rm dist/*.map
 
 # Node and what it links to; no shell, no package manager.
 FROM --platform=$TARGETPLATFORM gcr.io/distroless/nodejs24-debian13:nonroot
-ARG VERSION=0.1.0
-ARG REVISION=unknown
 LABEL org.opencontainers.image.title="cccam-operator" \
       org.opencontainers.image.description="One address for several CCcam-protocol servers that never drops a viewer by accident." \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.licenses="Apache-2.0"
 # What malloc keeps in an arena of each thread would be a tenth of an agent.
 ENV MALLOC_ARENA_MAX=2
 COPY --from=build /src/dist /app

@@ -16,7 +16,8 @@ sources=${2:-$here}
 cache="${CCCAM_CACHE:-$HOME/.cache/cccam-operator}"
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$sources/package.json")
 revision=$(git -C "$sources" rev-parse HEAD 2>/dev/null || echo unknown)
-arguments=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision" --tag "$tag" --file "$sources/Dockerfile")
+# Labels and not arguments of the build: Debian’s buildah takes a layer that it has already, whatever value an argument has now.
+arguments=(--label "org.opencontainers.image.version=$version" --label "org.opencontainers.image.revision=$revision" --tag "$tag" --file "$sources/Dockerfile")
 
 if [ "${CCCAM_BASES:-}" != debian ] && docker info >/dev/null 2>&1; then
   docker build --quiet ${CCCAM_PLATFORM:+--platform "$CCCAM_PLATFORM"} "${arguments[@]}" "$sources"
