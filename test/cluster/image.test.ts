@@ -89,7 +89,9 @@ describe('the image', () => {
     expect(foreign.layers.at(0)).not.toBe(native.layers.at(0));
   });
 
-  it('tells the version that it is labelled with', async () => {
+  it('tells the version that it is labelled with, and the commit that it was built from', async () => {
+    const { stdout: commit } = await run('git', ['rev-parse', 'HEAD']).catch(() => ({ stdout: 'unknown' }));
+    expect(native.config.Labels['org.opencontainers.image.revision']).toBe(commit.trim());
     expect((await outcome('--version')).said).toBe(`${foreign.config.Labels['org.opencontainers.image.version']}\n`);
   });
 
