@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { TimeLimit } from '../runtime/clock.ts';
 import { GREETING_BYTES } from './model.ts';
 
 /** What a server did when we knocked. Reasons are fixed words: bytes of a peer never get into a status, a log or an event. */
@@ -17,8 +18,8 @@ export interface ProbeTarget {
  * client and do not ban for it. HAProxy's own first check comes only after a whole interval, so we ask ourselves.
  */
 export async function probeServer(target: ProbeTarget, signal?: AbortSignal): Promise<ProbeOutcome> {
-  const limit = AbortSignal.timeout(target.timeoutMs);
-  const socket = connect({ host: target.address, port: target.port, signal: limit });
+  using limit = new TimeLimit(target.timeoutMs);
+  const socket = connect({ host: target.address, port: target.port, signal: limit.signal });
   const leave = (): void => {
     socket.destroy();
   };
@@ -36,8 +37,8 @@ export async function probeServer(target: ProbeTarget, signal?: AbortSignal): Pr
         if (bytes >= GREETING_BYTES) resolve({ kind: 'greeted' });
       });
       socket.once('end', () => resolve({ kind: 'closed' }));
-      socket.once('error', () => resolve({ kind: failure(connected, limit.aborted) }));
-      socket.once('close', () => resolve({ kind: failure(connected, limit.aborted) }));
+      socket.once('error', () => resolve({ kind: failure(connected, limit.passed) }));
+      socket.once('close', () => resolve({ kind: failure(connected, limit.passed) }));
     });
   } finally {
     signal?.removeEventListener('abort', leave);

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { TimeLimit } from '../runtime/clock.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
 
 /** How long HAProxy may take for one exchange; it answers in well under 20 ms even with a thousand servers. */
@@ -60,13 +61,13 @@ function* batches(commands: readonly string[]): Generator<string[]> {
 }
 
 async function exchange(path: string, request: string, timeLimitMs = TIME_LIMIT_MS): Promise<string> {
-  const limit = AbortSignal.timeout(timeLimitMs);
-  const socket = connect({ path, signal: limit });
+  using limit = new TimeLimit(timeLimitMs);
+  const socket = connect({ path, signal: limit.signal });
   try {
     socket.end(request);
     return await readAll(socket);
   } catch (thrown) {
-    throw unreachable(path, limit.aborted ? `no complete answer within ${timeLimitMs} ms` : messageOf(thrown), thrown);
+    throw unreachable(path, limit.passed ? `no complete answer within ${timeLimitMs} ms` : messageOf(thrown), thrown);
   } finally {
     socket.destroy();
   }

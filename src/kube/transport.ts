@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { TimeLimit } from '../runtime/clock.ts';
 import { CccamError, systemCode } from '../runtime/errors.ts';
 import { KubeApiError, refusedError, unreachableError } from './api-error.ts';
 import type { Cluster, Credentials } from './cluster.ts';
@@ -65,21 +66,20 @@ export class Transport {
   async request(request: ApiRequest): Promise<unknown> {
     await this.#options.bucket.take(request.signal);
     const call = `${request.method} ${request.path}`;
-    const limit = AbortSignal.timeout(Math.ceil(request.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS));
-    const signal = AbortSignal.any([request.signal, limit]);
+    using limit = new TimeLimit(request.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, request.signal);
     const begun = performance.now();
     try {
       const credentials = await this.#options.cluster.credentials();
       const agent = this.#agent(credentials);
       request.guard?.();
-      const response = await this.#send(request, credentials, agent, signal);
-      const body = await readAll(response, MAX_ANSWER_BYTES, signal);
+      const response = await this.#send(request, credentials, agent, limit.signal);
+      const body = await readAll(response, MAX_ANSWER_BYTES, limit.signal);
       this.#options.onCall?.(request.method, response.statusCode ?? null, performance.now() - begun);
       if (!isSuccess(response)) throw this.#refused(call, response, body);
       return JSON.parse(body);
     } catch (thrown) {
       if (thrown instanceof CccamError && !(thrown instanceof KubeApiError)) throw thrown; // nothing was sent
-      const error = unreachableError(call, limit.aborted && !request.signal.aborted ? new Error('it took too long') : thrown);
+      const error = unreachableError(call, limit.passed ? new Error('it took too long') : thrown);
       if (error.status === null) {
         this.#options.onCall?.(request.method, null, performance.now() - begun);
         this.#dropPool(); // whatever swallowed this call would swallow the next one on the same connection

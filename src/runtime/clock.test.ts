@@ -1,6 +1,7 @@
+import { getEventListeners, once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
-import { Bell, systemClock } from './clock.ts';
+import { Bell, systemClock, TimeLimit } from './clock.ts';
 
 const never = new AbortController().signal;
 
@@ -51,5 +52,31 @@ describe('Bell', () => {
     end.abort();
     await waiting;
     expect(clock.sleepers).toBe(0);
+  });
+});
+
+describe('a time limit', () => {
+  it('aborts when the time is up, and says that it was that', async () => {
+    using limit = new TimeLimit(5);
+    await once(limit.signal, 'abort');
+    expect(limit.passed).toBe(true);
+  });
+
+  it('aborts when the work is over for another reason, which is no passing of time', () => {
+    const over = new AbortController();
+    using limit = new TimeLimit(60_000, over.signal);
+    over.abort('enough');
+    expect([limit.signal.aborted, limit.signal.reason, limit.passed]).toEqual([true, 'enough', false]);
+    using late = new TimeLimit(60_000, over.signal);
+    expect(late.signal.aborted).toBe(true);
+  });
+
+  it('lets go of everything once it is disposed of', async () => {
+    const over = new AbortController();
+    const limit = new TimeLimit(1, over.signal);
+    limit[Symbol.dispose]();
+    over.abort();
+    await systemClock.sleep(20);
+    expect([limit.signal.aborted, limit.passed, getEventListeners(over.signal, 'abort').length]).toEqual([false, false, 0]);
   });
 });

@@ -29,6 +29,7 @@ export const systemClock: Clock = {
 
 /** Given as the reason, because without one an error with a stack is made for each. */
 const WOKEN = 'woken';
+const TOO_LONG = 'it took too long';
 
 /** A bell that one loop waits at: rings are remembered, so that one that comes while the loop works is not lost. */
 export class Bell {
@@ -53,5 +54,43 @@ export class Bell {
       this.#wake = undefined;
     }
     this.#rung = false;
+  }
+}
+
+/**
+ * How long a piece of work may take. To be disposed of when it is done: AbortSignal.timeout would keep whatever listens to it, a whole
+ * request with its answer, until the time is up.
+ */
+export class TimeLimit implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #over: AbortSignal | undefined;
+  readonly #stop = (): void => this.#controller.abort(this.#over?.reason);
+  #passed = false;
+
+  /** @param ms span in milliseconds @param over ends the work, too */
+  constructor(ms: number, over?: AbortSignal) {
+    this.#over = over;
+    this.#timer = setTimeout(() => {
+      this.#passed = true;
+      this.#controller.abort(TOO_LONG);
+    }, ms);
+    if (over?.aborted === true) this.#stop();
+    over?.addEventListener('abort', this.#stop, { once: true });
+  }
+
+  /** Aborted when the time is up, or when the work is over for another reason. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Whether the time was up. */
+  get passed(): boolean {
+    return this.#passed;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#over?.removeEventListener('abort', this.#stop);
   }
 }
