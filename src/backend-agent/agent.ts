@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DRAIN_PATH, readDrainCall } from '../link/drain-call.ts';
 import { type BackendLine, LINK_ALIVE_MS, LINK_PATH } from '../link/protocol.ts';
 import { Bell, type Clock, systemClock } from '../runtime/clock.ts';
-import { type Route, sendText, serveHttp } from '../runtime/http-server.ts';
+import { metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { BackendMetrics } from './backend-metrics.ts';
@@ -75,13 +75,12 @@ export class BackendAgent {
   }
 
   routes(): ReadonlyMap<string, Route> {
-    const { registry } = this.#metrics;
     return new Map<string, Route>([
       [`POST ${LINK_PATH}`, async (request, response) => await this.#links.accept(request, response)],
       [DRAIN_PATH, async (request, response) => await this.#drain(request, response)],
       ['/listening', (_request, response) => this.#listening(response)],
       ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
-      ['/metrics', async (_request, response) => sendText(response, 200, await registry.metrics(), registry.contentType)],
+      ['/metrics', metricsRoute(this.#metrics.registry)],
     ]);
   }
 

@@ -10,7 +10,7 @@ import { Transport } from '../kube/transport.ts';
 import { type Urgency, WorkQueue, type WorkResult } from '../kube/work-queue.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { type HttpServer, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
+import { type HttpServer, metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { VERSION } from '../runtime/version.ts';
@@ -250,7 +250,6 @@ class Operator {
   }
 
   async #serve(): Promise<HttpServer> {
-    const { registry } = this.#metrics;
     const routes = new Map<string, Route>([
       ['/healthz', (_request, response) => this.#alive(response)],
       [
@@ -258,7 +257,7 @@ class Operator {
         (_request, response) =>
           sendText(response, this.#watches.synced ? 200 : 503, this.#watches.synced ? 'ok\n' : 'not every cache is warm yet\n'),
       ],
-      ['/metrics', async (_request, response) => sendText(response, 200, await registry.metrics(), registry.contentType)],
+      ['/metrics', metricsRoute(this.#metrics.registry)],
     ]);
     return await serveHttp(this.#options.http.host, this.#options.http.port, routes);
   }

@@ -1,7 +1,7 @@
 import type { ProxyEvent } from '../haproxy/event.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Route, sendText } from '../runtime/http-server.ts';
+import { metricsRoute, type Route, sendText } from '../runtime/http-server.ts';
 import { ObservationStream } from './observation-stream.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 
@@ -10,6 +10,8 @@ export class ProxyTelemetry {
   readonly #stream: ObservationStream;
   readonly #metrics = new ProxyMetrics();
   #latest: ProxyObservation | null = null;
+  /** Whether it has once run exactly what was asked for. */
+  #settled = false;
 
   constructor(clock: Clock) {
     this.#stream = new ObservationStream(clock);
@@ -18,6 +20,7 @@ export class ProxyTelemetry {
   /** Takes over what was just observed. */
   update(observation: ProxyObservation): void {
     this.#latest = observation;
+    this.#settled ||= observation.synced;
     this.#stream.publish(observation);
     this.#metrics.update(observation);
   }
@@ -29,19 +32,19 @@ export class ProxyTelemetry {
 
   /** The paths that every agent of a proxy serves. */
   routes(): ReadonlyMap<string, Route> {
-    const { registry } = this.#metrics;
     return new Map<string, Route>([
       ['/v1/observations', (_request, response) => this.#stream.add(response)],
-      ['/metrics', async (_request, response) => sendText(response, 200, await registry.metrics(), registry.contentType)],
+      ['/metrics', metricsRoute(this.#metrics.registry)],
       ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
       ['/readyz', (_request, response) => this.#ready(response)],
     ]);
   }
 
+  /** A proxy whose next reload waits or fails serves on: whoever sends clients by this must not take every proxy away for it. */
   #ready(response: Parameters<Route>[1]): void {
     const latest = this.#latest;
-    const ready = latest?.synced === true;
-    const why = latest === null ? 'nothing was read back yet' : (latest.error ?? 'HAProxy does not run yet what was asked for');
+    const ready = this.#settled && latest !== null && latest.error === null && latest.currentPid !== null;
+    const why = latest === null ? 'nothing was read back yet' : (latest.error ?? 'HAProxy has not run yet what was asked for');
     sendText(response, ready ? 200 : 503, ready ? 'ok\n' : `${why}\n`);
   }
 }

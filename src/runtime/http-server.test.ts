@@ -91,6 +91,13 @@ describe('an HTTP server', () => {
     },
   );
 
+  it('answers no second request before the first one, and goes on serving the others', async () => {
+    const its = await talk(`${REQUEST}\r\n`.repeat(1_000));
+    await until('it is closed', () => its.ended);
+    expect(its.heard.split('200 OK').length).toBeLessThanOrEqual(2);
+    await isServed('127.0.0.2');
+  });
+
   it('keeps a connection whose requests are whole', async () => {
     const its = await isServed('127.0.0.1');
     its.heard = '';

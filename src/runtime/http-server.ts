@@ -38,8 +38,13 @@ export async function serveHttp(
   routes: ReadonlyMap<string, Route>,
   limits: HttpLimits = LIMITS,
 ): Promise<HttpServer> {
+  const busy = new WeakSet<Socket>();
   const times = { headersTimeout: limits.headersMs, connectionsCheckingInterval: Math.ceil(limits.headersMs / 2) };
   const server = createServer(times, (request, response) => {
+    // Who asks again before the answer could have thousands of answers made with one packet. Nobody of ours does.
+    if (busy.has(request.socket)) return void request.socket.destroy();
+    busy.add(request.socket);
+    response.once('close', () => busy.delete(request.socket));
     if (hasBody(request)) response.shouldKeepAlive = false; // else one that never ends would keep the connection after the answer
     answer(routes, request, response).catch((thrown: unknown) => {
       response.statusCode = 500;
@@ -90,6 +95,17 @@ async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessa
   if (route !== undefined) return await route(request, response);
   if (routes.has(path)) return sendText(response, 405, 'only GET\n');
   return sendText(response, 404, 'not found\n');
+}
+
+/** Tells metrics; however many ask at the same time, they are summed up once. */
+export function metricsRoute(registry: { readonly contentType: string; metrics(): Promise<string> }): Route {
+  let summing: Promise<string> | null = null;
+  return async (_request, response) => {
+    summing ??= registry.metrics().finally(() => {
+      summing = null;
+    });
+    sendText(response, 200, await summing, registry.contentType);
+  };
 }
 
 /** Sends a short answer. */

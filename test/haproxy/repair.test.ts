@@ -168,6 +168,7 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
     await throughout('it is not tried again at once', 3_000, () => box.events('ReloadFailed').length === 1);
     expect(clients.every((client) => client.lost === 0)).toBe(true);
     expect(await box.whoServes()).not.toBeNull();
+    expect((await fetch(`${box.http}/readyz`)).status).toBe(200); // whoever sends clients by this goes on
     await new Promise((resolve) => taken.close(resolve));
   });
 
