@@ -19,6 +19,14 @@ describe('a server', () => {
     expect(factsOf(aProxy(UP), aProxy(DRAINED, { ready: false }))?.inRotation).toBe(true);
   });
 
+  it('is not taken out by a proxy that reaches no server at all, as long as another one does', () => {
+    const lost: ServerStatement = { ...DRAINED, admin: 'ready', up: false };
+    expect(factsOf(aProxy(UP), aProxy(UP), aProxy(lost))).toMatchObject({ inRotation: true, staysInRotation: true, healthy: true });
+    expect(factsOf(aProxy(lost), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false, healthy: false });
+    expect(tally([aProxy(UP), aProxy(lost, { name: 'far' })], 'w', ['s']).blind).toEqual(['far']);
+    expect(tally([aProxy(lost), aProxy(lost)], 'w', ['s']).blind).toEqual([]);
+  });
+
   it('comes into rotation only by a ready proxy, and stays there when the probes of all have failed and their HAProxies route to it', () => {
     const unready = { inRotation: false, staysInRotation: true };
     expect(factsOf(aProxy(UP, { ready: false }), aProxy(UP, { ready: false }))).toMatchObject(unready);

@@ -45,6 +45,8 @@ export interface Tally {
   readonly synced: number;
   /** Proxies that should run what was asked for and do not, or do not answer. */
   readonly lagging: number;
+  /** Names of proxies that find no server healthy, while others do. */
+  readonly blind: readonly string[];
   /** What they complain of, by code. */
   readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
@@ -52,7 +54,8 @@ export interface Tally {
 
 /**
  * Sums up what the proxies say. A server is empty only where every proxy says so, those that are ending among them; it is in rotation
- * only where every ready proxy says so; one that cannot be heard does not take a server out, for its clients are served all the same.
+ * only where every ready proxy says so; one that cannot be heard does not take a server out, for its clients are served all the same, and
+ * neither does one that reaches no server at all: that is its own trouble.
  *
  * @param wish the one that they should have fulfilled
  * @param names servers to sum up
@@ -61,22 +64,32 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
   const staying = proxies.filter((proxy) => proxy.endingSince === null);
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.wish === wish);
+  const blind = blindProxies(spoken);
+  const seeing = proxies.filter((proxy) => !blind.includes(proxy));
   return {
     complete: proxies.every((proxy) => proxy.said !== 'pending'),
     reachable: spoken.length,
     synced: synced.length,
     lagging: staying.length - synced.length,
+    blind: blind.map(({ name }) => name).sort(),
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
     // Where nobody speaks, nothing is known: not even that nobody is there.
     servers: new Map(
-      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, wish)]),
+      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, seeing, wish)]),
     ),
   };
 }
 
-function serverFacts(name: string, proxies: readonly ProxyReport[], wish: string): ServerFacts {
+function blindProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
+  const healthy = (proxy: ProxyReport): number => [...(statement(proxy)?.servers.values() ?? [])].filter((server) => server.up).length;
+  const blind = proxies.filter((proxy) => healthy(proxy) === 0);
+  return blind.length < proxies.length ? blind : [];
+}
+
+/** @param seeing those of the proxies that reach at least one server */
+function serverFacts(name: string, proxies: readonly ProxyReport[], seeing: readonly ProxyReport[], wish: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
-  const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null);
+  const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null && seeing.includes(proxy));
   const ready = speaking.filter(({ proxy }) => proxy.ready);
   const routes = (some: typeof all): boolean => some.length > 0 && some.every(({ server }) => server?.inRotation === true);
   return {

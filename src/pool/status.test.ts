@@ -19,7 +19,7 @@ function subject({ metadata, spec }: typeof pool) {
 }
 
 function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
-  return { desired: 1, lagging: 0, errors: [], reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
+  return { desired: 1, lagging: 0, blind: [], errors: [], reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
 }
 
 function condition(status: ReturnType<typeof poolStatus>, type: string): string {
@@ -43,6 +43,12 @@ describe('poolStatus', () => {
     ['nothing was read back yet', facts({}), 'False/NoServerUp'],
   ])('is not Ready when %s', (_when, proxies, expected) => {
     expect(condition(poolStatus(subject(pool), roster, proxies, null, null, 0), 'Ready')).toBe(expected);
+  });
+
+  it('names a proxy that reaches no server while others do, and is Ready all the same', () => {
+    const status = poolStatus(subject(pool), roster, facts({ [a]: UP, [b]: UP }, { blind: ['p-2'] }), null, null, 0);
+    expect([condition(status, 'Ready'), condition(status, 'Degraded')]).toEqual(['True/Serving', 'True/ProxyBlind']);
+    expect(status.conditions.find(({ type }) => type === 'Degraded')?.message).toContain('p-2');
   });
 
   it('keeps to the schema and to a size that can be stored, however many pods there are', () => {

@@ -34,6 +34,8 @@ export interface ProxyFacts {
   readonly synced: number;
   /** Proxies that are there and do not run what was asked for. */
   readonly lagging: number;
+  /** Names of proxies that find no server healthy, while others do. */
+  readonly blind: readonly string[];
   /** What they complain of, by code. */
   readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
@@ -186,7 +188,7 @@ function conditions(
     syncedCondition(synced, proxies),
     readyCondition(synced, up('Active'), up('Backup'), circumstances),
     progressingCondition(synced, draining, circumstances),
-    degradedCondition(down, circumstances.foreign),
+    degradedCondition(down, proxies.blind, circumstances.foreign),
   ];
 }
 
@@ -199,13 +201,17 @@ function progressingCondition(synced: boolean, draining: readonly string[], { pa
   return { type, status: 'False', reason: 'Settled', message: 'Nothing is under way.' };
 }
 
-function degradedCondition(down: readonly string[], foreign: readonly string[]): Draft {
+function degradedCondition(down: readonly string[], blind: readonly string[], foreign: readonly string[]): Draft {
   const type = 'Degraded';
   if (foreign.length > 0) {
     const message = `Not ours, and left alone: ${listed(foreign)}. Rename the pool, or remove what has its name.`;
     return { type, status: 'True', reason: 'ChildForeign', message };
   }
   if (down.length > 0) return { type, status: 'True', reason: 'ServerDown', message: listed(down) };
+  if (blind.length > 0) {
+    const message = `${listed(blind)}: reaches no server, while others do. Can its node reach the servers?`;
+    return { type, status: 'True', reason: 'ProxyBlind', message };
+  }
   return { type, status: 'False', reason: 'AllServersUp', message: 'Every server that should serve is up.' };
 }
 

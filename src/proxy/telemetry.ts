@@ -10,7 +10,7 @@ export class ProxyTelemetry {
   readonly #stream: ObservationStream;
   readonly #metrics = new ProxyMetrics();
   #latest: ProxyObservation | null = null;
-  /** Whether it has once run exactly what was asked for. */
+  /** Whether it has once run exactly what was asked for, and had somebody to send clients to. */
   #settled = false;
 
   constructor(clock: Clock) {
@@ -20,7 +20,7 @@ export class ProxyTelemetry {
   /** Takes over what was just observed. */
   update(observation: ProxyObservation): void {
     this.#latest = observation;
-    this.#settled ||= observation.synced;
+    this.#settled ||= observation.synced && observation.servers.some((server) => server.inRotation);
     this.#stream.publish(observation);
     this.#metrics.update(observation);
   }
@@ -44,7 +44,10 @@ export class ProxyTelemetry {
   #ready(response: Parameters<Route>[1]): void {
     const latest = this.#latest;
     const ready = this.#settled && latest !== null && latest.error === null && latest.currentPid !== null;
-    const why = latest === null ? 'nothing was read back yet' : (latest.error ?? 'HAProxy has not run yet what was asked for');
+    const why =
+      latest === null
+        ? 'nothing was read back yet'
+        : (latest.error ?? 'HAProxy has not run yet what was asked for, or has had no server in rotation');
     sendText(response, ready ? 200 : 503, ready ? 'ok\n' : `${why}\n`);
   }
 }

@@ -111,6 +111,7 @@ function proxyFacts(observation: ProxyObservation): ProxyFacts {
     synced: observation.synced ? 1 : 0,
     errors: [],
     lagging: observation.synced ? 0 : 1,
+    blind: [],
     servers: new Map(observation.servers.map((server) => [server.name, serverFacts(server)])),
   };
 }

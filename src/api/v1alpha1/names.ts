@@ -55,6 +55,7 @@ export const CONDITION_REASONS = {
   Draining: 'at least one server is being drained',
   Settled: 'nothing is under way',
   ServerDown: 'at least one server that should serve is down',
+  ProxyBlind: 'a proxy reaches no server, while others do',
   AllServersUp: 'every server that should serve is up',
   RollingOut: 'a changed pod template reaches one backend after the other',
   Paused: 'the pool is paused: nothing but its status is written',
