@@ -66,6 +66,17 @@ describe('Store', () => {
     expect(subject.get('ns', 'a')).toBeNull();
   });
 
+  it('counts the versions of each namespace by themselves where each is listed and watched by itself', () => {
+    const { subject } = store();
+    subject.replace(listed(), '100', 'ns');
+    subject.replace(listed(), '600', 'other');
+    subject.put(aConfigMap('a', '500'));
+    expect(subject.get('ns', 'a')?.resourceVersion).toBe('500');
+    subject.apply('deleted', aConfigMap('a', '700'));
+    subject.put(aConfigMap('a', '650'));
+    expect(subject.get('ns', 'a')).toBeNull();
+  });
+
   it('follows an API server that was restored from a backup and counts back', () => {
     const { subject } = store();
     subject.replace(listed(aConfigMap('a', '900')), '900');

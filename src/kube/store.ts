@@ -26,7 +26,8 @@ export class Store<T extends Stored> {
   readonly #project: (object: KubeObject) => T;
   readonly #indexOf: (object: T) => string;
   readonly #onChange: (change: Change<T>) => void;
-  #newest = '0';
+  /** Newest version that is known of, by what is listed and watched by itself: a namespace, or '' for all of them. */
+  readonly #newest = new Map<string, string>();
 
   /**
    * @param project reduces an object; it must not keep the object itself
@@ -73,7 +74,7 @@ export class Store<T extends Stored> {
       this.#set(key, object, true);
     }
     for (const key of left) this.#delete(key, true);
-    this.#newest = resourceVersion;
+    this.#newest.set(namespace, resourceVersion);
     return missed + left.size;
   }
 
@@ -86,7 +87,12 @@ export class Store<T extends Stored> {
     const projected = this.#project(object);
     const key = objectKey(projected.namespace, projected.name);
     const before = this.#objects.get(key);
-    if (before === undefined ? isOlder(projected.resourceVersion, this.#newest) : isStale(projected, before)) return;
+    if (
+      before === undefined
+        ? isOlder(projected.resourceVersion, this.#newest.get(this.#scope(projected.namespace)) ?? '0')
+        : isStale(projected, before)
+    )
+      return;
     this.#set(key, projected, listed);
   }
 
@@ -99,7 +105,12 @@ export class Store<T extends Stored> {
     } else {
       this.put(object, false);
     }
-    if (!isOlder(version, this.#newest)) this.#newest = version;
+    const scope = this.#scope(object.metadata.namespace ?? '');
+    if (!isOlder(version, this.#newest.get(scope) ?? '0')) this.#newest.set(scope, version);
+  }
+
+  #scope(namespace: string): string {
+    return this.#newest.has(namespace) ? namespace : '';
   }
 
   #set(key: string, object: T, listed: boolean): void {

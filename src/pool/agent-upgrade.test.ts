@@ -7,12 +7,12 @@ const pod = (name: string, agent: Partial<AgentFacts> = {}, ending = false): Age
   endingSince: ending ? 1 : null,
   agent: { image: 'old', containerId: `${name}-1`, ready: true, replaced: null, ...agent },
 });
-const names = (pods: readonly AgentPod[]): string[] => agentUpgrades(pods, 'agent', 'new').map(({ name }) => name);
+const names = (pods: readonly AgentPod[], calm = true): string[] => agentUpgrades(pods, 'agent', 'new', calm).map(({ name }) => name);
 
 describe('agentUpgrades', () => {
   it('changes one agent, and the next one only when that one is ready again as another container', () => {
     expect(names([pod('a'), pod('b')])).toEqual(['a']);
-    const [patch] = agentUpgrades([pod('a')], 'agent', 'new');
+    const [patch] = agentUpgrades([pod('a')], 'agent', 'new', true);
     expect(patch).toEqual({ name: 'a', uid: 'uid-a', container: 'agent', image: 'new', replaces: 'a-1' });
     const asked = { image: 'new', replaced: 'a-1' };
     expect(names([pod('a', asked), pod('b')])).toEqual([]); // the kubelet has not heard of it yet
@@ -26,8 +26,8 @@ describe('agentUpgrades', () => {
   });
 
   it('changes no agent that serves while a pod ends: the next one that is taken away might be that', () => {
-    expect(names([pod('a'), pod('b', {}, true)])).toEqual([]);
-    expect(names([pod('a', { ready: false }), pod('b', {}, true)])).toEqual(['a']);
+    expect(names([pod('a'), pod('b', {}, true)], false)).toEqual([]);
+    expect(names([pod('a', { ready: false }), pod('b', {}, true)], false)).toEqual(['a']);
   });
 
   it('does not wait for a new pod that never becomes ready', () => {

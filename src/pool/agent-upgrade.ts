@@ -35,16 +35,15 @@ export interface AgentPatch {
  * not ready anyway goes at once.
  *
  * @param pods of one kind, all of the pool's
+ * @param calm whether no pod of the pool is ending
  */
-export function agentUpgrades(pods: readonly AgentPod[], container: string, image: string): AgentPatch[] {
+export function agentUpgrades(pods: readonly AgentPod[], container: string, image: string, calm: boolean): AgentPatch[] {
   const known = pods.flatMap((pod) => (pod.endingSince !== null || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
   const outdated = known.filter(({ agent }) => agent.image !== image);
   const idle = outdated.filter(({ agent }) => !agent.ready);
   const settled = known.every(
     ({ agent }) => agent.image !== image || agent.replaced === null || (agent.ready && agent.containerId !== agent.replaced),
   );
-  // Whoever takes pods away just now may take this one next, and for a moment nobody would be there to keep it.
-  const calm = pods.every((pod) => pod.endingSince === null);
   const next = idle.length > 0 ? idle : settled && calm ? outdated.slice(0, 1) : [];
   return next.map(({ agent, name, uid }) => ({ name, uid, container, image, replaces: agent.containerId ?? 'none' }));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aPodOf } from '../../test/fakes/pools.ts';
+import { TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { understand } from '../operator/pool-record.ts';
 import type { ChildFacts } from './child.ts';
 import type { ProxyReport } from './proxy-report.ts';
@@ -90,9 +91,9 @@ describe('a ConfigMap of somebody else', () => {
 });
 
 describe('a proxy that is given less time to end than its sessions have', () => {
-  const endsWith = (graceMs: number): unknown => {
+  const endsWith = (graceMs: number, name = 'x'): unknown => {
     const proxy = {
-      name: 'x',
+      name,
       uid: 'x',
       agent: null,
       ready: true,
@@ -112,6 +113,34 @@ describe('a proxy that is given less time to end than its sessions have', () => 
     expect(endsWith(600_000)).toEqual([{ proxy: 'x', closeAfter: NOW + 570_000 }]);
     expect(endsWith(1_000)).toEqual([{ proxy: 'x', closeAfter: NOW }]);
     expect(endsWith(3_660_000)).toBeUndefined();
+    // What is longer than a host name may be is cut by the kubelet, and a pod knows itself by its host name.
+    expect(endsWith(1_000, 'x'.repeat(65))).toEqual([{ proxy: 'x'.repeat(63), closeAfter: NOW }]);
+  });
+});
+
+describe('an apply', () => {
+  /** Whether it is decided on what the API server itself says, when the caches know of three proxies and of three servers. */
+  const asksFirst = (spec: object, known: object = many): boolean => {
+    const deployments = reconcile(aWorld(known), NOW).apply.filter((child) => child.kind === 'Deployment');
+    const children = deployments.map(({ metadata }) => {
+      const template = metadata.annotations[TEMPLATE_ANNOTATION] ?? null;
+      const deployment = { agentImage: 'a', template, paused: false, observed: true, wanted: 3, updated: 3, total: 3, available: 3 };
+      return [`Deployment/${metadata.name}`, { ...FACTS, deployment }] as const;
+    });
+    return reconcile(aWorld(spec, { children: new Map(children) }), NOW).disruptive;
+  };
+  const pods = { podTemplate: { spec: { containers: [{ name: 's', image: 's', ports: [{ containerPort: 12_000 }] }] } } };
+  const many = { ...pods, backends: [{ name: 'a', replicas: 3 }], proxy: { replicas: 3 } };
+
+  it('that takes pods away, or lets go of a count, is decided on what the API server itself says', () => {
+    expect(asksFirst({ ...many, backends: [{ name: 'a', replicas: 2 }] })).toBe(true);
+    expect(asksFirst({ ...many, backends: [{ name: 'a' }] })).toBe(true);
+    expect(asksFirst({ ...many, proxy: { replicas: 2 } })).toBe(true);
+    expect(asksFirst({ ...many, port: 12_001 })).toBe(true); // another template of the proxies
+  });
+
+  it('that adds pods is not', () => {
+    expect(asksFirst({ ...many, backends: [{ name: 'a', replicas: 4 }], proxy: { replicas: 4 } })).toBe(false);
   });
 });
 

@@ -62,7 +62,7 @@ export function planChildren(
     remove,
     foreign,
     rolling: frozen ? [] : rollingBackends(candidates),
-    disruptive: remove.length > 0 || apply.some((child) => beginsRollout(child, factsOf(child))),
+    disruptive: remove.length > 0 || apply.some((child) => beginsRollout(child, factsOf(child)) || takesPods(child, factsOf(child))),
     events: childEvents(world, apply, remove, foreign),
   };
 }
@@ -117,7 +117,14 @@ function beginsRollout(child: Child, facts: ChildFacts | undefined): boolean {
   if (child.kind !== 'Deployment' || facts === undefined || facts.deployment === null) return false;
   const { paused } = child['spec'] as { paused?: boolean };
   const template = child.metadata.annotations[TEMPLATE_ANNOTATION];
-  return paused === false && (facts.deployment.paused || (template !== undefined && template !== facts.deployment.template));
+  return paused !== true && (facts.deployment.paused || (template !== undefined && template !== facts.deployment.template));
+}
+
+/** Whether applying it makes a Deployment smaller, or lets go of a count that may be ours alone. */
+function takesPods(child: Child, facts: ChildFacts | undefined): boolean {
+  if (child.kind !== 'Deployment' || facts === undefined || facts.deployment === null) return false;
+  const { replicas } = child['spec'] as { replicas?: number };
+  return facts.deployment.wanted > (replicas ?? 1);
 }
 
 /** Deployments of backends that have left the spec. Each stays until its servers are empty or their time is up. */

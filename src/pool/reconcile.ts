@@ -86,7 +86,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
 /** A pool that was never understood has nothing; it is only told so. */
 function neverAccepted(world: World, refusal: string, now: number): Outcome {
   const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [] };
-  const proxies = { desired: 0, reachable: 0, synced: 0, lagging: 0, errors: [], servers: new Map() };
+  const proxies = { desired: 0, reachable: 0, synced: 0, lagging: 0, blind: [], errors: [], servers: new Map() };
   const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, circumstances);
   const complete: Tally = { complete: true, ...proxies };
   return {
@@ -111,20 +111,26 @@ function agentsOf(world: World, roster: Roster): AgentOfServer[] {
   });
 }
 
+/** What a pod knows itself by is its name, cut to what a host name may have. */
+const HOST_NAME_MAX = 63;
+
 /** Proxies that the kubelet will end before their own deadline, such as those on a node that is drained in a hurry. */
 function endsOf({ proxies }: World, { spec }: CccamPool): EndOfProxy[] {
   const usualMs = graceSeconds(spec.drain.deadline) * 1_000;
   return proxies.flatMap(({ endingSince, graceMs, name }) => {
     if (endingSince === null || graceMs === null || graceMs >= usualMs) return [];
-    return [{ proxy: name, closeAfter: endingSince + Math.max(0, graceMs - CLOSING_MS) }];
+    return [{ proxy: name.slice(0, HOST_NAME_MAX), closeAfter: endingSince + Math.max(0, graceMs - CLOSING_MS) }];
   });
 }
 
 function upgrades({ pods, proxies, settings }: World): Outcome['agents'] {
   const servers = pods.filter((pod) => !pod.finished);
+  // Whoever takes pods away just now may take another one next, and for a moment nobody would be there to keep it; and a server that
+  // ends is kept by what the proxies' agents tell it.
+  const calm = [...proxies, ...servers].every((pod) => pod.endingSince === null);
   return [
-    ...agentUpgrades(proxies, PROXY_AGENT.name, settings.agentImage),
-    ...agentUpgrades(servers, BACKEND_AGENT.name, settings.agentImage),
+    ...agentUpgrades(proxies, PROXY_AGENT.name, settings.agentImage, calm),
+    ...agentUpgrades(servers, BACKEND_AGENT.name, settings.agentImage, calm),
   ];
 }
 

@@ -186,6 +186,11 @@ describe('parsePool', () => {
     expect(fields).toEqual(['spec.port', 'spec.health.fall', 'spec.timeouts.idle']);
   });
 
+  it('refuses the port of the agent beside each proxy in a cluster', () => {
+    expect(refusal(poolObject({ port: 9_321, backends: [aBackend('one', '192.0.2.1')] }), 'cluster').fields).toEqual(['spec.port']);
+    expect(refusal(poolObject({ port: 9_321 })).code).toBe('accepted');
+  });
+
   it('allows loopback on a box and refuses it in a cluster', () => {
     expect(refusal(poolObject(), 'box').code).toBe('accepted');
     expect(refusal(poolObject(), 'cluster').fields).toEqual(['spec.backends[0].external.address']);

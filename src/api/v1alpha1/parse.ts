@@ -3,7 +3,7 @@ import { CccamError } from '../../runtime/errors.ts';
 import { printable } from '../../runtime/printable.ts';
 import { readAddress } from '../../runtime/server-address.ts';
 import { durationMs } from './grammar.ts';
-import { BACKEND_AGENT } from './names.ts';
+import { BACKEND_AGENT, PROXY_AGENT } from './names.ts';
 import { templateIssues } from './pod-template.ts';
 import { type CccamPool, cccamPool } from './pool.ts';
 import type { BackendSpec, PoolSpec } from './spec.ts';
@@ -89,6 +89,8 @@ function distinct(issues: readonly Issue[]): Issue[] {
 
 function* crossFieldIssues(spec: PoolSpec, place: Place): Generator<Issue> {
   yield* duplicates(spec.backends);
+  if (place === 'cluster' && spec.port === PROXY_AGENT.port)
+    yield { path: ['spec', 'port'], message: `expected another port: ${PROXY_AGENT.port} is that of the operator’s own container` };
   for (const [index, backend] of spec.backends.entries()) yield* backendIssues(spec, backend, ['spec', 'backends', index], place);
   if (!spec.backends.some((backend) => backend.role === 'Active')) {
     yield { path: ['spec', 'backends'], message: 'expected at least one backend with role Active' };
