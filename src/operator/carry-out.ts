@@ -1,9 +1,9 @@
 import { APPLIED_ANNOTATION } from '../api/v1alpha1/index.ts';
-import { KubeApiError } from '../kube/api-error.ts';
+import { isStatus, KubeApiError } from '../kube/api-error.ts';
 import { backoffMs } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/resource.ts';
-import { type Child, type ChildKind, childKey } from '../pool/child.ts';
+import { type Child, type ChildFacts, type ChildKind, childKey, countOf } from '../pool/child.ts';
 import type { Outcome, World } from '../pool/world.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { childRecord } from './child-record.ts';
@@ -14,6 +14,8 @@ import type { Watches } from './watches.ts';
 
 /** Names under which our fields stand in an object. */
 export const MANAGER = 'cccam-operator';
+/** Holds the count of a Deployment until an autoscaler takes it. */
+const COUNT_MANAGER = `${MANAGER}-count`;
 const REFUSED_RETRY_MS = 60_000;
 const FOREIGN_RETRY_MS = 15_000;
 /** How fast an object is put back that somebody else keeps changing. */
@@ -97,6 +99,7 @@ async function applyChild(tools: ApiTools, world: World, child: Child, memory: P
     const ours = holder.kind === 'ours';
     // With its uid it can only be this very object; without one, nobody else’s fields are taken.
     const body = (ours ? { ...child, metadata: { ...child.metadata, uid: holder.uid } } : child) as unknown as KubeObject;
+    if (ours) await keepCount(tools, child, facts, signal);
     const answer = { ...(await tools.client.apply(ref, body, MANAGER, ours, signal)), apiVersion: child.apiVersion, kind: child.kind };
     const record = childRecord(answer);
     memory.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
@@ -109,6 +112,27 @@ async function applyChild(tools: ApiTools, world: World, child: Child, memory: P
     memory.refused.set(key, { applied, message: `${key}: ${thrown.message}`, until: now + REFUSED_RETRY_MS });
     return 0;
   }
+}
+
+/**
+ * Holds the count of a Deployment that is not to have one any more, under another name: a field that nobody asks for goes back to what it
+ * is by itself, which is one pod. Where an autoscaler has set it already, it is theirs.
+ *
+ * @throws KubeApiError
+ */
+async function keepCount(tools: ApiTools, child: Child, facts: ChildFacts | undefined, signal: AbortSignal): Promise<void> {
+  if (facts === undefined || facts.deployment === null || countOf(child) !== undefined) return;
+  const { name, namespace } = child.metadata;
+  const ref = { type: CHILD_TYPES[child.kind], namespace, name };
+  const count = {
+    apiVersion: child.apiVersion,
+    kind: child.kind,
+    metadata: { name, namespace, uid: facts.uid },
+    spec: { replicas: facts.deployment.wanted },
+  };
+  await tools.client.apply(ref, count, COUNT_MANAGER, false, signal).catch((thrown: unknown) => {
+    if (!isStatus(thrown, 409)) throw thrown;
+  });
 }
 
 /**

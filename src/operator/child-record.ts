@@ -3,7 +3,7 @@ import { AGENT_IMAGE_ANNOTATION, APPLIED_ANNOTATION, POOL_LABEL, TEMPLATE_ANNOTA
 import type { KubeObject } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
-import { type ChildFacts, type ChildKind, contentName, type DeploymentFacts } from '../pool/child.ts';
+import { type ChildFacts, type ChildKind, contentName, type DeploymentFacts, withoutCount } from '../pool/child.ts';
 import type { Roster } from '../pool/roster.ts';
 import { CONFIG_KEYS } from '../pool/saved-state.ts';
 import { readAddress } from '../runtime/server-address.ts';
@@ -33,7 +33,7 @@ export function childRecord(object: KubeObject): ChildRecord {
   const { name, namespace = '', uid = '', resourceVersion = '', labels, annotations, ownerReferences } = object.metadata;
   const kind = object.kind as ChildKind;
   const { apiVersion: _version, kind: _kind, metadata: _metadata, status, ...body } = object;
-  const content = { ...body, labels, annotations: ours(annotations), ownerReferences };
+  const content = { ...withoutCount(body), labels, annotations: ours(annotations), ownerReferences };
   return {
     name,
     namespace,

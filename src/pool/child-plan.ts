@@ -1,5 +1,5 @@
 import { APPLIED_ANNOTATION, type CccamPool, IN_ROTATION_CONDITION, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
-import { type Child, type ChildFacts, type ChildKind, childKey, differs, isOurs, named } from './child.ts';
+import { type Child, type ChildFacts, type ChildKind, childKey, countOf, differs, isOurs, named } from './child.ts';
 import { drainProgress } from './drain.ts';
 import type { PoolEvent } from './pool-event.ts';
 import type { Tally } from './proxy-report.ts';
@@ -123,8 +123,7 @@ function beginsRollout(child: Child, facts: ChildFacts | undefined): boolean {
 /** Whether applying it makes a Deployment smaller, or lets go of a count that may be ours alone. */
 function takesPods(child: Child, facts: ChildFacts | undefined): boolean {
   if (child.kind !== 'Deployment' || facts === undefined || facts.deployment === null) return false;
-  const { replicas } = child['spec'] as { replicas?: number };
-  return facts.deployment.wanted > (replicas ?? 1);
+  return facts.deployment.wanted > (countOf(child) ?? 1);
 }
 
 /** Deployments of backends that have left the spec. Each stays until its servers are empty or their time is up. */

@@ -88,10 +88,23 @@ export function isOurs(facts: ChildFacts | undefined, poolUid: string): boolean 
  */
 export function differs(child: Child, facts: ChildFacts | undefined, verified: string | null): boolean {
   if (facts === undefined || facts.applied !== child.metadata.annotations[APPLIED_ANNOTATION]) return true;
+  if (facts.deployment !== null && (countOf(child) ?? facts.deployment.wanted) !== facts.deployment.wanted) return true;
   if (facts.fingerprint === verified) return false;
   const { labels, annotations, ownerReferences } = child.metadata;
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = child;
-  return facts.content === null || !covers(facts.content, { ...body, labels, annotations, ownerReferences });
+  return facts.content === null || !covers(facts.content, { ...withoutCount(body), labels, annotations, ownerReferences });
+}
+
+/** How many pods a Deployment asks for; undefined where that is left to somebody else. */
+export function countOf(child: Child): number | undefined {
+  return (child['spec'] as { readonly replicas?: number } | undefined)?.replicas;
+}
+
+/** What a Deployment is but for its count, which an autoscaler may change without changing what was applied. */
+export function withoutCount(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (typeof body['spec'] !== 'object' || body['spec'] === null || !('replicas' in body['spec'])) return body;
+  const { replicas: _replicas, ...spec } = body['spec'];
+  return { ...body, spec };
 }
 
 /** Whether an object holds everything that is wanted: objects may hold more, lists may not. */
