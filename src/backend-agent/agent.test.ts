@@ -12,7 +12,7 @@ import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 const KEY = drainKey('uid');
 const FULL: SocketCounts = { ...NO_SOCKETS, listening: 1, established: 5 };
 let http: HttpServer;
-const end = new AbortController();
+let end: AbortController;
 let running: Promise<void>;
 
 afterEach(async () => {
@@ -26,12 +26,13 @@ async function anAgent(read: () => Promise<SocketCounts>): Promise<void> {
   const options = { port: 12_000, http: { host: '127.0.0.1', port: 0 }, drainKey: KEY, logLevel: 'silent' };
   const agent = new BackendAgent(options, systemClock, createLogger('silent', {}), read);
   http = await serveHttp('127.0.0.1', 0, agent.routes());
+  end = new AbortController();
   running = agent.run(end.signal);
 }
 
 /** Asks for a drain as the kubelet does. */
-async function drain(): Promise<number> {
-  const { httpGet } = drainHook({ deadlineMs: 60_000, close: true }, 9_322, KEY) as {
+async function drain(helper = false): Promise<number> {
+  const { httpGet } = drainHook({ deadlineMs: 60_000, close: true, helper }, 9_322, KEY) as {
     httpGet: { path: string; httpHeaders: { name: string; value: string }[] };
   };
   const headers = Object.fromEntries(httpGet.httpHeaders.map(({ name, value }) => [name, value]));
@@ -61,5 +62,28 @@ describe('a drain', () => {
     await throughout('it waits', UNHEARD_MS + 1_000, async () => !answered); // longer than for proxies that say nothing
     sockets = { ...FULL, established: 0 };
     expect(await answer).toBe(200);
+  }, 20_000);
+
+  it('is not begun by a helper that is restarted alone', async () => {
+    await anAgent(async () => FULL);
+    expect(await drain(true)).toBe(200);
+    expect(await (await fetch(`http://127.0.0.1:${http.port}/metrics`)).text()).toContain('cccam_backend_draining 0');
+  });
+
+  it('keeps a helper for as long as the server when the pod ends', async () => {
+    let sockets = FULL;
+    await anAgent(async () => sockets);
+    let [helper, server] = [false, false];
+    const answers = Promise.all([
+      drain(true).finally(() => {
+        helper = true;
+      }),
+      drain().finally(() => {
+        server = true;
+      }),
+    ]);
+    await throughout('both wait', UNHEARD_MS + 1_000, async () => !helper && !server);
+    sockets = { ...FULL, established: 0 };
+    expect(await answers).toEqual([200, 200]);
   }, 20_000);
 });

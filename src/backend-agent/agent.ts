@@ -23,6 +23,8 @@ export interface BackendAgentOptions {
 /** How often the sockets are looked at: seldom while it serves, often while somebody waits for the last session to end. */
 const LOOK_MS = { serving: 1_000, draining: 200 } as const;
 const LOOK_APART_MS = 50;
+/** At the end of a pod the kubelet calls every container's hook at once; a helper's call that is alone for so long is a restart of it. */
+const ALONE_MS = 2_000;
 
 /**
  * Watches the server beside it until SIGTERM: counts its sockets, tells the proxies when its pod ends, and answers the kubelet when nobody
@@ -125,6 +127,7 @@ export class BackendAgent {
     if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
     const given = new AbortController();
     response.once('close', () => given.abort());
+    if (call.helper === true && !(await this.#ends(given.signal))) return sendText(response, 200, 'only this container ends\n');
     this.#state = drainBegins(this.#state, call, this.#clock.monotonic());
     this.#log.info({ sessions: this.#state.sockets.established, ...call }, 'drains');
     this.#tell();
@@ -136,6 +139,14 @@ export class BackendAgent {
     this.#state = drainOver(this.#state, this.#clock.monotonic());
     this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'has drained');
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
+  }
+
+  /** Whether the server itself is being ended. */
+  async #ends(signal: AbortSignal): Promise<boolean> {
+    const until = this.#clock.monotonic() + ALONE_MS;
+    while (this.#state.drain === null && this.#clock.monotonic() < until && !signal.aborted)
+      await this.#clock.sleep(LOOK_MS.draining, signal);
+    return this.#state.drain !== null;
   }
 
   #listening(response: ServerResponse): void {

@@ -14,9 +14,9 @@ function request(hook: object): { url: string; headers: Record<string, string> }
 describe('a drain call', () => {
   it('is read as it was written', () => {
     fc.assert(
-      fc.property(fc.nat(600_000_000), fc.boolean(), (deadlineMs, close) => {
-        const { headers, url } = request(drainHook({ deadlineMs, close }, 9_322, KEY));
-        expect(readDrainCall(url, headers, KEY)).toEqual({ deadlineMs, close });
+      fc.property(fc.nat(600_000_000), fc.boolean(), fc.boolean(), (deadlineMs, close, helper) => {
+        const { headers, url } = request(drainHook({ deadlineMs, close, helper }, 9_322, KEY));
+        expect(readDrainCall(url, headers, KEY)).toEqual({ deadlineMs, close, ...(helper ? { helper } : {}) });
       }),
     );
   });

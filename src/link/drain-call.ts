@@ -6,6 +6,8 @@ export interface DrainCall {
   readonly deadlineMs: number;
   /** Whether those that are left then are closed, a few at a time. */
   readonly close: boolean;
+  /** Whether it is the hook of a container beside the server, which may also be restarted alone. */
+  readonly helper?: boolean;
 }
 
 /** Sessions that are closed at the deadline go a few at a time, for so long; a pod's grace period is a minute longer than its drain. */
@@ -17,7 +19,7 @@ const LONGEST_MS = 7 * 24 * 3_600_000;
 
 /** The preStop hook that asks the agent on that port. */
 export function drainHook(call: DrainCall, port: number, key: string): object {
-  const path = `${DRAIN_PATH}?deadlineMs=${call.deadlineMs}&close=${call.close}`;
+  const path = `${DRAIN_PATH}?deadlineMs=${call.deadlineMs}&close=${call.close}${call.helper === true ? '&helper=true' : ''}`;
   return { httpGet: { path, port, scheme: 'HTTP', httpHeaders: [{ name: KEY_HEADER, value: key }] } };
 }
 
@@ -35,5 +37,5 @@ export function readDrainCall(
   const text = query.get('deadlineMs') ?? '';
   const deadlineMs = Number(text);
   if (!/^[0-9]{1,9}$/.test(text) || deadlineMs > LONGEST_MS) return 'unreadable';
-  return { deadlineMs, close: query.get('close') !== 'false' };
+  return { deadlineMs, close: query.get('close') !== 'false', ...(query.get('helper') === 'true' ? { helper: true } : {}) };
 }

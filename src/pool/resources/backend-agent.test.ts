@@ -32,7 +32,7 @@ describe('withBackendAgent', () => {
     expect(containers).toMatchObject([logs, { lifecycle: { preStop } }]);
     expect((containers as object[])[0]).toEqual(logs);
     expect(injected({ containers: [{ name: 'tunnel' }, CONTAINER] }, { deadline: '10m' }).containers).toMatchObject([
-      { name: 'tunnel', lifecycle: { preStop } },
+      { name: 'tunnel', lifecycle: { preStop: { httpGet: { path: '/drain?deadlineMs=600000&close=true&helper=true' } } } },
       { lifecycle: { preStop } },
     ]);
   });

@@ -36,10 +36,9 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
     enableServiceLinks: false,
     ...theirs,
     initContainers: [...initContainers, sidecar(pool, backend, image)],
-    containers: containers.map((container, index) => {
-      const kept = waiting(container, pool, spec);
-      return index === server ? probed(kept) : kept;
-    }),
+    containers: containers.map((container, index) =>
+      index === server ? probed(waiting(container, pool, spec, false)) : waiting(container, pool, spec, true),
+    ),
   };
 }
 
@@ -47,8 +46,8 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
  * A container with the hook that waits for the server's sessions. Not the server alone waits: what it needs beside it, such as a tunnel or
  * a card reader, would be ended hours before it. One with a hook of its own keeps that.
  */
-function waiting(container: Json, pool: PoolIdentity, spec: PoolSpec): Json {
-  const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close' };
+function waiting(container: Json, pool: PoolIdentity, spec: PoolSpec, helper: boolean): Json {
+  const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close', helper };
   const preStop = drainHook(call, BACKEND_AGENT.port, drainKey(pool.uid));
   return { ...container, lifecycle: { preStop, ...json(container['lifecycle']) } };
 }
