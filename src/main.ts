@@ -123,6 +123,7 @@ program
   .requiredOption('--port <port>', 'CCcam port of the server', portOrZero)
   .option('--http <address>', 'address and port for the proxies, the kubelet and metrics', endpoint, { host: '0.0.0.0', port: 9322 })
   .addOption(drainKey())
+  .option('--link-key <key>', 'what a proxy must ask for a link with; in pods of before it was the same')
   .addOption(logLevel())
   .action(async (options) => {
     keepSmall();
@@ -131,6 +132,7 @@ program
       port: options.port,
       http: options.http,
       drainKey: options.drainKey,
+      linkKey: options.linkKey ?? options.drainKey,
       logLevel: options.logLevel,
     });
   });

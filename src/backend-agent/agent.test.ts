@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { throughout, until } from '../../test/haproxy/until.ts';
 import { drainHook } from '../link/drain-call.ts';
-import { drainKey } from '../link/key.ts';
+import { agentKey } from '../link/key.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';
@@ -9,7 +9,7 @@ import { BackendAgent } from './agent.ts';
 import { UNHEARD_MS } from './backend-state.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
-const KEY = drainKey('uid');
+const KEY = agentKey('end a server', 'uid');
 const FULL: SocketCounts = { ...NO_SOCKETS, listening: 1, established: 5 };
 let http: HttpServer;
 let end: AbortController;
@@ -23,7 +23,7 @@ afterEach(async () => {
 
 /** An agent whose looks at the sockets the test answers. */
 async function anAgent(read: () => Promise<SocketCounts>): Promise<void> {
-  const options = { port: 12_000, http: { host: '127.0.0.1', port: 0 }, drainKey: KEY, logLevel: 'silent' };
+  const options = { port: 12_000, http: { host: '127.0.0.1', port: 0 }, drainKey: KEY, linkKey: 'link', logLevel: 'silent' };
   const agent = new BackendAgent(options, systemClock, createLogger('silent', {}), read);
   http = await serveHttp('127.0.0.1', 0, agent.routes());
   end = new AbortController();

@@ -17,6 +17,8 @@ export interface BackendAgentOptions {
   readonly http: { readonly host: string; readonly port: number };
   /** What a drain must be asked with. */
   readonly drainKey: string;
+  /** What a link must be asked with. */
+  readonly linkKey: string;
   readonly logLevel: string;
 }
 
@@ -64,7 +66,7 @@ export class BackendAgent {
     this.#clock = clock;
     this.#log = log;
     this.#read = read;
-    this.#links = new ProxyLinks(this.#line(), options.drainKey, clock, () => this.#bell.ring());
+    this.#links = new ProxyLinks(this.#line(), options.linkKey, clock, () => this.#bell.ring());
   }
 
   /** Looks, tells and looks again until the signal is aborted. */

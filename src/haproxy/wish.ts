@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { ProxyModel } from './model.ts';
 
-/** A server that has an agent beside it, and the port of that. */
+/** A server that has an agent beside it, the port of that, and what it is asked with. */
 export interface AgentOfServer {
   readonly server: string;
   readonly port: number;
+  readonly key: string;
 }
 
 /** A proxy that ends, and was given less time for it than its sessions have. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { drainHook, readDrainCall } from './drain-call.ts';
-import { drainKey } from './key.ts';
+import { agentKey } from './key.ts';
 
-const KEY = drainKey('some-uid');
+const KEY = agentKey('end a server', 'some-uid');
 
 /** The request that a kubelet makes of a hook. */
 function request(hook: object): { url: string; headers: Record<string, string> } {
@@ -21,7 +21,7 @@ describe('a drain call', () => {
     );
   });
 
-  it.each([{}, { 'cccam-drain-key': '' }, { 'cccam-drain-key': drainKey('another') }, { 'cccam-drain-key': [KEY, KEY] }])(
+  it.each([{}, { 'cccam-drain-key': '' }, { 'cccam-drain-key': agentKey('end a server', 'another') }, { 'cccam-drain-key': [KEY, KEY] }])(
     'is forbidden without the key: %j',
     (headers) => {
       expect(readDrainCall('/drain?deadlineMs=1&close=true', headers, KEY)).toBe('forbidden');

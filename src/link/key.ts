@@ -2,14 +2,19 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 
 export const KEY_HEADER = 'cccam-drain-key';
 
+/** What an agent is asked for with a key. */
+export type KeyUse = 'end a proxy' | 'end a server' | 'link to a server';
+
 /**
- * What an agent must be asked with for a drain or a link. Whoever may read the pool or its pods can know it; whoever only reaches the port
- * cannot, and so cannot take a server from its clients.
+ * What an agent must be asked with. Whoever may read the pool or its pods can know it; whoever only reaches the port cannot, and so cannot
+ * take a server from its clients. Each use and each backend has a key of its own: a server that answers in its agent's place is shown the
+ * key of links to itself, which opens nothing else.
  *
  * @param poolUid given by the API server at random
+ * @param backend name of the server's backend; '' for proxies
  */
-export function drainKey(poolUid: string): string {
-  return createHash('sha256').update(`drain ${poolUid}`).digest('hex').slice(0, 32);
+export function agentKey(use: KeyUse, poolUid: string, backend = ''): string {
+  return createHash('sha256').update(`${use} ${poolUid} ${backend}`).digest('hex').slice(0, 32);
 }
 
 /** Whether a request has the key. Takes the same time whatever is wrong with it. */

@@ -1,5 +1,6 @@
 import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, pathText } from '../api/v1alpha1/index.ts';
 import { type AgentOfServer, type EndOfProxy, wishName } from '../haproxy/wish.ts';
+import { agentKey } from '../link/key.ts';
 import { agentUpgrades } from './agent-upgrade.ts';
 import { named } from './child.ts';
 import { planChildren } from './child-plan.ts';
@@ -107,7 +108,7 @@ function agentsOf(world: World, roster: Roster): AgentOfServer[] {
   const ports = new Map(world.pods.map((pod) => [pod.uid, pod.agentPort]));
   return roster.flatMap((entry) => {
     const port = entry.pod === undefined ? null : (ports.get(entry.pod.uid) ?? null);
-    return port === null ? [] : [{ server: entry.name, port }];
+    return port === null ? [] : [{ server: entry.name, port, key: agentKey('link to a server', world.identity.uid, entry.backend) }];
   });
 }
 

@@ -107,7 +107,7 @@ class ProxyAgent {
     const config = new ConfigStore(path('haproxy.cfg'), options.haproxy, report);
     this.#start = new ConfigStart(config, path('haproxy.cfg'), log);
     this.#converger = new Converger({ sockets, config, clock, report, onObservation: (observation) => this.#observed(observation) });
-    this.#links = new BackendLinks({ proxy: hostname(), key: options.drainKey }, clock, () => this.#apply());
+    this.#links = new BackendLinks(hostname(), clock, () => this.#apply());
     this.#ender = new SoftEnder({
       run: async (commands) => await runCommands(sockets.runtime, commands),
       key: options.drainKey,

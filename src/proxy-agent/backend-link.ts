@@ -19,13 +19,7 @@ const CONNECT_MS = 3_000;
 export interface BackendAgentAddress {
   readonly address: string;
   readonly port: number;
-}
-
-/** Who keeps a link. */
-export interface Self {
-  /** Name of this pod. */
-  readonly proxy: string;
-  /** What a server's agent must be asked with. */
+  /** What it must be asked with. */
   readonly key: string;
 }
 
@@ -42,7 +36,7 @@ export interface BackendWord {
  */
 export class BackendLink {
   readonly #where: BackendAgentAddress;
-  readonly #self: Self;
+  readonly #proxy: string;
   readonly #clock: Clock;
   readonly #onWord: () => void;
   readonly #bell = new Bell();
@@ -51,10 +45,10 @@ export class BackendLink {
   #told: boolean | null = null;
   #word: BackendWord = { draining: false, closeAfter: null };
 
-  /** @param onWord the agent says something else than before */
-  constructor(where: BackendAgentAddress, self: Self, clock: Clock, onWord: () => void) {
+  /** @param proxy name of this pod @param onWord the agent says something else than before */
+  constructor(where: BackendAgentAddress, proxy: string, clock: Clock, onWord: () => void) {
     this.#where = where;
-    this.#self = self;
+    this.#proxy = proxy;
     this.#clock = clock;
     this.#onWord = onWord;
   }
@@ -108,9 +102,9 @@ export class BackendLink {
   }
 
   async #open(signal: AbortSignal): Promise<{ request: ClientRequest; response: IncomingMessage }> {
-    const { address, port } = this.#where;
+    const { address, key, port } = this.#where;
     return await new Promise((resolve, reject) => {
-      const headers = { [KEY_HEADER]: this.#self.key };
+      const headers = { [KEY_HEADER]: key };
       const request = httpRequest({ host: address, port, path: LINK_PATH, method: 'POST', headers, agent: false, signal });
       request.setTimeout(CONNECT_MS, () => request.destroy(new Error('does not answer')));
       request.on('error', reject);
@@ -127,7 +121,7 @@ export class BackendLink {
   /** Says what is so now and at every change, and now and then that it is still there. Ends a connection on which nothing is heard. */
   async #talk(request: ClientRequest, heard: { readonly at: number }, ended: AbortController): Promise<void> {
     while (!ended.signal.aborted) {
-      const line: ProxyLine = { proxy: this.#self.proxy, routes: this.#routes };
+      const line: ProxyLine = { proxy: this.#proxy, routes: this.#routes };
       this.#told = line.routes;
       request.write(`${JSON.stringify(line)}\n`);
       await this.#bell.wait(this.#clock, LINK_ALIVE_MS, ended.signal);

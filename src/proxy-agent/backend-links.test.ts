@@ -2,13 +2,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { throughout, until } from '../../test/haproxy/until.ts';
 import { ProxyLinks } from '../backend-agent/proxy-links.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import { drainKey, KEY_HEADER } from '../link/key.ts';
+import { agentKey, KEY_HEADER } from '../link/key.ts';
 import { type BackendLine, LINK_PATH } from '../link/protocol.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { BackendLinks } from './backend-links.ts';
 
-const KEY = drainKey('uid');
+const KEY = agentKey('link to a server', 'uid', 'a');
 const SERVES: BackendLine = { draining: false, closeInMs: null, sessions: 3 };
 const DRAINS: BackendLine = { draining: true, closeInMs: 60_000, sessions: 3 };
 const ends: (() => Promise<unknown>)[] = [];
@@ -31,8 +31,8 @@ async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer 
 
 /** The links of a proxy to one server. */
 function proxy(port: number, onWord = (): void => undefined): BackendLinks {
-  const links = new BackendLinks({ proxy: 'p', key: KEY }, systemClock, onWord);
-  links.follow(new Map([['s', { address: '127.0.0.1', port }]]));
+  const links = new BackendLinks('p', systemClock, onWord);
+  links.follow(new Map([['s', { address: '127.0.0.1', port, key: KEY }]]));
   ends.push(() => links.stop());
   return links;
 }

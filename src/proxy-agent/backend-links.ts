@@ -1,6 +1,6 @@
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type BackendAgentAddress, BackendLink, type BackendWord, type Self } from './backend-link.ts';
+import { type BackendAgentAddress, BackendLink, type BackendWord } from './backend-link.ts';
 
 interface Kept {
   readonly link: BackendLink;
@@ -10,15 +10,15 @@ interface Kept {
 
 /** Keeps a connection to the agent of every server that has one. */
 export class BackendLinks {
-  readonly #self: Self;
+  readonly #proxy: string;
   readonly #clock: Clock;
   readonly #onWord: () => void;
   readonly #kept = new Map<string, Kept>();
   readonly #running = new Set<Promise<void>>();
 
-  /** @param onWord an agent says something else than before */
-  constructor(self: Self, clock: Clock, onWord: () => void) {
-    this.#self = self;
+  /** @param proxy name of this pod @param onWord an agent says something else than before */
+  constructor(proxy: string, clock: Clock, onWord: () => void) {
+    this.#proxy = proxy;
     this.#clock = clock;
     this.#onWord = onWord;
   }
@@ -32,7 +32,7 @@ export class BackendLinks {
   follow(agents: ReadonlyMap<string, BackendAgentAddress>): void {
     for (const [server, { end, where }] of this.#kept) {
       const wanted = agents.get(server);
-      if (wanted?.address === where.address && wanted.port === where.port) continue;
+      if (wanted?.address === where.address && wanted.port === where.port && wanted.key === where.key) continue;
       end.abort();
       this.#kept.delete(server);
     }
@@ -55,7 +55,7 @@ export class BackendLinks {
 
   #keep(server: string, where: BackendAgentAddress): void {
     const end = new AbortController();
-    const link = new BackendLink(where, this.#self, this.#clock, this.#onWord);
+    const link = new BackendLink(where, this.#proxy, this.#clock, this.#onWord);
     this.#kept.set(server, { link, where, end });
     const running = link.run(end.signal).finally(() => this.#running.delete(running));
     this.#running.add(running);

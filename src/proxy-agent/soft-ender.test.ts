@@ -5,11 +5,11 @@ import { FakeClock, settle } from '../../test/fakes/clock.ts';
 import { aStructure } from '../../test/fakes/pools.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { drainHook } from '../link/drain-call.ts';
-import { drainKey } from '../link/key.ts';
+import { agentKey } from '../link/key.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { SoftEnder } from './soft-ender.ts';
 
-const KEY = drainKey('uid');
+const KEY = agentKey('end a proxy', 'uid');
 /** Longer than the last call. */
 const SHUT_MS = 11_000;
 

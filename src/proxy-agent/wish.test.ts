@@ -3,6 +3,7 @@ import { aModel, aServer } from '../../test/fakes/pools.ts';
 import { wishName, wishText } from '../haproxy/wish.ts';
 import { readWish } from './wish.ts';
 
+const KEY = '0123456789abcdef'.repeat(2);
 const PLACE = {
   bindAddress: '10.0.0.9',
   sockets: { runtime: '/run/cccam/runtime.sock', peers: '/run/cccam/peers.sock' },
@@ -13,18 +14,25 @@ describe('readWish', () => {
   it('reads what the operator has written, in the place of this very proxy', () => {
     const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 1_800_000_000_000 })]);
     const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: PLACE.sockets };
-    const text = wishText(model, [{ server: model.servers[1]?.name ?? '', port: 9_322 }], [{ proxy: 'p-haproxy-x', closeAfter: 5 }]);
+    const text = wishText(
+      model,
+      [{ server: model.servers[1]?.name ?? '', port: 9_322, key: KEY }],
+      [{ proxy: 'p-haproxy-x', closeAfter: 5 }],
+    );
     const ends = new Map([['p-haproxy-x', 5]]);
-    const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322 }]]);
+    const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322, key: KEY }]]);
     expect(readWish(text, PLACE)).toEqual({ name: wishName(text), model: { ...model, structure }, agents, ends });
   });
 
-  it('reads what an operator of before has written, that knew of no agents', () => {
-    expect(readWish(JSON.stringify(aModel([aServer(1)])), PLACE).agents.size).toBe(0);
+  it('reads what an operator of before has written, that knew of no agents, or of no keys', () => {
+    const model = aModel([aServer(1)]);
+    expect(readWish(JSON.stringify(model), PLACE).agents.size).toBe(0);
+    const agents = [{ server: model.servers[0]?.name, port: 9_322 }];
+    expect(readWish(JSON.stringify({ ...model, agents }), PLACE).agents.size).toBe(0);
   });
 
   it('asks no agent at an address that is not that of its server', () => {
-    expect(readWish(wishText(aModel([aServer(1)]), [{ server: 'somebody-10.0.0.1:1', port: 80 }]), PLACE).agents.size).toBe(0);
+    expect(readWish(wishText(aModel([aServer(1)]), [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }]), PLACE).agents.size).toBe(0);
   });
 
   it('refuses more sessions than it may have open files', () => {

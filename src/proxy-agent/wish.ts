@@ -44,7 +44,15 @@ const wish = z.object({
   ),
   closePerSecond: count,
   ends: z.optional(z.array(z.object({ proxy: text, closeAfter: z.number() }))),
-  agents: z.optional(z.array(z.object({ server: text, port: z.int().check(z.minimum(1), z.maximum(65_535)) }))),
+  agents: z.optional(
+    z.array(
+      z.object({
+        server: text,
+        port: z.int().check(z.minimum(1), z.maximum(65_535)),
+        key: z.optional(z.string().check(z.regex(/^[0-9a-f]{32}$/))),
+      }),
+    ),
+  ),
 });
 
 /** What is this proxy's own: the others have other addresses and folders. */
@@ -98,9 +106,9 @@ export function readWish(wished: string | undefined, place: AgentPlace): Wish {
     model,
     ends: new Map(ends.map(({ closeAfter, proxy }) => [proxy, closeAfter])),
     agents: new Map(
-      agents.flatMap(({ server, port }) => {
+      agents.flatMap(({ server, port, key }) => {
         const address = addresses.get(server);
-        return address === undefined ? [] : [[server, { address, port }]];
+        return address === undefined || key === undefined ? [] : [[server, { address, port, key }]];
       }),
     ),
   };

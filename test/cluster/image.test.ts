@@ -106,7 +106,7 @@ describe('the image', () => {
   });
 
   it('for arm64 has an agent that listens, answers and ends when it is asked to', async () => {
-    agent = start('backend-agent', '--port', '12000', '--http', '127.0.0.1:0', '--drain-key', 'key');
+    agent = start('backend-agent', '--port', '12000', '--http', '127.0.0.1:0', '--drain-key', 'key', '--link-key', 'key');
     if (agent.stdout === null) throw new Error('it says nothing');
     const first = await lines(agent.stdout, 4_096).next();
     const { http, msg } = JSON.parse(String(first.value)) as { http: number; msg: string };

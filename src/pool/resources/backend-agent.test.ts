@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aPool } from '../../../test/fakes/pools.ts';
+import { agentKey } from '../../link/key.ts';
 import { withBackendAgent } from './backend-agent.ts';
 
 const IDENTITY = { namespace: 'tv', name: 'p', uid: 'u' };
@@ -35,6 +36,15 @@ describe('withBackendAgent', () => {
       { name: 'tunnel', lifecycle: { preStop: { httpGet: { path: '/drain?deadlineMs=600000&close=true&helper=true' } } } },
       { lifecycle: { preStop } },
     ]);
+  });
+
+  it('shows the proxies a key for links that does not end the server', () => {
+    const { containers, initContainers } = injected({});
+    const args = (initContainers as { args: string[] }[])[0]?.args ?? [];
+    const given = (flag: string): string | undefined => args[args.indexOf(flag) + 1];
+    const [ends, links] = [agentKey('end a server', IDENTITY.uid, 'a'), agentKey('link to a server', IDENTITY.uid, 'a')];
+    expect([given('--drain-key'), given('--link-key')]).toEqual([ends, links]);
+    expect(containers).toMatchObject([{ lifecycle: { preStop: { httpGet: { httpHeaders: [{ value: ends }] } } } }]);
   });
 
   it('probes whether the server listens only where the user’s template has no readiness probe', () => {

@@ -11,7 +11,7 @@ import {
   readTemplate,
 } from '../../api/v1alpha1/index.ts';
 import { drainHook } from '../../link/drain-call.ts';
-import { drainKey } from '../../link/key.ts';
+import { agentKey } from '../../link/key.ts';
 import { CONTAINER_SECURITY } from './agent-container.ts';
 import type { PoolIdentity } from './identity.ts';
 
@@ -37,7 +37,7 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
     ...theirs,
     initContainers: [...initContainers, sidecar(pool, backend, image)],
     containers: containers.map((container, index) =>
-      index === server ? probed(waiting(container, pool, spec, false)) : waiting(container, pool, spec, true),
+      index === server ? probed(waiting(container, pool, spec, backend, false)) : waiting(container, pool, spec, backend, true),
     ),
   };
 }
@@ -46,9 +46,9 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
  * A container with the hook that waits for the server's sessions. Not the server alone waits: what it needs beside it, such as a tunnel or
  * a card reader, would be ended hours before it. One with a hook of its own keeps that.
  */
-function waiting(container: Json, pool: PoolIdentity, spec: PoolSpec, helper: boolean): Json {
+function waiting(container: Json, pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, helper: boolean): Json {
   const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close', helper };
-  const preStop = drainHook(call, BACKEND_AGENT.port, drainKey(pool.uid));
+  const preStop = drainHook(call, BACKEND_AGENT.port, agentKey('end a server', pool.uid, backend.name));
   return { ...container, lifecycle: { preStop, ...json(container['lifecycle']) } };
 }
 
@@ -65,7 +65,17 @@ function sidecar(pool: PoolIdentity, backend: BackendSpec, image: string): Json 
     name: BACKEND_AGENT.name,
     image,
     restartPolicy: 'Always',
-    args: ['backend-agent', '--port', String(backend.port), '--http', `0.0.0.0:${BACKEND_AGENT.port}`, '--drain-key', drainKey(pool.uid)],
+    args: [
+      'backend-agent',
+      '--port',
+      String(backend.port),
+      '--http',
+      `0.0.0.0:${BACKEND_AGENT.port}`,
+      '--drain-key',
+      agentKey('end a server', pool.uid, backend.name),
+      '--link-key',
+      agentKey('link to a server', pool.uid, backend.name),
+    ],
     ports: [{ name: 'agent', containerPort: BACKEND_AGENT.port, protocol: 'TCP' }],
     livenessProbe: { httpGet: { path: '/healthz', port: 'agent' }, periodSeconds: 10, timeoutSeconds: 3 },
     resources: { requests: { cpu: '5m', memory: '64Mi' }, limits: { memory: '128Mi' } },

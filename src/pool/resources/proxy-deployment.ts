@@ -7,7 +7,7 @@ import {
   TEMPLATE_ANNOTATION,
 } from '../../api/v1alpha1/index.ts';
 import { drainHook } from '../../link/drain-call.ts';
-import { drainKey } from '../../link/key.ts';
+import { agentKey } from '../../link/key.ts';
 import { type Child, contentName } from '../child.ts';
 import { CONFIG_KEYS } from '../saved-state.ts';
 import { ANY_IMAGE, CONTAINER_SECURITY, type NewPods } from './agent-container.ts';
@@ -85,7 +85,7 @@ function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterS
     command: ['haproxy', '-W', '-db', '-S', `${RUN_FOLDER}/master.sock,mode,600`, '-f', `${RUN_FOLDER}/haproxy.cfg`],
     ports: [{ name: 'cccam', containerPort: spec.port, protocol: 'TCP' }],
     // Its sessions end first; then HAProxy is told to end, and has nobody left to cut off.
-    lifecycle: { preStop: drainHook(call, PROXY_AGENT.port, drainKey(pool.uid)) },
+    lifecycle: { preStop: drainHook(call, PROXY_AGENT.port, agentKey('end a proxy', pool.uid)) },
     ...(spec.proxy.resources === undefined ? {} : { resources: spec.proxy.resources }),
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [{ name: 'run', mountPath: RUN_FOLDER }],
@@ -111,7 +111,7 @@ function agentContainer(pool: PoolIdentity, image: string): object {
       '--http',
       `0.0.0.0:${PROXY_AGENT.port}`,
       '--drain-key',
-      drainKey(pool.uid),
+      agentKey('end a proxy', pool.uid),
     ],
     ports: [{ name: 'agent', containerPort: PROXY_AGENT.port, protocol: 'TCP' }],
     startupProbe: { ...probe('/startz'), periodSeconds: 1, failureThreshold: 120 },
