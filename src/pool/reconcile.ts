@@ -106,9 +106,11 @@ function neverAccepted(world: World, refusal: string, now: number): Outcome {
 /** Servers with an agent of their own: the proxies listen to it. */
 function agentsOf(world: World, roster: Roster): AgentOfServer[] {
   const ports = new Map(world.pods.map((pod) => [pod.uid, pod.agentPort]));
+  const backends = new Set(roster.map((entry) => entry.backend)); // a key is a hash, and there are many servers
+  const keys = new Map([...backends].map((backend) => [backend, agentKey('link to a server', world.identity.uid, backend)]));
   return roster.flatMap((entry) => {
     const port = entry.pod === undefined ? null : (ports.get(entry.pod.uid) ?? null);
-    return port === null ? [] : [{ server: entry.name, port, key: agentKey('link to a server', world.identity.uid, entry.backend) }];
+    return port === null ? [] : [{ server: entry.name, port, key: keys.get(entry.backend) ?? '' }];
   });
 }
 
