@@ -71,16 +71,17 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
     now,
     { refusal: refusal ?? world.refusals[0] ?? null, paused: world.paused, foreign: plan.foreign, rolling: plan.rolling },
   );
+  const due = writingDue(world, status);
   return {
     apply: plan.apply,
     remove: plan.remove,
     pods: world.paused ? [] : podPatches(world, roster, told, now),
     agents: world.paused ? [] : upgrades(world),
     events: [...plan.events, ...warnings(world)],
-    ...statusOutcome(world, status, told),
+    ...statusOutcome(world, status, told, due),
     disruptive: plan.disruptive,
     roster,
-    againInMs: againInMs(world, roster, status, told, now),
+    againInMs: againInMs(roster, told, due, now),
   };
 }
 
@@ -96,7 +97,7 @@ function neverAccepted(world: World, refusal: string, now: number): Outcome {
     pods: [],
     agents: [],
     events: [],
-    ...statusOutcome(world, status, complete),
+    ...statusOutcome(world, status, complete, writingDue(world, status)),
     disruptive: false,
     roster: [],
     againInMs: null,
@@ -147,9 +148,10 @@ function podPatches(world: World, roster: Roster, told: Tally, now: number): Out
   });
 }
 
-function statusOutcome(world: World, status: PoolStatus, told: Tally): Pick<Outcome, 'status' | 'statusEvents'> {
+/** @param due when it may be written, in milliseconds, or null when nothing is to be written */
+function statusOutcome(world: World, status: PoolStatus, told: Tally, due: number | null): Pick<Outcome, 'status' | 'statusEvents'> {
   // Right after a start nobody was asked yet, and nothing that stands there is proven wrong.
-  if (!told.complete || writingDue(world, status) !== 0) return { status: null, statusEvents: [] };
+  if (!told.complete || due !== 0) return { status: null, statusEvents: [] };
   return { status, statusEvents: statusEvents(world.status, status) };
 }
 
@@ -178,11 +180,10 @@ function sessionCounts(heard: Tally): ReadonlyMap<string, SessionCount> {
 }
 
 /** Soon after a start, at the next deadline, and when numbers that have moved may be written. */
-function againInMs(world: World, roster: Roster, status: PoolStatus, told: Tally, now: number): number | null {
+function againInMs(roster: Roster, told: Tally, due: number | null, now: number): number | null {
   const deadlines = roster
     .flatMap((entry) => (entry.drain.kind === 'draining' ? [entry.drain.since + entry.deadlineMs - now] : []))
     .filter((ms) => ms > 0);
-  const due = writingDue(world, status);
   const counts = due === null || due === 0 ? [] : [due];
   const soon = told.complete ? [] : [500];
   const all = [...deadlines, ...counts, ...soon];
