@@ -131,6 +131,12 @@ export class Watches {
     else this.#children.get(object.kind as ChildKind)?.put(object);
   }
 
+  /** Lets go of the content of an object that is as it was applied: its fingerprint tells when it changes. */
+  settle(kind: ChildKind, namespace: string, name: string, fingerprint: string): void {
+    const record = this.#children.get(kind)?.get(namespace, name);
+    if (record?.facts.fingerprint === fingerprint) record.facts = { ...record.facts, content: null };
+  }
+
   /** Resolves when it is `synced`, or the signal is aborted. */
   async waitForSync(signal: AbortSignal): Promise<void> {
     while (!this.synced && !signal.aborted) await this.#options.clock.sleep(SYNC_LOOK_MS, signal);
