@@ -25,6 +25,10 @@ describe('a server', () => {
     expect(factsOf(aProxy(lost), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false, healthy: false });
     expect(tally([aProxy(UP), aProxy(lost, { name: 'far' })], 'w', ['s']).blind).toEqual(['far']);
     expect(tally([aProxy(lost), aProxy(lost)], 'w', ['s']).blind).toEqual([]);
+    // One that only begins takes no clients yet, and one that takes none speaks for nobody who does.
+    expect(tally([aProxy(UP), aProxy(lost, { ready: false })], 'w', ['s']).blind).toEqual([]);
+    expect(factsOf(aProxy(UP, { ready: false }), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false });
+    expect(factsOf(aProxy(UP, { ready: false }), aProxy(lost, { ready: false }))?.staysInRotation).toBe(true);
   });
 
   it('comes into rotation only by a ready proxy, and stays there when the probes of all have failed and their HAProxies route to it', () => {

@@ -80,13 +80,15 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
   };
 }
 
+/** Of those that take new clients, the ones that find no server healthy while another one does. One that only begins takes none yet. */
 function blindProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
-  const healthy = (proxy: ProxyReport): number => [...(statement(proxy)?.servers.values() ?? [])].filter((server) => server.up).length;
-  const blind = proxies.filter((proxy) => healthy(proxy) === 0);
-  return blind.length < proxies.length ? blind : [];
+  const ready = proxies.filter((proxy) => proxy.ready);
+  const asked = ready.length > 0 ? ready : proxies;
+  const blind = asked.filter((proxy) => ![...(statement(proxy)?.servers.values() ?? [])].some((server) => server.up));
+  return blind.length < asked.length ? blind : [];
 }
 
-/** @param seeing those of the proxies that reach at least one server */
+/** @param seeing the proxies but for those that are blind */
 function serverFacts(name: string, proxies: readonly ProxyReport[], seeing: readonly ProxyReport[], wish: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
   const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null && seeing.includes(proxy));

@@ -10,7 +10,7 @@ export class ProxyTelemetry {
   readonly #stream: ObservationStream;
   readonly #metrics = new ProxyMetrics();
   #latest: ProxyObservation | null = null;
-  /** Whether it has once run exactly what was asked for, and had somebody to send clients to. */
+  /** Whether it has once run exactly what was asked for and had somebody to send clients to, or has served some before this agent began. */
   #settled = false;
 
   constructor(clock: Clock) {
@@ -20,7 +20,8 @@ export class ProxyTelemetry {
   /** Takes over what was just observed. */
   update(observation: ProxyObservation): void {
     this.#latest = observation;
-    this.#settled ||= observation.synced && observation.servers.some((server) => server.inRotation);
+    this.#settled ||=
+      observation.synced && observation.servers.some((server) => server.inRotation || server.sessions > 0 || server.totalSessions > 0);
     this.#stream.publish(observation);
     this.#metrics.update(observation);
   }

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
+import { ProxyTelemetry } from './telemetry.ts';
+
+const SERVER: ServerObservation = {
+  name: 's',
+  id: 1,
+  admin: 'ready',
+  operational: 'up',
+  inRotation: true,
+  checkStatus: 'L7OK',
+  weight: 1,
+  maxConnections: 10,
+  sessions: 0,
+  sessionsInOldWorkers: 0,
+  counted: true,
+  totalSessions: 0,
+  withoutGreeting: 0,
+  troubles: 0,
+};
+const DRAINED: ServerObservation = { ...SERVER, admin: 'drain', inRotation: false };
+const SERVES: ProxyObservation = {
+  wish: 'w',
+  synced: true,
+  error: null,
+  masterPid: 1,
+  currentPid: 2,
+  oldWorkers: 0,
+  structureHash: 'h',
+  servers: [SERVER],
+};
+
+let telemetry: ProxyTelemetry;
+let http: HttpServer;
+
+beforeEach(async () => {
+  telemetry = new ProxyTelemetry(systemClock);
+  http = await serveHttp('127.0.0.1', 0, telemetry.routes());
+});
+
+afterEach(async () => {
+  await http.close();
+});
+
+/** Whether clients may be sent to the proxy after it was seen like that. */
+async function ready(...seen: Partial<ProxyObservation>[]): Promise<boolean> {
+  for (const each of seen) telemetry.update({ ...SERVES, ...each });
+  return (await fetch(`http://127.0.0.1:${http.port}/readyz`)).ok;
+}
+
+describe('a proxy', () => {
+  it('is ready once it runs what was asked for and has somebody to send clients to', async () => {
+    expect(await ready()).toBe(false);
+    expect(await ready({ synced: false })).toBe(false);
+    expect(await ready({ servers: [DRAINED] })).toBe(false);
+    expect(await ready({})).toBe(true);
+  });
+
+  it('stays ready while a reload waits or fails and while every server is drained, but not while HAProxy does not answer', async () => {
+    expect(await ready({}, { synced: false })).toBe(true);
+    expect(await ready({ servers: [DRAINED] })).toBe(true);
+    expect(await ready({ error: 'CCP_HAPROXY_UNREACHABLE', currentPid: null })).toBe(false);
+    expect(await ready({ servers: [DRAINED] })).toBe(true);
+  });
+
+  it.each([{ sessions: 40 }, { totalSessions: 7 }])(
+    'that has served before its agent began is ready though nobody is in rotation: %j',
+    async (served) => {
+      expect(await ready({ servers: [{ ...DRAINED, ...served }] })).toBe(true);
+    },
+  );
+});
