@@ -1,39 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/fakes/clock.ts';
-import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
+import { anObservation } from '../../test/fakes/observations.ts';
 import { ObservationStream } from './observation-stream.ts';
-
-const server: ServerObservation = {
-  name: 'a',
-  id: 1,
-  admin: 'ready',
-  operational: 'up',
-  inRotation: true,
-  checkStatus: 'L7OK',
-  weight: 1,
-  maxConnections: 1,
-  sessions: 3,
-  sessionsInOldWorkers: 0,
-  counted: true,
-  totalSessions: 3,
-  withoutGreeting: 0,
-  troubles: 0,
-};
-
-function observation(changes: Partial<ServerObservation> = {}, proxy: Partial<ProxyObservation> = {}): ProxyObservation {
-  return {
-    wish: null,
-    synced: true,
-    error: null,
-    masterPid: 1,
-    currentPid: 2,
-    oldWorkers: 0,
-    structureHash: 'x',
-    servers: [{ ...server, ...changes }],
-    ...proxy,
-  };
-}
 
 function listener() {
   const lines: Record<string, unknown>[] = [];
@@ -62,7 +31,7 @@ function listener() {
 describe('ObservationStream', () => {
   it('tells a new listener everything at once', () => {
     const stream = new ObservationStream(new FakeClock());
-    stream.publish(observation());
+    stream.publish(anObservation());
     const { lines, response } = listener();
     stream.add(response);
     expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'server', 'alive']);
@@ -73,15 +42,15 @@ describe('ObservationStream', () => {
     const stream = new ObservationStream(clock);
     const { lines, response } = listener();
     stream.add(response);
-    stream.publish(observation());
+    stream.publish(anObservation());
     lines.length = 0;
-    stream.publish(observation({ sessions: 4 }));
-    stream.publish(observation({ sessions: 5, totalSessions: 9 }));
+    stream.publish(anObservation({ sessions: 4 }));
+    stream.publish(anObservation({ sessions: 5, totalSessions: 9 }));
     expect(lines).toEqual([]);
-    stream.publish(observation({ sessions: 5, admin: 'drain' }));
+    stream.publish(anObservation({ sessions: 5, admin: 'drain' }));
     expect(lines).toMatchObject([{ kind: 'server', admin: 'drain', sessions: 5 }]);
     await clock.advance(10_000);
-    stream.publish(observation({ sessions: 6, admin: 'drain' }));
+    stream.publish(anObservation({ sessions: 6, admin: 'drain' }));
     expect(lines[1]).toMatchObject({ sessions: 6 });
   });
 
@@ -89,19 +58,19 @@ describe('ObservationStream', () => {
     const stream = new ObservationStream(new FakeClock());
     const { lines, response } = listener();
     stream.add(response);
-    stream.publish(observation({ sessions: 1 }));
+    stream.publish(anObservation({ sessions: 1 }));
     lines.length = 0;
-    stream.publish(observation({ sessions: 0 }));
+    stream.publish(anObservation({ sessions: 0 }));
     expect(lines).toMatchObject([{ kind: 'server', sessions: 0 }]);
   });
 
   it('tells all servers again after HAProxy did not answer, to whoever came meanwhile, too', () => {
     const stream = new ObservationStream(new FakeClock());
-    stream.publish(observation());
-    stream.publish(observation({}, { error: 'CCP_HAPROXY_UNREACHABLE', servers: [] }));
+    stream.publish(anObservation());
+    stream.publish(anObservation({}, { error: 'CCP_HAPROXY_UNREACHABLE', servers: [] }));
     const { lines, response } = listener();
     stream.add(response);
-    stream.publish(observation());
+    stream.publish(anObservation());
     expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'alive', 'server', 'proxy']);
   });
 
@@ -109,11 +78,11 @@ describe('ObservationStream', () => {
     const stream = new ObservationStream(new FakeClock());
     const { lines, response } = listener();
     stream.add(response);
-    stream.publish(observation());
+    stream.publish(anObservation());
     lines.length = 0;
-    stream.publish(observation({}, { servers: [], error: 'CCP_HAPROXY_UNREACHABLE', synced: false }));
+    stream.publish(anObservation({}, { servers: [], error: 'CCP_HAPROXY_UNREACHABLE', synced: false }));
     expect(lines.map((line) => line['kind'])).toEqual(['proxy']);
-    stream.publish(observation({}, { servers: [] }));
+    stream.publish(anObservation({}, { servers: [] }));
     expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'gone', 'proxy']);
   });
 
@@ -122,9 +91,9 @@ describe('ObservationStream', () => {
     const stream = new ObservationStream(clock);
     const { lines, response } = listener();
     stream.add(response);
-    stream.publish(observation());
+    stream.publish(anObservation());
     await clock.advance(10_000);
-    stream.publish(observation());
+    stream.publish(anObservation());
     expect(lines.at(-1)).toEqual({ kind: 'alive' });
   });
 
@@ -133,7 +102,7 @@ describe('ObservationStream', () => {
     const { state, response } = listener();
     stream.add(response);
     state.writableLength = 2_000_000;
-    stream.publish(observation());
+    stream.publish(anObservation());
     expect(state.destroyed).toBe(true);
   });
 });

@@ -1,36 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
+import { anObservation, aServerObservation } from '../../test/fakes/observations.ts';
+import type { ProxyObservation } from '../haproxy/observation.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { ProxyTelemetry } from './telemetry.ts';
 
-const SERVER: ServerObservation = {
-  name: 's',
-  id: 1,
-  admin: 'ready',
-  operational: 'up',
-  inRotation: true,
-  checkStatus: 'L7OK',
-  weight: 1,
-  maxConnections: 10,
-  sessions: 0,
-  sessionsInOldWorkers: 0,
-  counted: true,
-  totalSessions: 0,
-  withoutGreeting: 0,
-  troubles: 0,
-};
-const DRAINED: ServerObservation = { ...SERVER, admin: 'drain', inRotation: false };
-const SERVES: ProxyObservation = {
-  wish: 'w',
-  synced: true,
-  error: null,
-  masterPid: 1,
-  currentPid: 2,
-  oldWorkers: 0,
-  structureHash: 'h',
-  servers: [SERVER],
-};
+const NONE = { sessions: 0, totalSessions: 0 };
+const SERVES = anObservation(NONE);
+const DRAINED = aServerObservation({ ...NONE, admin: 'drain', inRotation: false });
 
 let telemetry: ProxyTelemetry;
 let http: HttpServer;

@@ -1,0 +1,37 @@
+import type { ProxyObservation, ServerObservation } from '../../src/haproxy/observation.ts';
+
+/** What a proxy observes of a server `a` that serves three clients. */
+export function aServerObservation(changes: Partial<ServerObservation> = {}): ServerObservation {
+  return {
+    name: 'a',
+    id: 1,
+    admin: 'ready',
+    operational: 'up',
+    inRotation: true,
+    checkStatus: 'L7OK',
+    weight: 1,
+    maxConnections: 1,
+    sessions: 3,
+    sessionsInOldWorkers: 0,
+    counted: true,
+    totalSessions: 3,
+    withoutGreeting: 0,
+    troubles: 0,
+    ...changes,
+  };
+}
+
+/** What a proxy observes that serves by one server. */
+export function anObservation(server: Partial<ServerObservation> = {}, changes: Partial<ProxyObservation> = {}): ProxyObservation {
+  return {
+    wish: null,
+    synced: true,
+    error: null,
+    masterPid: 1,
+    currentPid: 2,
+    oldWorkers: 0,
+    structureHash: 'x',
+    servers: [aServerObservation(server)],
+    ...changes,
+  };
+}
