@@ -17,19 +17,11 @@ const requireBuiltins: Plugin = {
   },
 };
 
-/** Parts of dependencies that nobody here calls, each with what it would load: a sixteenth of an agent together. */
-const UNCALLED: Readonly<Record<string, RegExp>> = {
-  'prom-client': /\/(pushgateway|cluster)$/, // https, tls, zlib; cluster, child_process, dgram
-  pino: /^thread-stream$/, // worker_threads
-};
-
+/** What pushes metrics to a gateway, which nobody here does, loads https, tls and zlib: a sixteenth of an agent. */
 const leaveOut: Plugin = {
   name: 'leave-out',
   setup({ onLoad, onResolve }) {
-    onResolve({ filter: /./ }, ({ importer, path }) => {
-      const [, owner = ''] = /node_modules\/([^/]+)\//.exec(importer) ?? [];
-      return UNCALLED[owner]?.test(path) === true ? { path, namespace: 'left-out' } : undefined;
-    });
+    onResolve({ filter: /^\.\/lib\/pushgateway$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
     onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'module.exports = undefined' }));
   },
 };

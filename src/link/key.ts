@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
+/** Named when drains alone had a key; the hooks of pods that were made then send it, too, so it stays. */
 export const KEY_HEADER = 'cccam-drain-key';
 
 /** What an agent is asked for with a key. */

@@ -106,7 +106,7 @@ async function applyChild(tools: ApiTools, world: World, child: Child, memory: P
     memory.refused.delete(key);
     hasArrived(tools, child, memory);
     tools.watches.put(answer);
-    tools.watches.settle(child.kind, record.namespace, record.name, record.facts.fingerprint);
+    tools.watches.settle(record);
     return null;
   } catch (thrown) {
     if (!(thrown instanceof KubeApiError) || thrown.retryable || thrown.status === 404) throw thrown;

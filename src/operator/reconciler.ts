@@ -118,7 +118,7 @@ export class Reconciler {
       const name = recordKey(record);
       if (applying.has(name) || record.facts.content === null || record.facts.ownerUid !== world.identity.uid) continue;
       memory.verified.set(name, { uid: record.uid, fingerprint: record.facts.fingerprint });
-      record.facts = { ...record.facts, content: null };
+      this.#tools.watches.settle(record);
     }
   }
 

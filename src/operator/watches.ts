@@ -132,9 +132,9 @@ export class Watches {
   }
 
   /** Lets go of the content of an object that is as it was applied: its fingerprint tells when it changes. */
-  settle(kind: ChildKind, namespace: string, name: string, fingerprint: string): void {
-    const record = this.#children.get(kind)?.get(namespace, name);
-    if (record?.facts.fingerprint === fingerprint) record.facts = { ...record.facts, content: null };
+  settle({ facts, kind, name, namespace }: ChildRecord): void {
+    const known = this.#children.get(kind)?.get(namespace, name);
+    if (known?.facts.fingerprint === facts.fingerprint) known.facts = { ...known.facts, content: null };
   }
 
   /** Resolves when it is `synced`, or the signal is aborted. */

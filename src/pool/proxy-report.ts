@@ -65,7 +65,6 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.wish === wish);
   const blind = blindProxies(spoken);
-  const seeing = proxies.filter((proxy) => !blind.includes(proxy));
   return {
     complete: proxies.every((proxy) => proxy.said !== 'pending'),
     reachable: spoken.length,
@@ -75,7 +74,7 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
     // Where nobody speaks, nothing is known: not even that nobody is there.
     servers: new Map(
-      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, seeing, wish)]),
+      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, blind, wish)]),
     ),
   };
 }
@@ -88,10 +87,10 @@ function blindProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
   return blind.length < asked.length ? blind : [];
 }
 
-/** @param seeing the proxies but for those that are blind */
-function serverFacts(name: string, proxies: readonly ProxyReport[], seeing: readonly ProxyReport[], wish: string): ServerFacts {
+/** @param blind those of the proxies that have no say in what is in rotation */
+function serverFacts(name: string, proxies: readonly ProxyReport[], blind: readonly ProxyReport[], wish: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
-  const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null && seeing.includes(proxy));
+  const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null && !blind.includes(proxy));
   const ready = speaking.filter(({ proxy }) => proxy.ready);
   const routes = (some: typeof all): boolean => some.length > 0 && some.every(({ server }) => server?.inRotation === true);
   return {

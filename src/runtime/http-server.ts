@@ -28,7 +28,7 @@ const LIMITS: HttpLimits = { connections: 256, perAddress: 32, headersMs: 10_000
  * Serves a few fixed paths.
  *
  * @param routes by path for GET and HEAD, by `METHOD path` for anything else
- * @param host address to listen on; agents and boxes use 127.0.0.1, so that nobody else can ask
+ * @param host address to listen on; a box uses 127.0.0.1, so that nobody else can ask
  * @param limits whatever is above them is closed at once
  * @throws CccamError CCP_SETTING_INVALID when the port is taken
  */

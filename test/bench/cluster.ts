@@ -128,7 +128,7 @@ async function fewPools(cluster: TestCluster): Promise<void> {
       const done = effective(proxy, pod, value === null);
       await annotate(cluster, pod, value);
       times[kind].push((await done) - (await sight.of(pod, seen)));
-      await systemClock.sleep(250);
+      await systemClock.sleep(250); // paces the load: what is left of one change must not be measured with the next
     }
   }
   for (let round = 0; round < 15; round += 1) {
@@ -313,7 +313,7 @@ async function settled(operator: RunningOperator, pools: number, limitMs = 60_00
       ].join(' ');
       const same = state === last;
       last = state;
-      if (!same) await systemClock.sleep(500);
+      if (!same) await systemClock.sleep(500); // apart, or the same state twice would say nothing
       return (
         same &&
         total(text, 'cccam_operator_pools') >= pools &&
