@@ -37,7 +37,8 @@ export interface ActualServer {
   readonly backup: boolean;
   readonly admin: 'ready' | 'drain' | 'maint';
   readonly operational: 'up' | 'starting' | 'stopping' | 'down';
-  readonly checksEnabled: boolean;
+  /** HAProxy's own checks: switched on, switched off, or not there at all. */
+  readonly checks: 'on' | 'off' | 'none';
   /** Outcome of HAProxy's last check, such as `L7OK` or `L7TOUT`; empty before the first. */
   readonly checkStatus: string;
   readonly sessions: number;

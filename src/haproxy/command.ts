@@ -1,17 +1,17 @@
 import { assertNever } from '../runtime/errors.ts';
-import { BACKEND, type CheckModel, type WantedServer } from './model.ts';
+import { BACKEND, type WantedServer } from './model.ts';
 import { serverOptions } from './render.ts';
 import { integer, serverName } from './token.ts';
 
 /** One command of the runtime API, as data. */
 export type Command =
-  | { readonly kind: 'add'; readonly server: WantedServer; readonly check: CheckModel }
-  | { readonly kind: 'enable-checks'; readonly name: string }
+  | { readonly kind: 'add'; readonly server: WantedServer }
+  | { readonly kind: 'checks'; readonly name: string; readonly on: boolean }
   | { readonly kind: 'state'; readonly name: string; readonly state: 'ready' | 'drain' | 'maint' }
   | { readonly kind: 'weight'; readonly name: string; readonly weight: number }
   | { readonly kind: 'max-connections'; readonly name: string; readonly maxConnections: number }
   | { readonly kind: 'forget-clients'; readonly id: number }
-  | { readonly kind: 'mark-down'; readonly name: string }
+  | { readonly kind: 'health'; readonly name: string; readonly health: 'up' | 'down' }
   | { readonly kind: 'delete'; readonly name: string };
 
 /**
@@ -22,9 +22,9 @@ export type Command =
 export function commandText(command: Command): string {
   switch (command.kind) {
     case 'add':
-      return `add server ${target(command.server.name)} ${serverOptions(command.check, command.server)}`;
-    case 'enable-checks':
-      return `enable health ${target(command.name)}`;
+      return `add server ${target(command.server.name)} ${serverOptions(command.server)}`;
+    case 'checks':
+      return `${command.on ? 'enable' : 'disable'} health ${target(command.name)}`;
     case 'state':
       return `set server ${target(command.name)} state ${command.state}`;
     case 'weight':
@@ -33,8 +33,8 @@ export function commandText(command: Command): string {
       return `set maxconn server ${target(command.name)} ${integer('maxconn', command.maxConnections, 1, 1_000_000)}`;
     case 'forget-clients':
       return `clear table ${BACKEND} data.server_id eq ${integer('id', command.id, 1, 1_000_000)}`;
-    case 'mark-down':
-      return `set server ${target(command.name)} health down`;
+    case 'health':
+      return `set server ${target(command.name)} health ${command.health}`;
     case 'delete':
       return `del server ${target(command.name)}`;
     default:

@@ -1,30 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { aModel, anActualServer, anActualWorker, aServer } from '../../test/fakes/pools.ts';
+import { anActualServer, anActualWorker, anEffectiveModel, aServer } from '../../test/fakes/pools.ts';
 import { commandText } from './command.ts';
 import { diff } from './diff.ts';
 import { withoutEmptying } from './hold-back.ts';
 
-const NOBODY: ReadonlySet<string> = new Set();
 const leaving = aServer(1, { state: 'drain' });
-const coming = aServer(2);
+const coming = { ...aServer(2, { state: 'drain' }), awaits: true };
 
 describe('withoutEmptying', () => {
   it('lets the new server in before the last old one is drained', () => {
     const worker = anActualWorker([anActualServer(aServer(1))]);
-    const commands = withoutEmptying(diff(aModel([leaving, coming]), worker, NOBODY), worker).map(commandText);
+    const commands = withoutEmptying(diff(anEffectiveModel([leaving, coming]), worker), worker).map(commandText);
     expect(commands.map((text) => text.split(' ')[0])).toEqual(['add', 'enable', 'set']);
     expect(commands[2]).toBe(`set server servers/${coming.name} state drain`);
   });
 
   it('drains at once when somebody else serves', () => {
     const worker = anActualWorker([anActualServer(aServer(1)), anActualServer(aServer(3))]);
-    const difference = diff(aModel([leaving, coming, aServer(3)]), worker, NOBODY);
+    const difference = diff(anEffectiveModel([leaving, coming, aServer(3)]), worker);
     expect(withoutEmptying(difference, worker)).toEqual(difference.commands);
   });
 
   it('drains at once when nobody is about to come', () => {
     const worker = anActualWorker([anActualServer(aServer(1))]);
-    const difference = diff(aModel([leaving]), worker, NOBODY);
+    const difference = diff(anEffectiveModel([leaving]), worker);
     expect(withoutEmptying(difference, worker)).toEqual(difference.commands);
   });
 
@@ -34,7 +33,7 @@ describe('withoutEmptying', () => {
       anActualServer(aServer(3), { operational: 'down' }),
       anActualServer(aServer(4), { weight: 0 }),
     ]);
-    const difference = diff(aModel([leaving, coming, aServer(3), aServer(4, { weight: 0 })]), worker, NOBODY);
+    const difference = diff(anEffectiveModel([leaving, coming, aServer(3), aServer(4, { weight: 0 })]), worker);
     expect(withoutEmptying(difference, worker).some((command) => command.kind === 'state' && command.name === leaving.name)).toBe(false);
   });
 });

@@ -34,8 +34,8 @@ export interface CheckModel {
   readonly timeoutMs: number;
   readonly fall: number;
   readonly rise: number;
-  /** Whether a server that goes down has its sessions closed. */
-  readonly closeSessionsOnDown: boolean;
+  /** Whether a server that hangs has its sessions closed. */
+  readonly closeHungSessions: boolean;
 }
 
 /** One server line. Its name belongs to one address and port for ever, so sessions of two servers are never mixed. */
@@ -50,6 +50,8 @@ export interface WantedServer {
   /** Sessions that this proxy may hold on the server, ≥ 1. */
   readonly maxConnections: number;
   readonly backup: boolean;
+  /** Whether it is not to be probed: what clients meet decides. */
+  readonly passive: boolean;
   readonly state: 'ready' | 'drain';
   /** Milliseconds since the epoch after which the sessions of a draining server are closed, or null to let them be. */
   readonly closeAfter: number | null;

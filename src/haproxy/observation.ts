@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../runtime/errors.ts';
 import { type ActualProxy, type ActualServer, isCounted, sessionsOf } from './actual.ts';
 import { type Difference, isSettled } from './diff.ts';
-import type { ProxyModel } from './model.ts';
+import type { HealthCause, HealthState } from './health/health-state.ts';
 
 /** What one proxy says of itself: read back, never assumed. Plain data, streamed to whoever asks and the ground of a pool's status. */
 export interface ProxyObservation {
@@ -15,16 +15,29 @@ export interface ProxyObservation {
   readonly currentPid: number | null;
   readonly oldWorkers: number;
   readonly structureHash: string | null;
+  /** System error of this machine that keeps servers from being probed, such as `EADDRNOTAVAIL`; or null. */
+  readonly localError: string | null;
+  /** Whether servers with more than half of the capacity stopped answering together, so that none of their sessions is closed. */
+  readonly panic: boolean;
   readonly servers: readonly ServerObservation[];
 }
 
+/** What one proxy says of a server. */
 export interface ServerObservation {
   readonly name: string;
   readonly id: number;
   readonly admin: ActualServer['admin'];
   readonly operational: ActualServer['operational'];
-  /** Whether it was heard to greet and may take sessions if it is up. */
+  /** Whether it was heard to greet and may take sessions if it has room. */
   readonly inRotation: boolean;
+  /** How it stands with this proxy; null where it should not serve. */
+  readonly health: HealthState | null;
+  /** Why it is not up, or null. */
+  readonly cause: HealthCause | null;
+  /** Sessions above which it has shown to take nobody, or null. */
+  readonly learnedLimit: number | null;
+  /** Whether it is a limit of sessions for sure, and none of connections. */
+  readonly limitIsSure: boolean;
   readonly checkStatus: string;
   readonly weight: number;
   readonly maxConnections: number;
@@ -38,37 +51,67 @@ export interface ServerObservation {
   readonly troubles: number;
 }
 
+/** How a server stands, as far as observations tell it. */
+export type ServerStanding = Pick<ServerObservation, 'health' | 'cause' | 'learnedLimit' | 'limitIsSure'>;
+
+/** What a pass over one proxy has come to. */
+export interface Observed {
+  readonly wish: string | null;
+  readonly actual: ActualProxy;
+  readonly difference: Difference;
+  /** By server; those that should not serve are not in there. */
+  readonly standings: ReadonlyMap<string, ServerStanding>;
+  readonly localError: string | null;
+  readonly panic: boolean;
+}
+
 /** Sums up a pass over one proxy. */
-export function observe(
-  wanted: ProxyModel | undefined,
-  actual: ActualProxy | null,
-  difference: Difference | null,
-  error: ErrorCode | null,
-  wish: string | null = null,
-): ProxyObservation {
-  if (actual === null || wanted === undefined) {
-    return { wish, synced: false, error, masterPid: null, currentPid: null, oldWorkers: 0, structureHash: null, servers: [] };
-  }
+export function observe({ actual, difference, localError, panic, standings, wish }: Observed): ProxyObservation {
   return {
     wish,
-    synced: difference !== null && isSettled(difference),
-    error,
+    synced: isSettled(difference),
+    error: null,
     masterPid: actual.masterPid,
     currentPid: actual.current.pid,
     oldWorkers: actual.old.length,
     structureHash: actual.current.structureHash,
-    servers: [...actual.current.servers.map((server) => serverObservation(server, actual)), ...onlyInOldWorkers(actual)],
+    localError,
+    panic,
+    servers: [
+      ...actual.current.servers.map((server) => serverObservation(server, actual, standings.get(server.name) ?? NO_STANDING)),
+      ...onlyInOldWorkers(actual),
+    ],
   };
 }
 
-function serverObservation(server: ActualServer, actual: ActualProxy): ServerObservation {
+/** What there is to say of a proxy that could not be read. */
+export function unreadable(error: ErrorCode, wish: string | null): ProxyObservation {
+  return {
+    wish,
+    synced: false,
+    error,
+    masterPid: null,
+    currentPid: null,
+    oldWorkers: 0,
+    structureHash: null,
+    localError: null,
+    panic: false,
+    servers: [],
+  };
+}
+
+const NO_STANDING: ServerStanding = { health: null, cause: null, learnedLimit: null, limitIsSure: false };
+
+function serverObservation(server: ActualServer, actual: ActualProxy, standing: ServerStanding): ServerObservation {
   const sessions = sessionsOf(actual, server.name);
   return {
     name: server.name,
     id: server.id,
     admin: server.admin,
     operational: server.operational,
-    inRotation: server.admin === 'ready' && server.operational === 'up',
+    // One that is full serves all the same.
+    inRotation: server.admin === 'ready' && (server.operational === 'up' || standing.health === 'full'),
+    ...standing,
     checkStatus: server.checkStatus,
     weight: server.weight,
     maxConnections: server.maxConnections,
@@ -100,6 +143,7 @@ const ABSENT = {
   admin: 'maint',
   operational: 'down',
   inRotation: false,
+  ...NO_STANDING,
   checkStatus: '',
   weight: 0,
   maxConnections: 0,

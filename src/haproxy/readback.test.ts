@@ -56,7 +56,7 @@ describe('parseServers', () => {
       backup: false,
       admin: 'ready',
       operational: 'up',
-      checksEnabled: true,
+      checks: 'on',
       checkStatus: 'L7OK',
       sessions: 7,
       queued: 0,
@@ -68,10 +68,10 @@ describe('parseServers', () => {
   });
 
   it('reads every state', () => {
-    expect(servers.map((server) => [server.admin, server.operational, server.backup, server.checksEnabled, server.remembered])).toEqual([
-      ['ready', 'up', false, true, 0],
-      ['maint', 'down', true, false, 0],
-      ['drain', 'stopping', false, true, 12],
+    expect(servers.map((server) => [server.admin, server.operational, server.backup, server.checks, server.remembered])).toEqual([
+      ['ready', 'up', false, 'on', 0],
+      ['maint', 'down', true, 'none', 0],
+      ['drain', 'stopping', false, 'on', 12],
     ]);
   });
 

@@ -8,6 +8,7 @@ const STATISTICS = `show stat ${BACKEND} 4 -1`;
 /** Forced, inherited, by DNS, by host name. Not 0x04: it only says that the file had `disabled`, and stays set after `state ready`. */
 const MAINT_BITS = 0x01 | 0x02 | 0x20 | 0x40;
 const DRAIN_BITS = 0x08 | 0x10;
+const CHECK_CONFIGURED_BIT = 0x02;
 const CHECK_ENABLED_BIT = 0x04;
 /** Counters of a server that move when a client has trouble with it; a refused connection that was sent elsewhere shows in the last two only. */
 const TROUBLES = ['dresp', 'econ', 'eresp', 'wretr', 'wredis'] as const;
@@ -118,6 +119,7 @@ function cell(row: Row, key: string): string | undefined {
 function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<number, number>): ActualServer {
   const id = figure(state, 'srv_id');
   const admin = figure(state, 'srv_admin_state');
+  const checks = figure(state, 'srv_check_state');
   return {
     id,
     name,
@@ -128,7 +130,7 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
     backup: cell(row, 'bck') === '1',
     admin: (admin & MAINT_BITS) !== 0 ? 'maint' : (admin & DRAIN_BITS) !== 0 ? 'drain' : 'ready',
     operational: OPERATIONAL[figure(state, 'srv_op_state')] ?? 'down',
-    checksEnabled: (figure(state, 'srv_check_state') & CHECK_ENABLED_BIT) !== 0,
+    checks: (checks & CHECK_CONFIGURED_BIT) === 0 ? 'none' : (checks & CHECK_ENABLED_BIT) === 0 ? 'off' : 'on',
     checkStatus: (cell(row, 'check_status') ?? '').replace(/^\* /, ''), // a star marks a check under way
     sessions: figure(row, 'scur'),
     queued: figure(row, 'qcur'),

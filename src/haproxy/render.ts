@@ -10,6 +10,11 @@ const HALF_CLOSED_MS = 30_000;
 /** Clients that wait for a full server are told no after this, and come back to another: a remembered one is forgotten meanwhile. */
 const QUEUE_MS = 2_000;
 const TABLE_SIZE = 102_400;
+/**
+ * HAProxy's own checks are a safety net for the time without the agent, which judges servers more closely: rare, because some servers ban
+ * who connects five times in five minutes. They close no session, and the greeting and its time limit are in the backend.
+ */
+const OWN_CHECKS = 'check inter 60000ms fastinter 2000ms fall 3 rise 2';
 
 /** A server line of a file, with whether it may take sessions before the agent has spoken to it. */
 export interface RenderedServer extends WantedServer {
@@ -23,7 +28,7 @@ export interface RenderedServer extends WantedServer {
  * @throws CccamError CCP_CONFIG_UNSAFE when a value is outside of its grammar; the schema has refused it before
  */
 export function renderConfig(structure: Structure, servers: readonly RenderedServer[]): string {
-  const lines = servers.map((server) => `    ${serverLine(structure.check, server)}`);
+  const lines = servers.map((server) => `    ${serverLine(server)}`);
   return [...sections(structure, structureHash(structure)), ...lines, ''].join('\n');
 }
 
@@ -44,21 +49,19 @@ export function bindText(bind: Structure['bind']): string {
 }
 
 /** Everything after `server ` or `add server backend/`: both must agree, because `add server` ignores `default-server`. */
-export function serverOptions(check: CheckModel, server: WantedServer): string {
+export function serverOptions(server: WantedServer): string {
   return [
     endpoint(server.address, server.port),
     `id ${integer('id', server.id, 1, 1_000_000)}`,
     `weight ${integer('weight', server.weight, 0, 256)}`,
     `maxconn ${integer('maxconn', server.maxConnections, 1, 1_000_000)}`,
-    `check inter ${milliseconds('interval', check.intervalMs)} fastinter ${milliseconds('fastInterval', check.fastIntervalMs)}`,
-    `fall ${integer('fall', check.fall, 1, 20)} rise ${integer('rise', check.rise, 1, 20)}`,
-    ...(check.closeSessionsOnDown ? ['on-marked-down shutdown-sessions'] : []),
+    ...(server.passive ? [] : [OWN_CHECKS]),
     ...(server.backup ? ['backup'] : []),
   ].join(' ');
 }
 
-function serverLine(check: CheckModel, server: RenderedServer): string {
-  return `server ${serverName(server.name)} ${serverOptions(check, server)}${server.inService ? '' : ' disabled'}`;
+function serverLine(server: RenderedServer): string {
+  return `server ${serverName(server.name)} ${serverOptions(server)}${server.inService ? '' : ' disabled'}`;
 }
 
 function sections(structure: Structure, hash: string): string[] {

@@ -45,6 +45,27 @@ export async function runMasterCommand(path: string, command: string, timeLimitM
   return (await exchange(path, `${command}\n`, timeLimitMs)).replace(/\n+$/, '');
 }
 
+/** How long an answer may take that is read piece by piece: a worker with ten thousand sessions tells them in some 150 ms. */
+const STREAM_LIMIT_MS = 5_000;
+
+/**
+ * Sends one command and hands its answer on as it comes, for answers that are too long to be kept. Who stops reading ends it.
+ *
+ * @throws CccamError CCP_HAPROXY_UNREACHABLE as the other calls do
+ */
+export async function* streamCommand(path: string, command: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  using limit = new TimeLimit(STREAM_LIMIT_MS, signal);
+  const socket = connect({ path, signal: limit.signal });
+  try {
+    socket.end(`${command}\n`);
+    for await (const chunk of socket) yield chunk as Uint8Array;
+  } catch (thrown) {
+    throw unreachable(path, limit.passed ? `no complete answer within ${STREAM_LIMIT_MS} ms` : messageOf(thrown), thrown);
+  } finally {
+    socket.destroy();
+  }
+}
+
 function* batches(commands: readonly string[]): Generator<string[]> {
   let batch: string[] = [];
   let bytes = 0;

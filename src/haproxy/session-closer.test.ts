@@ -1,8 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aModel, anActualServer, anActualWorker, aServer } from '../../test/fakes/pools.ts';
-import { overdue, Pace } from './session-closer.ts';
-import { parseSessionIds } from './sessions.ts';
+import { aModel, anActualServer, anActualWorker, anEffectiveModel, aServer } from '../../test/fakes/pools.ts';
+import { freePlaces, overdue } from './session-closer.ts';
 
 describe('overdue', () => {
   const late = aServer(1, { state: 'drain', closeAfter: 1_000 });
@@ -25,43 +23,20 @@ describe('overdue', () => {
   });
 });
 
-describe('Pace', () => {
-  it('hands out the set number per second, however often it is asked', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 200 }),
-        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 5, maxLength: 60 }),
-        (perSecond, gaps) => {
-          const pace = new Pace();
-          let now = 0;
-          let taken = pace.take(perSecond, now);
-          for (const gap of gaps) {
-            now += gap;
-            taken += pace.take(perSecond, now);
-          }
-          expect(taken).toBeLessThanOrEqual(1 + (now * perSecond) / 1_000 + 1e-6);
-          expect(taken).toBeGreaterThanOrEqual(Math.floor((now * perSecond) / 1_000) - 1);
-        },
-      ),
-    );
+describe('freePlaces', () => {
+  const proxy = (...sessions: number[]) => ({
+    masterPid: 1,
+    current: anActualWorker(sessions.map((count, index) => anActualServer(aServer(index + 1), { sessions: count }))),
+    old: [],
   });
 
-  it('never hands out more than a second’s worth at once, after a long sleep neither', () => {
-    const pace = new Pace();
-    pace.take(20, 0);
-    expect(pace.take(20, 60_000)).toBe(20);
-  });
-});
-
-describe('parseSessionIds', () => {
-  it('finds the sessions of one server and of nothing else', () => {
-    const text = [
-      '0x5a0: proto=tcpv4 src=127.0.9.1:43923 fe=clients be=servers srv=a-127.0.1.1:12001 ts=00 epoch=0 age=7s calls=4',
-      '0x5b0: proto=tcpv4 src=127.0.9.1:43923 fe=clients be=servers srv=a-127.0.1.1:120011 ts=00 epoch=0 age=7s calls=4',
-      '0x5c0: proto=sockpair src=unix:2 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1',
-      '0x5d0: proto=tcpv6 src=::1:43923 fe=clients be=servers srv=a-127.0.1.1:12001 ts=00 epoch=0 age=7s calls=4',
-      '',
-    ].join('\n');
-    expect(parseSessionIds(text, 'a-127.0.1.1:12001')).toEqual(['0x5a0', '0x5d0']);
+  it('counts what servers in rotation can still take, and nothing of those that hang, drain or may not serve', () => {
+    const servers = [aServer(1, { maxConnections: 10 }), aServer(2, { maxConnections: 10 }), aServer(3, { maxConnections: 10 })];
+    expect(freePlaces(anEffectiveModel(servers), proxy(9, 4, 12), [])).toBe(1 + 6 + 0);
+    expect(freePlaces(anEffectiveModel(servers), proxy(9, 4, 0), [aServer(3).name])).toBe(1 + 6);
+    const [one, two, three] = servers;
+    if (one === undefined || two === undefined || three === undefined) throw new Error('unreachable');
+    const model = anEffectiveModel([one, { ...two, usable: false }, { ...three, state: 'drain' }]);
+    expect(freePlaces(model, proxy(9, 4, 0), [])).toBe(1);
   });
 });

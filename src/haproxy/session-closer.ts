@@ -1,6 +1,89 @@
+import type { Clock } from '../runtime/clock.ts';
 import type { ActualProxy } from './actual.ts';
 import { sessionsOf } from './actual.ts';
+import type { EffectiveModel, EffectiveServer } from './effective.ts';
+import type { Report } from './event.ts';
 import type { ProxyModel, WantedServer } from './model.ts';
+import { Pace } from './pace.ts';
+import type { ControlSockets } from './runtime-socket.ts';
+import { closeSessions } from './sessions.ts';
+
+/** Why we close sessions; values of the label of `cccam_sessions_closed_total`. */
+export const CLOSE_REASONS = ['drain_deadline', 'hung'] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+/** Told of every session that is closed by us. */
+export type OnClosed = (reason: CloseReason, sessions: number) => void;
+
+/** What a closer works with. */
+export interface SessionCloserOptions {
+  readonly sockets: ControlSockets;
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly onClosed: OnClosed;
+}
+
+/** Closes sessions for the two reasons that there are: a drain is over, or the server that holds them hangs. */
+export class SessionCloser {
+  readonly #options: SessionCloserOptions;
+  readonly #pace = new Pace();
+  #overdue = false;
+  readonly #overdueTold = new Set<string>();
+  readonly #hungTold = new Set<string>();
+
+  constructor(options: SessionCloserOptions) {
+    this.#options = options;
+  }
+
+  /** Whether sessions are being closed, so that it goes on soon. */
+  get isClosing(): boolean {
+    return this.#overdue;
+  }
+
+  /** Closes what is left on servers whose drain is over, a few at a time. */
+  async closeOverdue(wanted: ProxyModel, actual: ActualProxy): Promise<void> {
+    const { clock, onClosed, report, sockets } = this.#options;
+    const servers = overdue(wanted, actual, clock.now());
+    if (servers.length > 0 && !this.#overdue) {
+      for (const server of servers) {
+        const message = `the deadline has passed; closing ${sessionsOf(actual, server.name)} sessions, ${wanted.closePerSecond} per second`;
+        report({ severity: 'Normal', reason: 'ClosingSessions', server: server.name, message });
+      }
+    }
+    this.#overdue = servers.length > 0;
+    if (!this.#overdue) {
+      this.#overdueTold.clear();
+      return this.#pace.reset();
+    }
+    let permits = this.#pace.take(wanted.closePerSecond, clock.monotonic());
+    for (const server of servers) {
+      if (permits === 0) break;
+      const closed = await closeSessions(sockets, workers(actual), { server: server.name, count: permits, told: this.#overdueTold });
+      onClosed('drain_deadline', closed);
+      permits -= closed;
+    }
+    this.#pace.giveBack(permits);
+  }
+
+  /**
+   * Closes the sessions of hung servers, so that their clients are served elsewhere: as many as others have places for.
+   *
+   * @param hung names of servers that are hung
+   */
+  async closeHung(effective: EffectiveModel, actual: ActualProxy, hung: readonly string[]): Promise<void> {
+    const { onClosed, report, sockets } = this.#options;
+    if (hung.length === 0) this.#hungTold.clear();
+    for (const name of hung) {
+      const count = Math.min(sessionsOf(actual, name), freePlaces(effective, actual, hung));
+      if (count === 0) continue;
+      const closed = await closeSessions(sockets, workers(actual), { server: name, count, told: this.#hungTold });
+      if (closed === 0) continue;
+      onClosed('hung', closed);
+      const message = `closed ${closed} sessions of a server that hangs; their clients are served elsewhere`;
+      report({ severity: 'Warning', reason: 'SessionsClosed', server: name, message });
+    }
+  }
+}
 
 /** Servers whose drain is over and that still hold sessions. */
 export function overdue(wanted: ProxyModel, actual: ActualProxy, now: number): WantedServer[] {
@@ -9,33 +92,16 @@ export function overdue(wanted: ProxyModel, actual: ActualProxy, now: number): W
   );
 }
 
-/** Spreads closing over time: hands out at most `perSecond` permits a second, and never more than a second's worth at once. */
-export class Pace {
-  #permits = 0;
-  #at: number | undefined;
+/** Sessions that the servers in rotation can still take. @param hung names of servers that do not count */
+export function freePlaces(effective: EffectiveModel, actual: ActualProxy, hung: readonly string[]): number {
+  const held = new Map(actual.current.servers.map(({ name, sessions }) => [name, sessions]));
+  const takes = (server: EffectiveServer): boolean => server.state === 'ready' && server.usable && !hung.includes(server.name);
+  return effective.servers
+    .filter(takes)
+    .reduce((sum, { maxConnections, name }) => sum + Math.max(0, maxConnections - (held.get(name) ?? 0)), 0);
+}
 
-  /**
-   * Permits earned since the last call, whole ones; the rest stays for the next.
-   *
-   * @param monotonicMs a clock that never jumps
-   */
-  take(perSecond: number, monotonicMs: number): number {
-    const earned = this.#at === undefined ? 1 : ((monotonicMs - this.#at) * perSecond) / 1_000;
-    this.#at = monotonicMs;
-    this.#permits = Math.min(this.#permits + earned, Math.max(perSecond, 1));
-    const whole = Math.floor(this.#permits);
-    this.#permits -= whole;
-    return whole;
-  }
-
-  /** Gives back permits that found nobody to close. */
-  giveBack(count: number): void {
-    this.#permits += count;
-  }
-
-  /** Nobody is left to close: the next drain begins anew. */
-  reset(): void {
-    this.#permits = 0;
-    this.#at = undefined;
-  }
+/** Workers that answer, old ones first: their sessions are the ones that nobody else looks after. */
+function workers(actual: ActualProxy): number[] {
+  return [...actual.old.filter((worker) => worker.sessions !== null).map((worker) => worker.pid), actual.current.pid];
 }

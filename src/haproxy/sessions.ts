@@ -1,12 +1,8 @@
+import { lines } from '../runtime/lines.ts';
+import type { SessionTotals } from './health/activity.ts';
+import { SessionTotalsReader } from './health/session-totals.ts';
 import { BACKEND } from './model.ts';
-import { type ControlSockets, runMasterCommand } from './runtime-socket.ts';
-
-/** One live session in one worker. */
-export interface SessionHandle {
-  readonly pid: number;
-  /** HAProxy's own name for it, a pointer such as `0x55d0c8a0`. */
-  readonly id: string;
-}
+import { type ControlSockets, runMasterCommand, streamCommand } from './runtime-socket.ts';
 
 /** Reads `show sess`: the sessions of one server, in HAProxy's order. */
 export function parseSessionIds(text: string, server: string): string[] {
@@ -18,17 +14,34 @@ export function parseSessionIds(text: string, server: string): string[] {
   return ids;
 }
 
+/** Sessions to be closed. */
+export interface Closing {
+  readonly server: string;
+  /** How many, at most. */
+  readonly count: number;
+  /**
+   * Sessions that were told to end already, as `pid id`; those that are closed now are added. One that waits for its greeting is listed
+   * until that time is over.
+   */
+  readonly told: Set<string>;
+}
+
 /**
- * Closes at most `count` sessions of a server, old workers first. Old workers refuse `shutdown sessions server`, so each session is
- * closed by its id, right after it was listed: an id is a pointer, and another session may get it once this one has ended.
+ * Closes sessions of a server, worker by worker. Old workers refuse `shutdown sessions server`, so each session is closed by its id,
+ * right after it was listed: an id is a pointer, and another session may get it once this one has ended.
  *
- * @returns how many were closed
+ * @returns how many were told to end
  * @throws CccamError CCP_HAPROXY_UNREACHABLE
  */
-export async function closeSessions(sockets: ControlSockets, pids: readonly number[], server: string, count: number): Promise<number> {
+export async function closeSessions(sockets: ControlSockets, pids: readonly number[], closing: Closing): Promise<number> {
   let closed = 0;
   for (const pid of pids) {
-    if (closed < count) closed += await closeInWorker(sockets, pid, server, count - closed);
+    while (closed < closing.count) {
+      const batch = Math.min(PER_LISTING, closing.count - closed);
+      const told = await closeSome(sockets, pid, { ...closing, count: batch });
+      closed += told;
+      if (told < batch) break;
+    }
   }
   return closed;
 }
@@ -36,14 +49,40 @@ export async function closeSessions(sockets: ControlSockets, pids: readonly numb
 /** Closed per listing, so that no id is older than some milliseconds when it is used. */
 const PER_LISTING = 20;
 
-async function closeInWorker(sockets: ControlSockets, pid: number, server: string, count: number): Promise<number> {
-  let closed = 0;
-  while (closed < count) {
-    const ids = parseSessionIds(await runMasterCommand(sockets.master, `@!${pid} show sess`), server);
-    const batch = ids.slice(0, Math.min(PER_LISTING, count - closed));
-    for (const id of batch) await runMasterCommand(sockets.master, `@!${pid} shutdown session ${id}`);
-    closed += batch.length;
-    if (batch.length === ids.length) break;
+async function closeSome(sockets: ControlSockets, pid: number, { count, server, told }: Closing): Promise<number> {
+  const listed = parseSessionIds(await runMasterCommand(sockets.master, `@!${pid} show sess`), server);
+  const ids = listed.filter((id) => !told.has(`${pid} ${id}`)).slice(0, count);
+  for (const id of ids) {
+    told.add(`${pid} ${id}`);
+    await runMasterCommand(sockets.master, `@!${pid} shutdown session ${id}`);
   }
-  return closed;
+  return ids.length;
+}
+
+/** Longest line of `show sess all` by far. */
+const LINE_BYTES = 4_096;
+
+/**
+ * Reads how many bytes each session has had from its server, over these workers. An old worker may end in the middle of it.
+ *
+ * @returns by server, and by session
+ * @throws CccamError CCP_HAPROXY_UNREACHABLE
+ */
+export async function readSessionTotals(
+  sockets: ControlSockets,
+  current: number,
+  old: readonly number[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, SessionTotals>> {
+  const sums = new Map<string, Map<string, number>>();
+  for (const pid of [current, ...old]) {
+    const [path, command] = pid === current ? [sockets.runtime, 'show sess all'] : [sockets.master, `@!${pid} show sess all`];
+    const reader = new SessionTotalsReader(pid);
+    for await (const line of lines(streamCommand(path, command, signal), LINE_BYTES)) {
+      reader.read(line);
+      if (reader.isFull) break;
+    }
+    for (const [server, sessions] of reader.servers) sums.set(server, new Map([...(sums.get(server) ?? []), ...sessions]));
+  }
+  return sums;
 }

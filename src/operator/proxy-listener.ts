@@ -1,6 +1,7 @@
 import { get, type IncomingMessage } from 'node:http';
 import * as z from 'zod';
 import { PROXY_AGENT } from '../api/v1alpha1/index.ts';
+import { HEALTH_CAUSES, HEALTH_STATES } from '../haproxy/health/health-state.ts';
 import { backoffMs } from '../kube/backoff.ts';
 import type { ProxyReport, ProxyStatement, ServerStatement } from '../pool/proxy-report.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -27,6 +28,12 @@ const line = z.discriminatedUnion('kind', [
       .max(64)
       .regex(/^[A-Z_]+$/)
       .nullable(),
+    localError: z
+      .string()
+      .max(32)
+      .regex(/^[A-Z0-9_]+$/)
+      .nullable(),
+    panic: z.boolean(),
   }),
   z.object({
     kind: z.literal('server'),
@@ -36,6 +43,10 @@ const line = z.discriminatedUnion('kind', [
     inRotation: z.boolean(),
     sessions: z.int().min(0).max(10_000_000),
     counted: z.boolean(),
+    health: z.enum(HEALTH_STATES).nullable(),
+    cause: z.enum(HEALTH_CAUSES).nullable(),
+    learnedLimit: z.int().min(0).max(10_000_000).nullable(),
+    limitIsSure: z.boolean(),
   }),
   z.object({ kind: z.literal('gone'), name: z.string().max(253) }),
   z.object({ kind: z.literal('alive') }),
@@ -45,6 +56,8 @@ interface Heard {
   wish: string | null;
   synced: boolean;
   error: string | null;
+  localError: string | null;
+  panic: boolean;
   readonly servers: Map<string, ServerStatement>;
 }
 
@@ -74,8 +87,8 @@ export class ProxyListener {
     if (!this.#asked) return 'pending';
     const stale = this.#lostAt !== null && this.#clock.monotonic() - this.#lostAt >= STALE_MS;
     if (this.#heard === null || this.#heard.error !== null || stale) return 'unreachable';
-    const { wish, synced, servers } = this.#heard;
-    return { wish, synced, servers } satisfies ProxyStatement;
+    const { error: _, ...statement } = this.#heard;
+    return statement satisfies ProxyStatement;
   }
 
   /** Code of what keeps it from telling more, or null. */
@@ -111,7 +124,7 @@ export class ProxyListener {
 
   async #listen(signal: AbortSignal): Promise<void> {
     const response = await this.#open(signal);
-    const fresh: Heard = { wish: null, synced: false, error: null, servers: new Map() };
+    const fresh: Heard = { wish: null, synced: false, error: null, localError: null, panic: false, servers: new Map() };
     try {
       for await (const text of lines(response, MAX_LINE_BYTES)) {
         const said = line.parse(JSON.parse(text));
@@ -161,6 +174,8 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
       heard.wish = said.wish;
       heard.synced = said.synced;
       heard.error = said.error;
+      heard.localError = said.localError;
+      heard.panic = said.panic;
       if (heard.error !== null) heard.servers.clear(); // what it could not read is unknown, and it tells all of it again
       return 'state';
     case 'server': {
@@ -171,7 +186,10 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
         counted: said.counted,
         admin: said.admin,
         inRotation: said.inRotation,
-        up: said.operational === 'up',
+        health: said.health,
+        cause: said.cause,
+        learnedLimit: said.learnedLimit,
+        limitIsSure: said.limitIsSure,
       };
       heard.servers.set(said.name, after);
       return before !== undefined && stateOf(before) === stateOf(after) ? 'counts' : 'state';
@@ -185,5 +203,5 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
 }
 
 function stateOf({ sessions, ...rest }: ServerStatement): string {
-  return JSON.stringify([sessions > 0, rest.counted, rest.admin, rest.inRotation, rest.up]);
+  return JSON.stringify([sessions > 0, rest]);
 }

@@ -55,7 +55,14 @@ function left(onDeadline: string, sessions: number): World {
   const said: ProxyReport['said'] = {
     wish: null,
     synced: true,
-    servers: new Map([[entry.name, { sessions, counted: true, admin: 'drain', inRotation: false, up: true }]]),
+    localError: null,
+    panic: false,
+    servers: new Map([
+      [
+        entry.name,
+        { sessions, counted: true, admin: 'drain', inRotation: false, health: null, cause: null, learnedLimit: null, limitIsSure: false },
+      ],
+    ]),
   };
   const pod = aPodOf('a', { address: '10.0.0.1', containersReady: true });
   return aWorld(

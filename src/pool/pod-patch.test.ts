@@ -7,7 +7,17 @@ import type { ServerFacts } from './status.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const ENTRY = { drain: { kind: 'serving' }, deadlineMs: 60_000 } as unknown as RosterEntry;
-const UNREADY: ServerFacts = { sessions: 0, counted: true, outOfRotation: false, inRotation: false, staysInRotation: true, healthy: true };
+const UNREADY: ServerFacts = {
+  sessions: 0,
+  counted: true,
+  outOfRotation: false,
+  inRotation: false,
+  staysInRotation: true,
+  health: 'up',
+  cause: null,
+  learnedLimit: null,
+  limitIsSure: false,
+};
 
 /** What becomes of the readiness gate of a pod that has it so. */
 function gate(before: 'True' | 'False', facts: ServerFacts): string {

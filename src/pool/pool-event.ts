@@ -5,6 +5,10 @@ import { type Transition, transitions } from './transitions.ts';
 export const POOL_EVENT_REASONS = {
   ServerUp: 'a server takes new sessions',
   ServerDown: 'a server that should serve is down',
+  ServerFull: 'a server takes no more sessions than it holds; those go on',
+  ServerRefusesProxy: 'a server closes or ignores new connections of the proxies; its sessions go on',
+  ServerUnreachable: 'connections to a server are not answered; its sessions are kept',
+  ServerHung: 'a server answers nobody any more, its own sessions neither',
   ServerDraining: 'a server takes no new sessions; those that it has stay',
   ServerDrained: 'nobody is left on a draining server',
   ServerGone: 'a server has left the pool',
@@ -33,12 +37,16 @@ export function statusEvents(previous: PoolStatus | null, next: PoolStatus): Poo
   return [...transitions(previous, next).flatMap(serverEvent), ...conditionEvents(previous, next)];
 }
 
-function serverEvent({ server, from, to, sessions }: Transition): PoolEvent[] {
+function serverEvent({ from, message, server, sessions, to }: Transition): PoolEvent[] {
   switch (to) {
     case 'Up':
       return [{ type: 'Normal', reason: 'ServerUp', note: `${server} takes new sessions` }];
     case 'Down':
-      return from === null || from === 'Unknown' ? [] : [{ type: 'Warning', reason: 'ServerDown', note: `${server} is down` }];
+    case 'Full':
+    case 'RefusesProxy':
+    case 'Unreachable':
+    case 'Hung':
+      return from === null || from === 'Unknown' ? [] : [{ type: 'Warning', reason: `Server${to}`, note: `${server}: ${message ?? to}` }];
     case 'Draining':
       return [{ type: 'Normal', reason: 'ServerDraining', note: `${server} takes no new sessions; ${sessions} are left` }];
     case 'Drained':

@@ -20,9 +20,10 @@ export interface ProxyPlace {
 
 /** What one proxy of a pool should be. */
 export function proxyModel(spec: PoolSpec, roster: Roster, place: ProxyPlace): ProxyModel {
+  const passive = passiveBackends(spec);
   return {
     structure: structureOf(spec, place),
-    servers: roster.map((entry) => wantedServer(entry, spec)),
+    servers: roster.map((entry) => wantedServer(entry, spec, passive)),
     closePerSecond: spec.drain.closePerSecond,
   };
 }
@@ -41,7 +42,7 @@ function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
       timeoutMs: durationMs(health.timeout),
       fall: health.fall,
       rise: health.rise,
-      closeSessionsOnDown: health.onDown === 'CloseSessions',
+      closeHungSessions: health.onDown === 'CloseSessions',
     },
     connectMs: durationMs(timeouts.connect),
     idleMs: durationMs(timeouts.idle),
@@ -51,7 +52,13 @@ function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
   };
 }
 
-function wantedServer(entry: RosterEntry, spec: PoolSpec): WantedServer {
+/** Names of backends whose servers are not to be probed; those that have left the spec are what the pool says. */
+function passiveBackends({ backends, health }: PoolSpec): (backend: string) => boolean {
+  const modes = new Map(backends.map((backend) => [backend.name, backend.health?.mode]));
+  return (backend) => (modes.get(backend) ?? health.mode) === 'Passive';
+}
+
+function wantedServer(entry: RosterEntry, spec: PoolSpec, passive: (backend: string) => boolean): WantedServer {
   // HAProxy would still bring remembered clients to a server of weight 0; drained, it takes nobody new at all.
   const resting = entry.drain.kind === 'draining' || entry.resting === true || entry.weight === 0;
   return {
@@ -62,6 +69,7 @@ function wantedServer(entry: RosterEntry, spec: PoolSpec): WantedServer {
     weight: entry.weight,
     maxConnections: entry.maxConnections,
     backup: entry.role === 'Backup',
+    passive: passive(entry.backend),
     state: resting ? 'drain' : 'ready',
     closeAfter: entry.drain.kind === 'draining' && spec.drain.onDeadline === 'Close' ? entry.drain.since + entry.deadlineMs : null,
   };

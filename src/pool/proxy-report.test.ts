@@ -1,12 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import { type ProxyReport, type ServerStatement, tally } from './proxy-report.ts';
 
-const UP: ServerStatement = { sessions: 3, counted: true, admin: 'ready', inRotation: true, up: true };
-const DRAINED: ServerStatement = { sessions: 0, counted: true, admin: 'drain', inRotation: false, up: true };
+const UP: ServerStatement = {
+  sessions: 3,
+  counted: true,
+  admin: 'ready',
+  inRotation: true,
+  health: 'up',
+  cause: null,
+  learnedLimit: null,
+  limitIsSure: false,
+};
+const DRAINED: ServerStatement = {
+  sessions: 0,
+  counted: true,
+  admin: 'drain',
+  inRotation: false,
+  health: null,
+  cause: null,
+  learnedLimit: null,
+  limitIsSure: false,
+};
 
 /** A proxy that says this of the server `s`, or does not mention it. */
 function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
-  const said = { wish: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
+  const said = { wish: 'w', synced: true, localError: null, panic: false, servers: new Map(server === null ? [] : [['s', server]]) };
   return { name: 'p', uid: 'p', agent: null, ready: true, endingSince: null, graceMs: null, said, error: null, ...more };
 }
 
@@ -20,9 +38,9 @@ describe('a server', () => {
   });
 
   it('is not taken out by a proxy that reaches no server at all, as long as another one does', () => {
-    const lost: ServerStatement = { ...DRAINED, admin: 'ready', up: false };
-    expect(factsOf(aProxy(UP), aProxy(UP), aProxy(lost))).toMatchObject({ inRotation: true, staysInRotation: true, healthy: true });
-    expect(factsOf(aProxy(lost), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false, healthy: false });
+    const lost: ServerStatement = { ...DRAINED, admin: 'ready', health: 'unreachable', cause: 'unreachable' };
+    expect(factsOf(aProxy(UP), aProxy(UP), aProxy(lost))).toMatchObject({ inRotation: true, staysInRotation: true, health: 'up' });
+    expect(factsOf(aProxy(lost), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false, health: 'unreachable' });
     expect(tally([aProxy(UP), aProxy(lost, { name: 'far' })], 'w', ['s']).blind).toEqual(['far']);
     expect(tally([aProxy(lost), aProxy(lost)], 'w', ['s']).blind).toEqual([]);
     // One that only begins takes no clients yet, and one that takes none speaks for nobody who does.
@@ -51,7 +69,7 @@ describe('a server', () => {
 
   it('is believed to be unknown to a proxy only where that speaks of this very wish', () => {
     expect(factsOf(aProxy(null))).toMatchObject({ counted: true, outOfRotation: true });
-    const older = { wish: 'v', synced: true, servers: new Map<string, ServerStatement>() };
+    const older = { wish: 'v', synced: true, localError: null, panic: false, servers: new Map<string, ServerStatement>() };
     expect(factsOf(aProxy(null, { said: older }))).toMatchObject({ counted: false, outOfRotation: false });
   });
 

@@ -1,4 +1,6 @@
+import type { HealthCause, HealthState } from '../haproxy/health/health-state.ts';
 import type { AgentFacts } from './agent-upgrade.ts';
+import { answers, jointStanding } from './server-standing.ts';
 import type { ServerFacts } from './status.ts';
 
 /** What is known of one proxy. */
@@ -24,6 +26,10 @@ export interface ProxyStatement {
   readonly wish: string | null;
   /** Whether its HAProxy is as that wish says. */
   readonly synced: boolean;
+  /** System error of its machine that keeps it from probing servers, or null. */
+  readonly localError: string | null;
+  /** Whether servers with more than half of the capacity stopped answering it together. */
+  readonly panic: boolean;
   readonly servers: ReadonlyMap<string, ServerStatement>;
 }
 
@@ -34,7 +40,12 @@ export interface ServerStatement {
   readonly counted: boolean;
   readonly admin: 'ready' | 'drain' | 'maint';
   readonly inRotation: boolean;
-  readonly up: boolean;
+  /** How it stands with the proxy; null where it should not serve. */
+  readonly health: HealthState | null;
+  readonly cause: HealthCause | null;
+  readonly learnedLimit: number | null;
+  /** Whether it is a limit of sessions for sure, and none of connections. */
+  readonly limitIsSure: boolean;
 }
 
 /** Every proxy of a pool together. */
@@ -47,6 +58,10 @@ export interface Tally {
   readonly lagging: number;
   /** Names of proxies that find no server healthy, while others do. */
   readonly blind: readonly string[];
+  /** Names of proxies that more than half of the capacity stopped answering together. */
+  readonly panicking: readonly string[];
+  /** System errors that keep proxies from probing servers. */
+  readonly localErrors: readonly string[];
   /** What they complain of, by code. */
   readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
@@ -71,6 +86,8 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
     synced: synced.length,
     lagging: staying.length - synced.length,
     blind: blind.map(({ name }) => name).sort(),
+    panicking: spoken.filter((proxy) => statement(proxy)?.panic === true).map(({ name }) => name),
+    localErrors: [...new Set(spoken.flatMap((proxy) => statement(proxy)?.localError ?? []))].sort(),
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
     // Where nobody speaks, nothing is known: not even that nobody is there.
     servers: new Map(
@@ -83,7 +100,10 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
 function blindProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
   const ready = proxies.filter((proxy) => proxy.ready);
   const asked = ready.length > 0 ? ready : proxies;
-  const blind = asked.filter((proxy) => ![...(statement(proxy)?.servers.values() ?? [])].some((server) => server.up));
+  const blind = asked.filter((proxy) => {
+    const judged = [...(statement(proxy)?.servers.values() ?? [])].filter(({ health }) => health !== null);
+    return judged.length > 0 && !judged.some(answers);
+  });
   return blind.length < asked.length ? blind : [];
 }
 
@@ -100,7 +120,7 @@ function serverFacts(name: string, proxies: readonly ProxyReport[], blind: reado
     outOfRotation: all.every(({ said, server }) => (server === undefined ? said?.wish === wish : server.admin !== 'ready')),
     inRotation: routes(ready),
     staysInRotation: routes(ready.length > 0 ? ready : speaking),
-    healthy: all.some(({ server }) => server?.up === true),
+    ...jointStanding((ready.length > 0 ? ready : speaking).flatMap(({ server }) => server ?? [])),
   };
 }
 

@@ -88,7 +88,17 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
 /** A pool that was never understood has nothing; it is only told so. */
 function neverAccepted(world: World, refusal: string, now: number): Outcome {
   const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [] };
-  const proxies = { desired: 0, reachable: 0, synced: 0, lagging: 0, blind: [], errors: [], servers: new Map() };
+  const proxies = {
+    desired: 0,
+    reachable: 0,
+    synced: 0,
+    lagging: 0,
+    blind: [],
+    panicking: [],
+    localErrors: [],
+    errors: [],
+    servers: new Map(),
+  };
   const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, circumstances);
   const complete: Tally = { complete: true, ...proxies };
   return {

@@ -7,8 +7,28 @@ import { nextRoster } from './roster.ts';
 import { type ProxyFacts, poolStatus, type ServerFacts } from './status.ts';
 import { transitions } from './transitions.ts';
 
-const UP: ServerFacts = { sessions: 4, counted: true, outOfRotation: false, inRotation: true, staysInRotation: true, healthy: true };
-const DOWN: ServerFacts = { sessions: 0, counted: true, outOfRotation: false, inRotation: false, staysInRotation: false, healthy: false };
+const UP: ServerFacts = {
+  sessions: 4,
+  counted: true,
+  outOfRotation: false,
+  inRotation: true,
+  staysInRotation: true,
+  health: 'up',
+  cause: null,
+  learnedLimit: null,
+  limitIsSure: false,
+};
+const DOWN: ServerFacts = {
+  sessions: 0,
+  counted: true,
+  outOfRotation: false,
+  inRotation: false,
+  staysInRotation: false,
+  health: 'down',
+  cause: 'refused',
+  learnedLimit: null,
+  limitIsSure: false,
+};
 
 const pool = aPool({ backends: [aBackend('a', '127.0.1.1'), aBackend('b', 'fd00::2', { role: 'Backup' })] });
 const roster = nextRoster(pool.spec, [], new Map(), 0);
@@ -19,7 +39,18 @@ function subject({ metadata, spec }: typeof pool) {
 }
 
 function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
-  return { desired: 1, lagging: 0, blind: [], errors: [], reachable: 1, synced: 1, servers: new Map(Object.entries(servers)), ...changes };
+  return {
+    desired: 1,
+    lagging: 0,
+    blind: [],
+    panicking: [],
+    localErrors: [],
+    errors: [],
+    reachable: 1,
+    synced: 1,
+    servers: new Map(Object.entries(servers)),
+    ...changes,
+  };
 }
 
 function condition(status: ReturnType<typeof poolStatus>, type: string): string {
@@ -110,7 +141,17 @@ describe('poolStatus', () => {
       entries,
       facts({
         [a]: UP,
-        [b]: { sessions: 2, counted: true, outOfRotation: true, inRotation: false, staysInRotation: false, healthy: true },
+        [b]: {
+          sessions: 2,
+          counted: true,
+          outOfRotation: true,
+          inRotation: false,
+          staysInRotation: false,
+          health: null,
+          cause: null,
+          learnedLimit: null,
+          limitIsSure: false,
+        },
       }),
       null,
       null,
@@ -128,7 +169,17 @@ describe('poolStatus', () => {
       entries,
       facts({
         [a]: UP,
-        [b]: { sessions: 0, counted: true, outOfRotation: true, inRotation: false, staysInRotation: false, healthy: true },
+        [b]: {
+          sessions: 0,
+          counted: true,
+          outOfRotation: true,
+          inRotation: false,
+          staysInRotation: false,
+          health: null,
+          cause: null,
+          learnedLimit: null,
+          limitIsSure: false,
+        },
       }),
       null,
       busy,

@@ -8,12 +8,15 @@ import type {
   ServerStateName,
   ServerStatus,
 } from '../api/v1alpha1/index.ts';
+import type { HealthState } from '../haproxy/health/health-state.ts';
+import { healthWords } from '../haproxy/health/health-words.ts';
 import { drainProgress } from './drain.ts';
 import type { Roster, RosterEntry } from './roster.ts';
+import type { ServerStanding } from './server-standing.ts';
 import { sharePercent } from './weights.ts';
 
 /** How a server does, over all proxies; a server that no proxy has told of yet is missing. */
-export interface ServerFacts {
+export interface ServerFacts extends ServerStanding {
   readonly sessions: number;
   /** Whether every worker of every proxy has told its sessions. */
   readonly counted: boolean;
@@ -23,8 +26,6 @@ export interface ServerFacts {
   readonly inRotation: boolean;
   /** Whether it stays in rotation: where no proxy counts as ready, as after a failed probe, what their HAProxies do decides. */
   readonly staysInRotation: boolean;
-  /** Whether the proxies' checks find it healthy. */
-  readonly healthy: boolean;
 }
 
 /** What the proxies said of themselves. */
@@ -36,6 +37,10 @@ export interface ProxyFacts {
   readonly lagging: number;
   /** Names of proxies that find no server healthy, while others do. */
   readonly blind: readonly string[];
+  /** Names of proxies that more than half of the capacity stopped answering together. */
+  readonly panicking: readonly string[];
+  /** System errors that keep proxies from probing servers, such as `EADDRNOTAVAIL`. */
+  readonly localErrors: readonly string[];
   /** What they complain of, by code. */
   readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
@@ -109,14 +114,38 @@ function serverStatus(entry: RosterEntry, facts: ServerFacts | undefined, now: n
     state: progress.kind === 'drained' ? 'Drained' : progress.kind === 'active' ? activeState(entry, facts) : 'Draining',
     sessions: facts?.sessions ?? 0,
     ...times,
+    ...(progress.kind === 'active' ? messageOf(facts) : {}),
   };
 }
 
 function activeState(entry: RosterEntry, facts: ServerFacts | undefined): ServerStateName {
   if (facts === undefined) return 'Unknown';
   if (entry.weight === 0) return facts.counted && facts.sessions === 0 && facts.outOfRotation ? 'Drained' : 'Draining'; // without an end
-  if (facts.inRotation) return 'Up';
-  return facts.healthy ? 'Joining' : 'Down';
+  if (facts.health === null) return facts.inRotation ? 'Up' : 'Joining';
+  return facts.health === 'up' && !facts.inRotation ? 'Joining' : STATES[facts.health];
+}
+
+const STATES: Readonly<Record<HealthState, ServerStateName>> = {
+  joining: 'Joining',
+  up: 'Up',
+  full: 'Full',
+  refusing: 'RefusesProxy',
+  unreachable: 'Unreachable',
+  hung: 'Hung',
+  down: 'Down',
+};
+
+/** Why a server is not simply up, and what to do. */
+function messageOf(facts: ServerFacts | undefined): { message?: string } {
+  if (facts === undefined || facts.health === null) return {};
+  const { cause, health, learnedLimit, limitIsSure, sessions } = facts;
+  const message = healthWords({ state: health, cause, sessions, learnedLimit, limitIsSure });
+  return message === '' ? {} : { message };
+}
+
+/** Whether a server serves its clients, with room for more or without. */
+function serves(state: ServerStateName | undefined): boolean {
+  return state === 'Up' || state === 'Full';
 }
 
 /** In the order of the spec, then those that are on their way out. */
@@ -143,14 +172,25 @@ function backendStatuses(pool: StatusSubject, roster: Roster, states: ReadonlyMa
       ),
       maxConnections: shown?.maxConnections ?? 0,
       sessions: servers.reduce((sum, server) => sum + server.sessions, 0),
-      ready: servers.filter((server) => server.state === 'Up').length,
+      ready: servers.filter((server) => serves(server.state)).length,
       total: servers.length,
       servers: listed,
     };
   });
 }
 
-const BEST_FIRST: readonly ServerStateName[] = ['Up', 'Joining', 'Down', 'Draining', 'Drained', 'Unknown'];
+const BEST_FIRST: readonly ServerStateName[] = [
+  'Up',
+  'Full',
+  'Joining',
+  'RefusesProxy',
+  'Hung',
+  'Unreachable',
+  'Down',
+  'Draining',
+  'Drained',
+  'Unknown',
+];
 
 /** The state of a backend is that of its best server. */
 function summed(servers: readonly ServerStatus[]): ServerStateName {
@@ -173,11 +213,11 @@ function conditions(
   circumstances: Circumstances,
 ): Draft[] {
   const synced = proxies.synced >= proxies.desired && proxies.lagging === 0;
-  const up = (role: RosterEntry['role']): boolean => roster.some((entry) => entry.role === role && states.get(entry.name)?.state === 'Up');
+  const up = (role: RosterEntry['role']): boolean => roster.some((entry) => entry.role === role && serves(states.get(entry.name)?.state));
   const down = [
     ...roster
-      .filter((entry) => entry.drain.kind === 'active' && entry.weight > 0 && states.get(entry.name)?.state !== 'Up')
-      .map((entry) => entry.name),
+      .filter((entry) => entry.drain.kind === 'active' && entry.weight > 0 && !serves(states.get(entry.name)?.state))
+      .map((entry) => `${entry.name}${states.get(entry.name)?.message === undefined ? '' : `: ${states.get(entry.name)?.message}`}`),
     ...backends.filter((backend) => backend.total === 0 && backend.state === 'Down').map((backend) => backend.name),
   ];
   const draining = roster.filter((entry) => entry.drain.kind === 'draining').map((entry) => entry.name);

@@ -6,6 +6,8 @@ export interface Transition {
   readonly from: ServerStateName | null;
   readonly to: ServerStateName | null;
   readonly sessions: number;
+  /** Why it is in that state, where there is more to say. */
+  readonly message?: string;
 }
 
 /** What has changed from one status to the next, server by server. */
@@ -14,7 +16,17 @@ export function transitions(previous: PoolStatus | null, next: PoolStatus): Tran
   const after = serversByName(next);
   const changed = [...after.values()].flatMap((server): Transition[] => {
     const from = before.get(server.name)?.state ?? null;
-    return from === server.state ? [] : [{ server: server.name, from, to: server.state, sessions: server.sessions }];
+    return from === server.state
+      ? []
+      : [
+          {
+            server: server.name,
+            from,
+            to: server.state,
+            sessions: server.sessions,
+            ...(server.message === undefined ? {} : { message: server.message }),
+          },
+        ];
   });
   const gone = [...before.values()].filter((server) => !after.has(server.name));
   return [

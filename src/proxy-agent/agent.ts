@@ -5,7 +5,7 @@ import { ConfigStore } from '../haproxy/config-store.ts';
 import { Converger } from '../haproxy/converger.ts';
 import type { ProxyEvent } from '../haproxy/event.ts';
 import { hardFileLimit } from '../haproxy/file-limit.ts';
-import { observe, type ProxyObservation } from '../haproxy/observation.ts';
+import { type ProxyObservation, unreadable } from '../haproxy/observation.ts';
 import { runCommands } from '../haproxy/runtime-socket.ts';
 import { KubeClient } from '../kube/client.ts';
 import { inCluster } from '../kube/cluster.ts';
@@ -106,7 +106,14 @@ class ProxyAgent {
     };
     const config = new ConfigStore(path('haproxy.cfg'), options.haproxy, report);
     this.#start = new ConfigStart(config, path('haproxy.cfg'), log);
-    this.#converger = new Converger({ sockets, config, clock, report, onObservation: (observation) => this.#observed(observation) });
+    this.#converger = new Converger({
+      sockets,
+      config,
+      clock,
+      report,
+      onObservation: (observation) => this.#observed(observation),
+      onClosed: (reason, sessions) => this.#telemetry.countClosed(reason, sessions),
+    });
     this.#links = new BackendLinks(hostname(), clock, () => this.#apply());
     this.#ender = new SoftEnder({
       run: async (commands) => await runCommands(sockets.runtime, commands),
@@ -166,7 +173,7 @@ class ProxyAgent {
     // Nothing runs yet, and nothing will: whoever listens should know why.
     this.#start.why = messageOf(thrown);
     const code = thrown instanceof CccamError ? thrown.code : 'CCP_WISH_UNREADABLE';
-    this.#telemetry.update(observe(undefined, null, null, code));
+    this.#telemetry.update(unreadable(code, null));
   }
 
   #observed(observation: ProxyObservation): void {

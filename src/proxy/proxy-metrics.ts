@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ProxyEventReason } from '../haproxy/event.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
+import { CLOSE_REASONS, type CloseReason } from '../haproxy/session-closer.ts';
 
 const ADMIN_STATES = ['ready', 'drain', 'maint'] as const;
 
@@ -37,13 +38,26 @@ export class ProxyMetrics {
     registers: [this.registry],
   });
 
+  readonly #closed = new Counter({
+    name: 'cccam_sessions_closed_total',
+    help: 'Sessions that were closed by us, by why: the deadline of a drain has passed, or their server hangs.',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    for (const reason of CLOSE_REASONS) this.#closed.inc({ reason }, 0); // so that a rate is known from the first one on
   }
 
   /** Counts an event. */
   count(reason: ProxyEventReason): void {
     this.#events.inc({ reason });
+  }
+
+  /** Counts sessions that were closed. */
+  countClosed(reason: CloseReason, sessions: number): void {
+    this.#closed.inc({ reason }, sessions);
   }
 
   /** Takes over what was just observed. */

@@ -1,5 +1,6 @@
 import type { ProxyEvent } from '../haproxy/event.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
+import type { CloseReason } from '../haproxy/session-closer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { metricsRoute, type Route, sendText } from '../runtime/http-server.ts';
 import { ObservationStream } from './observation-stream.ts';
@@ -29,6 +30,11 @@ export class ProxyTelemetry {
   /** Counts an event. */
   count(event: ProxyEvent): void {
     this.#metrics.count(event.reason);
+  }
+
+  /** Counts sessions that were closed. */
+  countClosed(reason: CloseReason, sessions: number): void {
+    this.#metrics.countClosed(reason, sessions);
   }
 
   /** The paths that every agent of a proxy serves. */

@@ -15,6 +15,8 @@ export interface SimulatedClientOptions {
   readonly retry: RetryPolicy;
   /** How long it waits to be served before it tries again, or null to wait for ever as some firmware does. */
   readonly patienceMs: number | null;
+  /** How often it sends something that the server answers, in milliseconds; keepalives by default. */
+  readonly requestEveryMs?: number;
   readonly clock?: Clock;
   /** Called when it begins to be served. @param waitedMs since it lost its last session or first tried */
   readonly onServed?: (label: string, waitedMs: number) => void;
@@ -123,8 +125,9 @@ export class SimulatedClient {
   }
 
   async #keepAlive(socket: Socket, ended: AbortSignal): Promise<void> {
+    const everyMs = this.#options.requestEveryMs ?? KEEPALIVE_EVERY_MS;
     while (!ended.aborted) {
-      await this.#clock.sleep(KEEPALIVE_EVERY_MS, ended);
+      await this.#clock.sleep(everyMs, ended);
       if (!ended.aborted && this.#servedBy !== null) socket.write(KEEPALIVE);
     }
   }

@@ -53,6 +53,63 @@ describe('SimulatedServer', () => {
     await until('it notices the end', () => server.sessions === 0);
   });
 
+  it('answers whatever a session sends, unless it is quiet', async () => {
+    const { socket, seen } = await visit();
+    await until('it greets', () => seen.bytes.length === 16);
+    socket.write(HELLO);
+    await until('it answers', () => seen.bytes.length === 36);
+    socket.write('ask');
+    await until('it answers again', () => seen.bytes.length === 40);
+  });
+
+  it('bans an address that connects too often, and longer with each try', async () => {
+    server = new SimulatedServer({ host: '127.0.0.1', port: 0, label: 'attic', clock });
+    server.ban = { connections: 2, withinMs: 60_000, forMs: 90_000 };
+    await server.listen();
+    const bytes = async (): Promise<number> => {
+      const socket = connect({ host: '127.0.0.1', port: server.port });
+      let count = 0;
+      let over = false;
+      socket.on('data', (chunk) => {
+        count += chunk.length;
+      });
+      socket.on('end', () => {
+        over = true;
+      });
+      await until('it greets or closes', () => count === 16 || over);
+      socket.destroy();
+      return count;
+    };
+    expect([await bytes(), await bytes(), await bytes()]).toEqual([16, 16, 0]);
+    await clock.advance(89_000);
+    expect(await bytes()).toBe(0);
+    await clock.advance(89_000);
+    expect(await bytes()).toBe(0);
+    await clock.advance(91_000);
+    expect(await bytes()).toBe(16);
+  });
+
+  it.each(['close', 'silent'] as const)('does with one too many what its limit says: %s', async (full) => {
+    const { socket, seen } = await visit();
+    await until('it greets', () => seen.bytes.length === 16);
+    socket.write(HELLO);
+    await until('it is a session', () => server.sessions === 1);
+    server.limit = { sessions: 1, full };
+    const second = connect({ host: '127.0.0.1', port: server.port });
+    const ended = { value: false, bytes: 0 };
+    second.on('data', (chunk) => {
+      ended.bytes += chunk.length;
+    });
+    second.on('end', () => {
+      ended.value = true;
+    });
+    await until('it was accepted', () => server.accepted === 2);
+    await settle();
+    if (full === 'close') await until('it is closed', () => ended.value);
+    expect([ended.value, ended.bytes]).toEqual([full === 'close', 0]);
+    second.destroy();
+  });
+
   it('gives no session to who sends something else', async () => {
     const { socket, seen } = await visit();
     await until('it greets', () => seen.bytes.length === 16);

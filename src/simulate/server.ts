@@ -12,6 +12,23 @@ import { answerOf, GREETING_BYTES, HELLO, KEEPALIVE, KEEPALIVE_EVERY_MS, SILENCE
 export const SERVER_MODES = ['normal', 'hung', 'banning', 'closing', 'slow', 'leaking'] as const;
 export type ServerMode = (typeof SERVER_MODES)[number];
 
+/**
+ * How many sessions a server holds at once, connections without a login among them, and what becomes of whoever is more: closed at once,
+ * left without a word, or greeted and closed after the login.
+ */
+export interface ServerLimit {
+  readonly sessions: number;
+  readonly full: 'close' | 'silent' | 'greet';
+}
+
+/** A rule that services publish: more than so many connections of one address in so many seconds, and it is banned; each try lengthens it. */
+export interface BanRule {
+  readonly connections: number;
+  readonly withinMs: number;
+  readonly forMs: number;
+}
+
+/** What a simulated server is made of. */
 export interface SimulatedServerOptions {
   readonly host: string;
   /** 0 takes any. */
@@ -34,7 +51,15 @@ export class SimulatedServer {
   #port: number;
   #mode: ServerMode = 'normal';
   #accepted = 0;
-  /** Whether it sends no keepalives, as servers do that leave them to the client. */
+  /** Connections that take a place. */
+  #places = 0;
+  readonly #visits = new Map<string, number[]>();
+  readonly #bans = new Map<string, number>();
+  /** Its own limit, or null. */
+  limit: ServerLimit | null = null;
+  /** Its rule against frequent connections, or null. */
+  ban: BanRule | null = null;
+  /** Whether it sends and answers no keepalives, as servers do that leave them to the client. */
   quiet = false;
 
   constructor(options: SimulatedServerOptions) {
@@ -105,7 +130,37 @@ export class SimulatedServer {
       if (this.#mode !== 'leaking' && this.#mode !== 'hung') socket.end();
     });
     socket.on('data', (chunk) => this.#hear(socket, chunk));
+    if (this.#isBanned(socket.remoteAddress ?? '')) {
+      socket.end();
+      return;
+    }
+    if (this.#isRefusedAsTooMany(socket)) return;
     await this.#greet(socket);
+  }
+
+  #isBanned(address: string): boolean {
+    if (this.ban === null) return false;
+    const { connections, forMs, withinMs } = this.ban;
+    const now = this.#clock.monotonic();
+    const visits = [...(this.#visits.get(address) ?? []).filter((at) => now - at < withinMs), now];
+    this.#visits.set(address, visits);
+    const banned = (this.#bans.get(address) ?? 0) > now || visits.length > connections;
+    if (banned) this.#bans.set(address, now + forMs);
+    return banned;
+  }
+
+  /** Takes a place, or does with one too many what the limit says. */
+  #isRefusedAsTooMany(socket: Socket): boolean {
+    const full = this.limit !== null && this.#places >= this.limit.sessions && this.limit.full !== 'greet';
+    if (full) {
+      if (this.limit?.full === 'close') socket.end();
+      return true;
+    }
+    this.#places += 1;
+    socket.once('close', () => {
+      this.#places -= 1;
+    });
+    return false;
   }
 
   async #greet(socket: Socket): Promise<void> {
@@ -128,7 +183,16 @@ export class SimulatedServer {
   }
 
   #hear(socket: Socket, chunk: Buffer): void {
-    if (this.#mode === 'hung' || this.#sessions.has(socket) || !chunk.subarray(0, HELLO.length).equals(HELLO)) return;
+    if (this.#mode === 'hung') return;
+    if (this.#sessions.has(socket)) {
+      if (!this.quiet) socket.write(KEEPALIVE); // whatever a client sends is answered, as keepalives and requests are
+      return;
+    }
+    if (!chunk.subarray(0, HELLO.length).equals(HELLO)) return;
+    if (this.limit?.full === 'greet' && this.#sessions.size >= this.limit.sessions) {
+      socket.end();
+      return;
+    }
     this.#sessions.add(socket);
     socket.write(answerOf(this.label));
     this.#keepAlive(socket).catch((thrown: unknown) => socket.destroy(thrown instanceof Error ? thrown : new Error(messageOf(thrown))));

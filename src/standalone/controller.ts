@@ -112,6 +112,8 @@ function proxyFacts(observation: ProxyObservation): ProxyFacts {
     errors: [],
     lagging: observation.synced ? 0 : 1,
     blind: [],
+    panicking: observation.panic ? ['HAProxy'] : [],
+    localErrors: observation.localError === null ? [] : [observation.localError],
     servers: new Map(observation.servers.map((server) => [server.name, serverFacts(server)])),
   };
 }
@@ -123,6 +125,9 @@ function serverFacts(server: ServerObservation): ServerFacts {
     outOfRotation: server.admin !== 'ready',
     inRotation: server.inRotation,
     staysInRotation: server.inRotation,
-    healthy: server.operational === 'up',
+    health: server.health,
+    cause: server.cause,
+    learnedLimit: server.learnedLimit,
+    limitIsSure: server.limitIsSure,
   };
 }

@@ -38,14 +38,16 @@ export function issueNews(file: string, reason: RunNewsReason, issues: readonly 
 /** What has changed in a status as lines of news, a server each. */
 export function transitionNews(previous: PoolStatus | null, next: PoolStatus): News[] {
   return transitions(previous, next).map((transition) => ({
-    severity: transition.to === 'Down' ? 'Warning' : 'Normal',
+    severity: transition.to !== null && BAD.includes(transition.to) ? 'Warning' : 'Normal',
     reason: 'ServerState',
     subject: transition.server,
     message: describe(transition),
   }));
 }
 
-function describe({ from, to, sessions }: Transition): string {
+const BAD: readonly string[] = ['Down', 'Full', 'RefusesProxy', 'Unreachable', 'Hung'];
+
+function describe({ from, message, sessions, to }: Transition): string {
   if (to === null) return `gone (was ${from ?? 'unknown'})`;
-  return `${from === null ? '' : `${from} -> `}${to}, ${sessions} sessions`;
+  return `${from === null ? '' : `${from} -> `}${to}, ${sessions} sessions${message === undefined ? '' : `. ${message}`}`;
 }

@@ -106,6 +106,7 @@ async function openBox(options: RunOptions, output: Output, clock: Clock, signal
     config,
     clock,
     report,
+    onClosed: (reason, sessions) => telemetry.countClosed(reason, sessions),
     onObservation: (observation) => {
       telemetry.update(observation);
       controller.observe(observation);

@@ -20,16 +20,23 @@ const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[];
   runtime: { folders: ['..'], packages: ['pino'] },
 };
 /** Files of runtime that pure and dependency-free folders may use; they import nothing themselves. */
-const LEAVES = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/printable.ts', 'runtime/server-address.ts'];
+const LEAVES = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/lines.ts', 'runtime/printable.ts', 'runtime/server-address.ts'];
 /** The only files of haproxy that the rules may see. */
-const MODEL = ['haproxy/model.ts', 'haproxy/render.ts', 'haproxy/wish.ts'];
+const MODEL = [
+  'haproxy/model.ts',
+  'haproxy/render.ts',
+  'haproxy/wish.ts',
+  'haproxy/health/health-state.ts',
+  'haproxy/health/health-words.ts',
+];
 /** Plain data in, plain data out: no input, no output, no clock, no chance. */
 const PURE = [
   /^pool\//,
   /^link\//,
   /^backend-agent\/backend-state\.ts$/,
   /^proxy-agent\/strictest\.ts$/,
-  /^haproxy\/(model|render|wish|diff|command|token|actual|observation|session-closer|drift|hold-back)\.ts$/,
+  /^haproxy\/(model|render|wish|diff|command|token|actual|observation|pace|effective|drift|hold-back)\.ts$/,
+  /^haproxy\/health\/(activity|fullness|health-event|health-state|health-words|learned-limit|panic|schedule|server-health|session-totals|watched-server)\.ts$/,
 ];
 const IMPURE_MODULES = [
   'node:fs',

@@ -335,7 +335,10 @@ export class ClusterModel {
         this.#proxies = ['unreachable', 'unreachable'];
         break;
       case 'proxy lies':
-        this.#proxies = [{ wish: 'nonsense', synced: true, servers: new Map() }, this.#proxies[1] ?? 'pending'];
+        this.#proxies = [
+          { wish: 'nonsense', synced: true, localError: null, panic: false, servers: new Map() },
+          this.#proxies[1] ?? 'pending',
+        ];
         break;
       default:
         if ('at' in step) this.#happenToPod(step.kind, pick([...this.#pods.values()], step.at));

@@ -1,5 +1,6 @@
 import { type CccamPool, parsePool } from '../../src/api/v1alpha1/index.ts';
 import type { ActualServer, ActualWorker } from '../../src/haproxy/actual.ts';
+import type { EffectiveModel, EffectiveServer } from '../../src/haproxy/effective.ts';
 import type { ProxyModel, Structure, WantedServer } from '../../src/haproxy/model.ts';
 import { bindText, structureHash } from '../../src/haproxy/render.ts';
 import type { PodFacts } from '../../src/pool/server-state.ts';
@@ -30,7 +31,7 @@ export function aStructure(changes: Partial<Structure> = {}): Structure {
     maxConnections: 1_000,
     algorithm: 'leastconn',
     stickinessMs: 3_600_000,
-    check: { probe: 'greeting', intervalMs: 10_000, fastIntervalMs: 1_000, timeoutMs: 2_000, fall: 3, rise: 2, closeSessionsOnDown: true },
+    check: { probe: 'greeting', intervalMs: 10_000, fastIntervalMs: 1_000, timeoutMs: 2_000, fall: 3, rise: 2, closeHungSessions: true },
     connectMs: 10_000,
     idleMs: 1_800_000,
     perClient: { connections: null, newPer10s: null },
@@ -49,6 +50,7 @@ export function aServer(id: number, changes: Partial<WantedServer> = {}): Wanted
     weight: 100,
     maxConnections: 500,
     backup: false,
+    passive: false,
     state: 'ready',
     closeAfter: null,
     ...changes,
@@ -57,6 +59,14 @@ export function aServer(id: number, changes: Partial<WantedServer> = {}): Wanted
 
 export function aModel(servers: readonly WantedServer[], structure: Structure = aStructure()): ProxyModel {
   return { structure, servers, closePerSecond: 20 };
+}
+
+/** What is wanted as it should run where nothing is wrong: every server was heard, and may be used. */
+export function anEffectiveModel(
+  servers: readonly (WantedServer & Partial<EffectiveServer>)[],
+  structure: Structure = aStructure(),
+): EffectiveModel {
+  return { ...aModel([], structure), servers: servers.map((server) => ({ awaits: false, usable: true, ownChecks: true, ...server })) };
 }
 
 /** A server as it is read back when it runs just as wanted. */
@@ -71,7 +81,7 @@ export function anActualServer(server: WantedServer, changes: Partial<ActualServ
     backup: server.backup,
     admin: server.state,
     operational: 'up',
-    checksEnabled: true,
+    checks: 'on',
     checkStatus: 'L7OK',
     sessions: 0,
     queued: 0,

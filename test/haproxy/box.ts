@@ -222,7 +222,12 @@ export class TestBox {
   /** Starts clients that hold sessions and come back; each has an address of its own. */
   clients(
     count: number,
-    options: { retryMs?: number; patienceMs?: number | null; onServed?: (label: string, waitedMs: number) => void } = {},
+    options: {
+      retryMs?: number;
+      patienceMs?: number | null;
+      requestEveryMs?: number;
+      onServed?: (label: string, waitedMs: number) => void;
+    } = {},
   ): readonly SimulatedClient[] {
     const { clients, done } = startClients(
       count,
@@ -231,6 +236,7 @@ export class TestBox {
         port: this.port,
         retry: { kind: 'fixed', delayMs: options.retryMs ?? 100 },
         patienceMs: options.patienceMs ?? null,
+        ...(options.requestEveryMs === undefined ? {} : { requestEveryMs: options.requestEveryMs }),
         ...(options.onServed === undefined ? {} : { onServed: options.onServed }),
       },
       this.#clientsEnd.signal,
@@ -242,7 +248,7 @@ export class TestBox {
   }
 
   /** Starts clients and waits until each is served. */
-  async heldSessions(count: number, options: { retryMs?: number } = {}): Promise<readonly SimulatedClient[]> {
+  async heldSessions(count: number, options: { retryMs?: number; requestEveryMs?: number } = {}): Promise<readonly SimulatedClient[]> {
     const clients = this.clients(count, options);
     await until(
       `${count} sessions are held`,

@@ -47,6 +47,11 @@ const backendDrain = z
 
 const podTemplate = (whose: string) => passThrough(`Pod template of ${whose}, as in a Deployment.`);
 
+const healthMode = oneOf(
+  ['Active', 'Passive'],
+  'Active: servers are checked. Passive: no connection is made but for clients, and what they meet decides; for servers that punish frequent connections.',
+);
+
 const backend = z
   .strictObject({
     name: label(32, 'Name of the backend, unique in the pool.'),
@@ -60,6 +65,10 @@ const backend = z
     weight: integer(0, 256, 'Explicit weight; overrides the formula. 0 takes no new sessions.').optional(),
     role: oneOf(['Active', 'Backup'], 'Backup servers take sessions only while no Active server is up.').default('Active'),
     drain: backendDrain.optional(),
+    health: z
+      .strictObject({ mode: healthMode.optional() })
+      .optional()
+      .meta({ description: 'How the servers of this backend are checked; the default is the pool’s.' }),
     podTemplate: podTemplate('this backend').optional(),
   })
   .meta({
@@ -110,15 +119,19 @@ const weights = z
 
 const health = z
   .strictObject({
+    mode: healthMode.default('Active'),
     probe: oneOf(['Greeting', 'Connect'], 'Greeting: the server must send its 16 bytes. Connect: an open port is enough.').default(
       'Greeting',
     ),
     interval: duration('1s', '10m', 'Time between two checks of a server.').default('10s'),
     fastInterval: duration('100ms', '10m', 'Time between two checks while the state is changing.').default('1s'),
-    timeout: duration('100ms', '1m', 'How long a server may take to greet.').default('2s'),
+    timeout: duration('100ms', '1m', 'How long a server may take to accept a connection and to greet.').default('2s'),
     fall: integer(1, 20, 'Failed checks in a row that take a server out.').default(3),
     rise: integer(1, 20, 'Good checks in a row that bring it back.').default(2),
-    onDown: oneOf(['CloseSessions', 'KeepSessions'], 'What becomes of the sessions of a server that is down.').default('CloseSessions'),
+    onDown: oneOf(
+      ['CloseSessions', 'KeepSessions'],
+      'What becomes of the sessions of a server that hangs: silent to new connections and on its own sessions. No other server is emptied.',
+    ).default('CloseSessions'),
   })
   .prefault({})
   .meta({ description: 'How servers are checked.' });

@@ -15,7 +15,18 @@ export const condition = z.strictObject({
 });
 
 /** State of one server or, summed up, of one backend. */
-export const serverStateName = z.enum(['Up', 'Down', 'Joining', 'Draining', 'Drained', 'Unknown']);
+export const serverStateName = z.enum([
+  'Up',
+  'Full',
+  'Joining',
+  'RefusesProxy',
+  'Unreachable',
+  'Hung',
+  'Down',
+  'Draining',
+  'Drained',
+  'Unknown',
+]);
 
 const serverStatus = z.strictObject({
   name: z.string().max(253),
@@ -24,6 +35,7 @@ const serverStatus = z.strictObject({
   sessions: count(),
   since: time().optional(),
   deadline: time().optional(),
+  message: z.string().max(512).optional().meta({ description: 'Why the server is not simply up, and what to do.' }),
 });
 
 const ecmStatus = z.strictObject({ averageMs: count(), successPercent: count().max(100), samples: count() });

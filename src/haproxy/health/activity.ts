@@ -1,0 +1,69 @@
+/** Bytes that each session has had from its server, by a key that no other session gets. */
+export type SessionTotals = ReadonlyMap<string, number>;
+
+/** How lively the sessions of one server are, judged by what comes from the server. Times are on the monotonic clock. */
+export interface Activity {
+  /** When the sessions were last looked at. */
+  readonly at: number;
+  readonly totals: SessionTotals;
+  /** Since when nothing at all has come from the server. */
+  readonly stillSince: number;
+  /** Sessions that had an answer, and over what time; a stretch without any is added once it is over. The last minute. */
+  readonly past: readonly { readonly answers: number; readonly ms: number; readonly at: number }[];
+  /** Longest stretch for which nothing may have come and that was over in the end, and when that was. */
+  readonly longestStill: { readonly ms: number; readonly at: number };
+}
+
+const PAST_MS = 60_000;
+/** Before so much of the past is known, nothing is expected: clients that came together also send their keepalives together. */
+const LEAST_PAST_MS = 10_000;
+const LONGEST_COUNTS_MS = 60 * 60_000;
+/** Answers that must have stayed away. Were they to come at random, that would happen once in three thousand (e^-8). */
+const MISSING_ANSWERS = 8;
+/** Where traffic is too thin to expect anything: longer than CCcam-protocol servers wait with a keepalive (OSCam: 15 to 45 s). */
+export const KEEPALIVE_MS = 50_000;
+/** A server that has been quiet for longer before and came back is given that time and half as much again. */
+const PATIENCE = 1.5;
+
+/** Takes over what was just read. @param before null for a server that is looked at for the first time */
+export function nextActivity(before: Activity | null, totals: SessionTotals, now: number): Activity {
+  if (before === null) return { at: now, totals, stillSince: now, past: [], longestStill: { ms: 0, at: now } };
+  const { answers, greeted } = compared(before.totals, totals);
+  if (answers + greeted === 0) return { ...before, at: now, totals };
+  const ms = now - before.stillSince;
+  const past = [...before.past.filter((each) => now - each.at <= PAST_MS), { answers, ms, at: now }];
+  const outdated = now - before.longestStill.at > LONGEST_COUNTS_MS;
+  const longestStill = outdated || ms >= before.longestStill.ms ? { ms, at: now } : before.longestStill;
+  return { at: now, totals, stillSince: now, past, longestStill };
+}
+
+/** Whether anything has come from the server since that time, as far as was looked. */
+export function answeredSince(activity: Activity, time: number): boolean {
+  return activity.stillSince > time;
+}
+
+/** For how long a server must stand still until that tells something, in milliseconds. */
+export function tellingMs({ longestStill, past }: Activity): number {
+  const answers = past.reduce((sum, each) => sum + each.answers, 0);
+  const ms = past.reduce((sum, each) => sum + each.ms, 0);
+  const known = answers > 0 && ms >= LEAST_PAST_MS;
+  const expected = known ? Math.min(KEEPALIVE_MS, (MISSING_ANSWERS * ms) / answers) : KEEPALIVE_MS;
+  return Math.max(expected, PATIENCE * longestStill.ms);
+}
+
+/** Whether the sessions of a server have stood still for so long that it must be asked. Without sessions nothing is to be expected. */
+export function standsStill(activity: Activity, leastMs = 0): boolean {
+  return activity.totals.size > 0 && activity.at - activity.stillSince >= Math.max(tellingMs(activity), leastMs);
+}
+
+/** Sessions that have had something since then; a greeting is a sign of life, but no answer to expect again. */
+function compared(before: SessionTotals, after: SessionTotals): { readonly answers: number; readonly greeted: number } {
+  let answers = 0;
+  let greeted = 0;
+  for (const [key, bytes] of after) {
+    const known = before.get(key);
+    if (known === undefined) greeted += bytes > 0 ? 1 : 0;
+    else if (bytes > known) answers += 1;
+  }
+  return { answers, greeted };
+}

@@ -1,0 +1,69 @@
+import type { ProxyEvent, ProxyEventReason } from '../event.ts';
+import type { HealthState } from './health-state.ts';
+import { healthWords } from './health-words.ts';
+import type { Ruling } from './watched-server.ts';
+
+const REASONS: Readonly<Record<HealthState, ProxyEventReason>> = {
+  joining: 'NotAdmitted',
+  up: 'ServerUp',
+  full: 'ServerFull',
+  refusing: 'ServerRefusesProxy',
+  unreachable: 'ServerUnreachable',
+  hung: 'ServerHung',
+  down: 'ServerDown',
+};
+
+/** What there is to tell when a server's ruling changes; null where it is nothing. */
+export function healthEvent(server: string, before: Ruling, after: Ruling, sessions: number): ProxyEvent | null {
+  if (before.state === after.state) {
+    const firstFailure = after.state === 'joining' && before.cause === null && after.cause !== null;
+    if (!firstFailure) return null;
+  }
+  // That a server which joins is up is told when HAProxy sends it clients; and one place more or less of a full one is no news.
+  if (after.state === 'up' && (before.state === 'joining' || before.state === 'full')) return null;
+  const { cause, learnedLimit, limitIsSure, state } = after;
+  const message =
+    state === 'up' ? 'It greets again and takes new sessions.' : healthWords({ state, cause, sessions, learnedLimit, limitIsSure });
+  return { severity: state === 'up' ? 'Normal' : 'Warning', reason: REASONS[state], server, message };
+}
+
+/** Told when the way to the servers broke rather than they. @param servers their names */
+export function serversLost(servers: readonly string[]): ProxyEvent {
+  const message =
+    `${servers.length} servers stopped answering within a minute, with more than half of the capacity (${servers.slice(0, 5).join(', ')}). ` +
+    'Their sessions are kept. Check the network between the proxy and the servers.';
+  return { severity: 'Warning', reason: 'ServersLost', server: null, message };
+}
+
+/** Told when enough of them answer again. */
+export const SERVERS_FOUND: ProxyEvent = {
+  severity: 'Normal',
+  reason: 'ServersFound',
+  server: null,
+  message: 'The servers answer again, or enough of them do.',
+};
+
+/** Told when this machine cannot open connections. @param code of the system error */
+export function localTrouble(code: string): ProxyEvent {
+  const message = `This machine cannot open connections to servers (${code}): ${LOCAL_HINTS[code] ?? 'check its network settings'}. Nothing is concluded about the servers.`;
+  return { severity: 'Warning', reason: 'LocalTrouble', server: null, message };
+}
+
+/** Told when it can again. */
+export const LOCAL_TROUBLE_OVER: ProxyEvent = {
+  severity: 'Normal',
+  reason: 'LocalTroubleOver',
+  server: null,
+  message: 'This machine can open connections to servers again.',
+};
+
+const LOCAL_HINTS: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'its local ports are used up; widen net.ipv4.ip_local_port_range, or find who opens so many connections',
+  EMFILE: 'the limit of open files is reached; raise it (LimitNOFILE=, ulimit -n)',
+  ENFILE: 'the machine’s limit of open files is reached; raise fs.file-max',
+  ENOBUFS: 'it is out of memory for sockets',
+  ENOMEM: 'it is out of memory',
+  EACCES: 'a rule of this machine forbids it (firewall, SELinux, a prohibited route)',
+  EPERM: 'a firewall rule of this machine forbids it',
+  ENETUNREACH: 'it has no route to them; check its network interface and its routes',
+};

@@ -1,0 +1,71 @@
+import type { HealthCause, HealthState } from './health-state.ts';
+
+/** What is said about a server that is not simply up. */
+export interface HealthFacts {
+  readonly state: HealthState;
+  readonly cause: HealthCause | null;
+  /** Sessions that it holds. */
+  readonly sessions: number;
+  /** Sessions above which it takes nobody, as it has shown; null while it has not. */
+  readonly learnedLimit: number | null;
+  /** Whether that is its limit for sure. */
+  readonly limitIsSure: boolean;
+}
+
+const BANNED =
+  'Does it ban or limit this proxy’s address (failban, connections per minute)? Allow the address there, or set health.mode to Passive.';
+
+/**
+ * What is wrong with a server and what to do, in words for an administrator; empty while it is simply up.
+ */
+export function healthWords({ cause, learnedLimit, limitIsSure, sessions, state }: HealthFacts): string {
+  switch (state) {
+    case 'up':
+      return '';
+    case 'joining':
+      return `It has not sent its greeting yet${cause === null ? '' : ` (${CAUSES[cause]})`}.`;
+    case 'full':
+      return cause === 'held'
+        ? `It is full: workers of before a reload hold its places, with ${count(sessions)}.`
+        : fullWords(learnedLimit, sessions, limitIsSure);
+    case 'refusing':
+      return `It refuses this proxy: it ${CAUSES[cause ?? 'closed']}. Its ${count(sessions)} go on. ${BANNED}`;
+    case 'unreachable':
+      return `Connections to it are not answered. Its ${count(sessions)} are kept. Check the machine, and the network between it and the proxy.`;
+    case 'hung':
+      return 'It hangs: it accepts connections and answers nobody, its own sessions neither. Restart it.';
+    case 'down':
+      return DOWN[cause ?? 'refused'];
+  }
+}
+
+function fullWords(learned: number | null, sessions: number, sure: boolean): string {
+  if (learned === null || sessions < learned) return `It holds ${count(sessions)}, as many as it may. They go on.`;
+  const takes = `It takes no more than ${count(learned)} of this proxy; those go on.`;
+  return sure ? `It is full. ${takes}` : `${takes} It is full, or refuses more connections of this address. ${BANNED}`;
+}
+
+function count(sessions: number): string {
+  return sessions === 1 ? '1 session' : `${sessions} sessions`;
+}
+
+const CAUSES: Readonly<Record<HealthCause, string>> = {
+  refused: 'nothing listens on its port',
+  closed: 'closes new connections at once',
+  silent: 'accepts connections and sends nothing',
+  unreachable: 'connections are not answered',
+  ignored: 'ignores new connections',
+  unserved: 'clients got no answer',
+  held: 'its places are held',
+};
+
+const SILENT = 'It accepts connections and sends no greeting. Is it a CCcam server, and is the port right?';
+const DOWN: Readonly<Record<HealthCause, string>> = {
+  refused: 'Nothing listens on its port. Is the server running, and is the port right?',
+  closed: SILENT,
+  silent: SILENT,
+  unreachable: SILENT,
+  ignored: SILENT,
+  unserved: 'Clients could not use it several times in a row. It rests, and is tried again by itself.',
+  held: SILENT,
+};

@@ -1,0 +1,170 @@
+import type { ActualServer } from '../actual.ts';
+import type { CheckModel, WantedServer } from '../model.ts';
+import { type Activity, answeredSince, KEEPALIVE_MS, nextActivity, type SessionTotals, standsStill } from './activity.ts';
+import { type HealthCause, type HealthState, healthState, isHung } from './health-state.ts';
+import { accepted } from './learned-limit.ts';
+import type { ProbeResult } from './prober.ts';
+import { nextProbeMs } from './schedule.ts';
+import { afterHang, afterProbe, afterRest, afterSignOfLife, afterTroubles, isFull, newHealth, type ServerHealth } from './server-health.ts';
+
+/** How a server stands, as far as HAProxy must follow. */
+export interface Ruling {
+  readonly state: HealthState;
+  readonly cause: HealthCause | null;
+  /** Whether it has greeted since it should serve. */
+  readonly joined: boolean;
+  /** Whether it may take new sessions. */
+  readonly usable: boolean;
+  /** Whether it is being asked whether it still greets, because clients had trouble, and has not answered at once. */
+  readonly doubted: boolean;
+  /** Sessions above which it takes nobody, as it has shown; null while it has not. */
+  readonly learnedLimit: number | null;
+  /** Whether that is the server's limit for sure: it took a connection again when somebody had left. */
+  readonly limitIsSure: boolean;
+  /** Whether HAProxy's own checks run: not where they would be refused, or fail for a reason of this machine. */
+  readonly ownChecks: boolean;
+}
+
+/** What was read of a server in one look. */
+export interface ServerFigures {
+  readonly found: ActualServer | undefined;
+  /** Sessions over all workers. */
+  readonly sessions: number;
+  /** Clients that have had trouble with it since the last look. */
+  readonly troubles: number;
+}
+
+/** Longest time for which trouble of clients starts no probe, because the ones before found nothing wrong. */
+const LONGEST_QUIET_MS = 60_000;
+
+/** One server that should serve: its health, and what it is judged by. Everything is told to it; it asks nobody. */
+export class WatchedServer {
+  server: WantedServer;
+  health: ServerHealth;
+  activity: Activity | null = null;
+  sessions = 0;
+  /** When it is probed next, on the monotonic clock. */
+  nextProbeAt: number;
+  isProbing = false;
+  /** Sessions that it held before, and those that it has held since then without any trouble. */
+  #growth: { readonly before: number; readonly sessions: number; readonly since: number };
+  /** Trouble before that time starts no probe: the last one found nothing wrong. */
+  #quietUntil = 0;
+  #quietMs = 0;
+  #doubted = false;
+
+  constructor(server: WantedServer, found: ActualServer | undefined, now: number, spreadMs: number) {
+    this.server = server;
+    const serves = found?.admin === 'ready';
+    const verdict = server.passive ? 'up' : !serves ? 'joining' : found.operational === 'up' ? 'up' : 'out';
+    this.health = newHealth(verdict, now);
+    // One that serves already was heard by somebody before us; it is asked soon, and not all of them at once.
+    this.nextProbeAt = verdict === 'up' ? now + spreadMs : now;
+    this.#growth = { before: 0, sessions: 0, since: now };
+  }
+
+  /** Whether it is hung. */
+  get hung(): boolean {
+    return isHung(this.health, this.sessions, this.activity);
+  }
+
+  get ruling(): Ruling {
+    const { cause, limit, localError, verdict } = this.health;
+    const state = healthState(this.health, this.sessions, this.hung);
+    const refuses = cause === 'closed' || cause === 'ignored' || limit.sessions !== null;
+    return {
+      state,
+      cause: state === 'up' || state === 'full' ? null : cause,
+      joined: verdict !== 'joining',
+      usable: verdict === 'up' && !this.#doubted,
+      doubted: this.#doubted,
+      learnedLimit: limit.sessions,
+      limitIsSure: limit.sure,
+      ownChecks: !this.server.passive && !refuses && localError === null,
+    };
+  }
+
+  /** Takes over what was read. */
+  look(server: WantedServer, { found, sessions, troubles }: ServerFigures, check: CheckModel, now: number): void {
+    if (server.passive !== this.server.passive) this.#changeMode(server.passive, now);
+    this.server = server;
+    this.sessions = sessions;
+    this.#remember(troubles, check, now);
+    const doubted = troubles > 0 || (found?.admin === 'ready' && found.operational === 'down');
+    if (this.health.verdict !== 'up' || !doubted) return;
+    if (server.passive) {
+      this.health = afterTroubles(this.health, troubles, check, now);
+      this.#schedule(check, now, 0);
+    } else if (!this.health.suspected && now >= this.#quietUntil) this.#suspect(now);
+  }
+
+  /** Takes over what its sessions have had. */
+  lookAtTotals(totals: SessionTotals, now: number): void {
+    const before = this.activity;
+    this.activity = nextActivity(before, totals, now);
+    const served = [...totals.values()].filter((bytes) => bytes > 0).length;
+    if (before !== null && answeredSince(this.activity, before.at)) this.health = afterSignOfLife(this.health, served, now);
+    else if (this.hung) this.health = afterHang(this.health, now);
+    else if (this.#deservesQuestion(now) && standsStill(this.activity, isFull(this.health, this.sessions) ? KEEPALIVE_MS : 0))
+      this.#suspect(now);
+  }
+
+  /** Its time has come, and it is not to be probed: clients try it again. */
+  rested(check: CheckModel, now: number): void {
+    this.health = afterRest(this.health, check, now);
+    this.#schedule(check, now, 0);
+  }
+
+  /** It does not answer at once though clients have trouble: nobody new is sent there until it has. */
+  doubt(): void {
+    this.#doubted = this.health.verdict === 'up' && this.health.suspected;
+  }
+
+  /** Takes over what came of a probe. @param jitter uniform in [0, 1), so that a fleet does not probe in step */
+  probed({ connections, outcome }: ProbeResult, check: CheckModel, now: number, jitter: number): void {
+    const wasSuspected = this.health.suspected;
+    this.#doubted = false;
+    this.health = afterProbe(this.health, outcome, { check, sessions: this.sessions, connections, now });
+    if (outcome.kind === 'greeted' && wasSuspected) this.#calm(check, now);
+    this.#schedule(check, now, jitter);
+  }
+
+  #changeMode(passive: boolean, now: number): void {
+    if (passive && this.health.verdict === 'joining') this.health = { ...this.health, verdict: 'up', cause: null, since: now };
+    this.nextProbeAt = now;
+  }
+
+  #deservesQuestion(now: number): boolean {
+    const { silences, suspected, verdict } = this.health;
+    return verdict === 'up' && !this.server.passive && !suspected && silences === 0 && now >= this.#quietUntil;
+  }
+
+  #suspect(now: number): void {
+    this.health = { ...this.health, suspected: true };
+    this.nextProbeAt = now;
+  }
+
+  /** It was only slow for that client; if that goes on, it is not asked each time. */
+  #calm(check: CheckModel, now: number): void {
+    this.#quietMs = Math.min(Math.max(2 * this.#quietMs, check.fastIntervalMs), LONGEST_QUIET_MS);
+    this.#quietUntil = now + this.#quietMs;
+  }
+
+  #schedule(check: CheckModel, now: number, jitter: number): void {
+    const ms = nextProbeMs(this.health, this.sessions, check);
+    this.nextProbeAt = now + (this.health.verdict === 'up' && !this.health.suspected ? ms * (0.9 + 0.2 * jitter) : ms);
+  }
+
+  /** One session more that lasts longer than a greeting may take, without any trouble: the server took it. */
+  #remember(troubles: number, check: CheckModel, now: number): void {
+    const { before, sessions, since } = this.#growth;
+    const undisturbed = troubles === 0 && this.sessions >= sessions;
+    if (undisturbed && now - since <= check.timeoutMs + 1_000) return;
+    if (undisturbed && sessions > before) {
+      this.health = { ...this.health, limit: accepted(this.health.limit, sessions - 1, now) };
+      if (this.server.passive) this.health = { ...this.health, bad: 0, silences: 0, restraint: 0 };
+      this.#quietMs = 0;
+    }
+    this.#growth = { before: undisturbed ? sessions : Math.min(before, this.sessions), sessions: this.sessions, since: now };
+  }
+}
