@@ -11,12 +11,30 @@ export interface ActualWorker {
   readonly pid: number;
   /** Hash of the structure that it runs, or null when its configuration is not ours. */
   readonly structureHash: string | null;
-  /** Where it listens, such as `*:12000`, or null when its configuration is not ours. */
-  readonly bind: string | null;
+  /** Where it listens, such as `*:12000`, the pool's own first; empty when its configuration is not ours. */
+  readonly binds: readonly string[];
   /** Whether it was told to end and takes nobody new. */
   readonly stopping: boolean;
   readonly uptimeSeconds: number;
   readonly servers: readonly ActualServer[];
+  readonly process: ActualProcess;
+}
+
+/** What concerns a worker as a whole. */
+export interface ActualProcess {
+  /** Whether clients are let in; `gone` cannot be undone in this worker. */
+  readonly door: 'open' | 'shut' | 'gone';
+  /** Connections that the frontend and the process accept. */
+  readonly doorLimit: number;
+  readonly globalLimit: number;
+  /** Whether somebody limits connections a second. */
+  readonly rateLimited: boolean;
+  /** Tables by name, with the number of their entries. */
+  readonly tables: ReadonlyMap<string, number>;
+  /** Sessions of earlier workers, as this one was told. */
+  readonly heldByOld: number;
+  /** Clients that were turned away since the worker began: by the limits of their address, and because the proxy was full. */
+  readonly refused: { readonly client: number; readonly full: number };
 }
 
 export interface OldWorker {
@@ -39,6 +57,8 @@ export interface ActualServer {
   readonly operational: 'up' | 'starting' | 'stopping' | 'down';
   /** HAProxy's own checks: switched on, switched off, or not there at all. */
   readonly checks: 'on' | 'off' | 'none';
+  /** Whether HAProxy's checks go to the server's own address and port. */
+  readonly checksOwnAddress: boolean;
   /** Outcome of HAProxy's last check, such as `L7OK` or `L7TOUT`; empty before the first. */
   readonly checkStatus: string;
   readonly sessions: number;

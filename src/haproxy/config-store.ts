@@ -43,13 +43,16 @@ export class ConfigStore {
   /**
    * Writes the file so that a new worker would go on where the current one is: servers that serve now serve at once.
    *
+   * @param room places that each server has left, by name, where the sessions of now are going to be an earlier worker's; else its limit holds
    * @returns whether the file on disk is right, so that a reload may read it
    */
-  async write(model: ProxyModel, current: ActualWorker): Promise<boolean> {
+  async write(model: ProxyModel, current: ActualWorker, room: ReadonlyMap<string, number> | null = null): Promise<boolean> {
     const running = new Map(current.servers.map((server) => [server.name, server]));
     const servers = model.servers.map((server) => {
       const found = running.get(server.name);
-      return { ...server, inService: server.state === 'ready' && found?.admin === 'ready' && found.operational === 'up' };
+      const places = room?.get(server.name) ?? server.maxConnections;
+      const serves = server.state === 'ready' && found?.admin === 'ready' && found.operational === 'up';
+      return { ...server, maxConnections: Math.max(1, places), inService: serves && places >= 1 };
     });
     const text = renderConfig(model.structure, servers);
     if (text === this.#written) return true;

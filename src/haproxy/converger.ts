@@ -6,18 +6,20 @@ import { CommandRunner } from './command-runner.ts';
 import type { ConfigStore } from './config-store.ts';
 import { type Difference, diff, isSettled } from './diff.ts';
 import { DriftWatch } from './drift.ts';
-import { type EffectiveModel, effectiveModel } from './effective.ts';
+import { type EffectiveModel, effectiveModel, roomAfterReload } from './effective.ts';
 import type { Report } from './event.ts';
 import type { Probe } from './greeting.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { withoutEmptying } from './hold-back.ts';
 import type { ProxyModel } from './model.ts';
 import { observe, type ProxyObservation, unreadable } from './observation.ts';
+import { PortHandover } from './port-handover.ts';
 import { readBack } from './readback.ts';
 import { Reloader } from './reloader.ts';
 import type { ControlSockets } from './runtime-socket.ts';
 import { type OnClosed, SessionCloser } from './session-closer.ts';
-import { readSessionTotals } from './sessions.ts';
+import { readTraffic } from './sessions.ts';
+import { TableKeeper } from './table-keeper.ts';
 
 /** How often the proxy is looked at when nothing has happened: what was changed by hand is put right within this time. */
 export const RESYNC_MS = 500;
@@ -46,6 +48,8 @@ export interface ConvergerOptions {
 
 /** What a pass has found. */
 interface Pass {
+  /** What is wanted, with the port of before where it must not go yet. */
+  readonly wanted: ProxyModel;
   readonly actual: ActualProxy;
   readonly effective: EffectiveModel;
   readonly difference: Difference;
@@ -60,6 +64,8 @@ export class Converger {
   readonly #commands: CommandRunner;
   readonly #reloader: Reloader;
   readonly #closer: SessionCloser;
+  readonly #tables: TableKeeper;
+  readonly #ports = new PortHandover();
   #wanted: ProxyModel | undefined;
   #wish: string | null = null;
   /** Servers of the last look; those that are not wanted have sticky clients to forget, too. */
@@ -77,11 +83,12 @@ export class Converger {
     this.#commands = new CommandRunner(sockets.runtime, report);
     this.#reloader = new Reloader(sockets, clock, report);
     this.#closer = new SessionCloser({ sockets, clock, report, onClosed });
+    this.#tables = new TableKeeper(sockets, clock);
     this.#health = new HealthMonitor({
       clock,
       report,
       bell: this.#bell,
-      readTotals: async (current, old, signal) => await readSessionTotals(sockets, current, old, signal),
+      readTraffic: async (current, old, signal) => await readTraffic(sockets, current, old, signal),
       ...(probe === undefined ? {} : { probe }),
     });
   }
@@ -127,12 +134,12 @@ export class Converger {
   }
 
   async #pass(signal: AbortSignal): Promise<void> {
-    const wanted = this.#wanted;
+    const model = this.#wanted;
     const wish = this.#wish;
-    if (wanted === undefined) return;
+    if (model === undefined) return;
     try {
-      const pass = await this.#match(wanted);
-      const { actual, difference, effective } = pass;
+      const pass = await this.#match(model);
+      const { actual, difference, effective, wanted } = pass;
       if (!this.#reachable)
         this.#options.report({ severity: 'Normal', reason: 'Reachable', server: null, message: 'HAProxy answers again' });
       this.#reachable = true;
@@ -141,7 +148,8 @@ export class Converger {
       if (wanted.structure.check.closeHungSessions && this.#health.pool.lost.length === 0) {
         await this.#closer.closeHung(effective, actual, this.#health.hung);
       }
-      await this.#writeAndReload(wanted, pass, signal);
+      await this.#commands.run(await this.#tables.due(wanted, actual, new Set(this.#health.clients.keys())));
+      await this.#writeAndReload(pass, signal);
     } catch (thrown) {
       this.#failed(thrown);
     }
@@ -168,22 +176,31 @@ export class Converger {
     return pass;
   }
 
-  async #compare(wanted: ProxyModel): Promise<Pass> {
-    const actual = await this.#read(wanted);
+  async #compare(model: ProxyModel): Promise<Pass> {
+    const actual = await this.#read(model);
+    const structure = this.#ports.structure(model.structure, actual.current, this.#options.clock.monotonic());
+    const wanted = { ...model, structure };
     this.#health.look(wanted, actual);
     const effective = effectiveModel(wanted, actual, this.#health.rulings);
-    return { actual, effective, difference: diff(effective, actual.current) };
+    return { wanted, actual, effective, difference: diff(effective, actual) };
   }
 
   async #read(wanted: ProxyModel): Promise<ActualProxy> {
     const names = new Set(wanted.servers.map((server) => server.name));
     const leaving = this.#seen.filter((server) => !names.has(server.name)).map((server) => server.id);
-    const drained = wanted.servers.filter((server) => server.state === 'drain').map((server) => server.id);
+    const forgotten = wanted.servers
+      .filter((server) => server.state === 'drain' || (server.backup && this.#activeServes))
+      .map(({ id }) => id);
     const actual = await readBack(this.#options.sockets, {
-      countRemembered: wanted.structure.stickinessMs === null ? [] : [...drained, ...leaving],
+      countRemembered: wanted.structure.stickinessMs === null ? [] : [...forgotten, ...leaving],
     });
     this.#seen = actual.current.servers;
     return actual;
+  }
+
+  /** Whether an Active server takes clients, so that no client should be remembered for a Backup. */
+  get #activeServes(): boolean {
+    return this.#seen.some((server) => !server.backup && server.admin === 'ready' && server.operational === 'up');
   }
 
   /** @returns whether HAProxy did all of it */
@@ -198,10 +215,18 @@ export class Converger {
     return done.length === commands.length;
   }
 
-  async #writeAndReload(wanted: ProxyModel, { actual, difference }: Pass, signal: AbortSignal): Promise<void> {
-    const written = await this.#options.config.write(wanted, actual.current);
+  async #writeAndReload({ actual, difference, wanted }: Pass, signal: AbortSignal): Promise<void> {
+    const { config } = this.#options;
+    const written = await config.write(wanted, actual.current);
     if (difference.reload.length === 0 || !written) return this.#reloader.idle();
-    if (await this.#reloader.want(wanted.structure, actual.current, difference.reload, signal)) this.#bell.ring();
+    // From the moment of the reload on, the sessions of now are an earlier worker's, and the new one does not know them.
+    const prepare = async (): Promise<boolean> =>
+      await config.write(wanted, actual.current, roomAfterReload(wanted, actual, this.#health.rulings));
+    const tried = await this.#reloader.want(
+      { structure: wanted.structure, worker: actual.current, why: difference.reload, prepare },
+      signal,
+    );
+    if (tried) this.#bell.ring();
   }
 
   #failed(thrown: unknown): void {

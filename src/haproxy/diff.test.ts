@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anActualServer, anActualWorker, anEffectiveModel, aServer, aStructure } from '../../test/fakes/pools.ts';
+import { anActualProxy, anActualServer, anActualWorker, anEffectiveModel, aServer, aStructure } from '../../test/fakes/pools.ts';
 import type { ActualServer, ActualWorker } from './actual.ts';
 import { type Command, commandText } from './command.ts';
-import { type Difference, diff } from './diff.ts';
+import { type Difference, diff as diffOf } from './diff.ts';
 import type { EffectiveModel } from './effective.ts';
 import { structureHash } from './render.ts';
 
+const diff = (wanted: EffectiveModel, worker: ActualWorker): Difference => diffOf(wanted, anActualProxy(worker));
 const s1 = aServer(1);
 const s2 = aServer(2);
 
@@ -58,6 +59,49 @@ describe('diff', () => {
       `set server servers/${s1.name} health down`,
       `set server servers/${s1.name} state ready`,
     ]);
+  });
+
+  it('forgets clients that a Backup took in, and no clients where the worker has no table for them', () => {
+    const backup = aServer(2, { backup: true });
+    const found = anActualServer(backup, { remembered: 4 });
+    expect(texts(diff(anEffectiveModel([backup]), anActualWorker([found])))).toEqual(['clear table servers data.server_id eq 2']);
+    const before = anActualWorker([anActualServer(s1)], aStructure({ stickinessMs: null }));
+    const draining = diff(anEffectiveModel([aServer(1, { state: 'drain' })]), before);
+    expect([texts(draining), draining.reload]).toEqual([[`set server servers/${s1.name} state drain`], ['the structure changed']]);
+  });
+
+  it('puts right what concerns the worker as a whole', () => {
+    const worker = anActualWorker([], aStructure());
+    const wrong = { ...worker.process, door: 'shut', doorLimit: 7, rateLimited: true } as const;
+    expect(texts(diff(anEffectiveModel([]), { ...worker, process: wrong }))).toEqual([
+      'enable frontend clients',
+      'set maxconn frontend clients 1050; set maxconn global 1050',
+      'set rate-limit connections global 0; set rate-limit sessions global 0; set rate-limit ssl-sessions global 0',
+    ]);
+    const shut = diff({ ...anEffectiveModel([]), door: 'shut' }, worker);
+    expect(texts(shut)).toEqual(['disable frontend clients']);
+    expect(diff(anEffectiveModel([]), { ...worker, process: { ...worker.process, door: 'gone' } }).reload).toEqual([
+      'the frontend was shut down',
+    ]);
+  });
+
+  it('tells the worker how many sessions earlier ones hold', () => {
+    const old = [
+      {
+        pid: 7,
+        sessions: new Map([
+          ['a', 3],
+          ['b', 4],
+        ]),
+      },
+      { pid: 8, sessions: null },
+    ];
+    expect(texts(diffOf(anEffectiveModel([]), anActualProxy(anActualWorker([]), old)))).toEqual(['set table counts key 1 data.gpt0 7']);
+  });
+
+  it('has checks go to the server itself', () => {
+    const actual = anActualWorker([anActualServer(s1, { checksOwnAddress: false })]);
+    expect(texts(diff(anEffectiveModel([s1]), actual))).toEqual([`set server servers/${s1.name} check-addr 127.0.1.1 port 12001`]);
   });
 
   it('switches no checks that are not there', () => {
@@ -220,6 +264,8 @@ function apply(worker: ActualWorker, command: Command, wanted: EffectiveModel): 
       return { ...worker, servers: worker.servers.map((server) => (server.id === command.id ? { ...server, remembered: 0 } : server)) };
     case 'health':
       return change(command.name, { operational: command.health });
+    default:
+      return worker; // about the worker as a whole
   }
 }
 

@@ -1,6 +1,8 @@
-import type { ActualServer, ActualWorker } from './actual.ts';
+import type { ActualProxy, ActualServer } from './actual.ts';
 import type { Command } from './command.ts';
 import type { EffectiveModel, EffectiveServer } from './effective.ts';
+import { BACKEND } from './model.ts';
+import { processDiff } from './process-diff.ts';
 import { structureHash } from './render.ts';
 
 /** What it takes to make HAProxy match. Empty commands, no reload and nobody waiting: it matches. */
@@ -15,26 +17,27 @@ export interface Difference {
 
 /** Whether HAProxy runs what is wanted: forgetting clients changes nothing of that. */
 export function isSettled(difference: Difference): boolean {
-  return difference.reload.length === 0 && difference.commands.every((command) => command.kind === 'forget-clients');
+  return difference.reload.length === 0 && difference.commands.every(({ kind }) => kind === 'forget-clients' || kind === 'held');
 }
 
 const NOTHING: Difference = { commands: [], reload: [], awaiting: [] };
 
-/** Compares what is wanted now with what the current worker runs. */
-export function diff(wanted: EffectiveModel, actual: ActualWorker): Difference {
+/** Compares what is wanted now with what runs. */
+export function diff(wanted: EffectiveModel, proxy: ActualProxy): Difference {
+  const actual = proxy.current;
+  const ours = actual.structureHash === structureHash(wanted.structure);
+  const process = processDiff(wanted, proxy, ours);
+  const remembers = actual.process.tables.has(BACKEND);
   const names = new Set(wanted.servers.map((server) => server.name));
   const running = new Map(actual.servers.map((server) => [server.name, server]));
   const strangers = actual.servers.filter((server) => !names.has(server.name));
   const parts = wanted.servers.map((server) => {
     const found = running.get(server.name);
-    return found === undefined ? join(server, wanted, actual.servers) : adjust(server, found, wanted);
+    return found === undefined ? join(server, wanted, actual.servers) : adjust(server, found, remembers);
   });
   return {
-    commands: [...strangers.flatMap((server) => leave(server, wanted)), ...parts.flatMap((part) => part.commands)],
-    reload: [
-      ...(actual.structureHash === structureHash(wanted.structure) ? [] : ['the structure changed']),
-      ...parts.flatMap((part) => part.reload),
-    ],
+    commands: [...process.commands, ...strangers.flatMap((server) => leave(server, remembers)), ...parts.flatMap((part) => part.commands)],
+    reload: [...(ours ? [] : ['the structure changed']), ...process.reload, ...parts.flatMap((part) => part.reload)],
     awaiting: parts.flatMap((part) => part.awaiting),
   };
 }
@@ -53,7 +56,8 @@ function join(server: EffectiveServer, wanted: EffectiveModel, running: readonly
   return { commands, reload: [], awaiting: server.awaits ? [server] : [] };
 }
 
-function adjust(server: EffectiveServer, found: ActualServer, wanted: EffectiveModel): Difference {
+/** @param remembers whether the worker has a table of clients */
+function adjust(server: EffectiveServer, found: ActualServer, remembers: boolean): Difference {
   const commands: Command[] = [];
   if (found.checks !== 'none' && (found.checks === 'on') !== server.ownChecks)
     commands.push({ kind: 'checks', name: server.name, on: server.ownChecks });
@@ -61,10 +65,12 @@ function adjust(server: EffectiveServer, found: ActualServer, wanted: EffectiveM
   if (found.maxConnections !== server.maxConnections) {
     commands.push({ kind: 'max-connections', name: server.name, maxConnections: server.maxConnections });
   }
-  commands.push(...health(server, found), ...rotation(server, found, wanted));
+  if (!found.checksOwnAddress) commands.push({ kind: 'check-own-address', name: server.name, address: server.address, port: server.port });
+  commands.push(...health(server, found), ...rotation(server, found, remembers));
   // A remembered client waits for its full server even while others have room, is refused, and comes back to wait again.
-  if (found.queued > 0 && server.state === 'ready' && wanted.structure.stickinessMs !== null)
-    commands.push({ kind: 'forget-clients', id: found.id });
+  // And one that a Backup took in comes back to it for ever, though an Active server is there again.
+  const mislaid = server.state === 'ready' && (found.queued > 0 || found.remembered > 0);
+  if (mislaid && remembers) commands.push({ kind: 'forget-clients', id: found.id });
   return { commands, reload: unfixableDifferences(server, found), awaiting: server.awaits ? [server] : [] };
 }
 
@@ -75,7 +81,7 @@ function health(server: EffectiveServer, found: ActualServer): Command[] {
   return up === server.usable ? [] : [{ kind: 'health', name: server.name, health: server.usable ? 'up' : 'down' }];
 }
 
-function rotation(server: EffectiveServer, found: ActualServer, wanted: EffectiveModel): Command[] {
+function rotation(server: EffectiveServer, found: ActualServer, remembers: boolean): Command[] {
   if (server.state === 'ready') {
     if (found.admin === 'ready') return [];
     // One that may not serve comes out of maint as up: it is marked down first.
@@ -83,7 +89,7 @@ function rotation(server: EffectiveServer, found: ActualServer, wanted: Effectiv
     return [{ kind: 'state', name: server.name, state }];
   }
   // From maint to drain, so that HAProxy's own checks run while we wait for the greeting.
-  if (!server.awaits) return drain(found, wanted);
+  if (!server.awaits) return drain(found, remembers);
   return found.admin === 'drain' ? [] : [{ kind: 'state', name: server.name, state: 'drain' }];
 }
 
@@ -91,10 +97,10 @@ function rotation(server: EffectiveServer, found: ActualServer, wanted: Effectiv
  * Drain alone is not true: a client in the stick table goes back to the draining server for ever. So its entries go too, and go
  * again whenever some are found, because a peer may hand them back after a reload.
  */
-function drain(found: ActualServer, wanted: EffectiveModel): Command[] {
+function drain(found: ActualServer, remembers: boolean): Command[] {
   const commands: Command[] = [];
   if (found.admin !== 'drain') commands.push({ kind: 'state', name: found.name, state: 'drain' });
-  if (wanted.structure.stickinessMs !== null && (found.admin !== 'drain' || found.remembered > 0)) {
+  if (remembers && (found.admin !== 'drain' || found.remembered > 0)) {
     commands.push({ kind: 'forget-clients', id: found.id });
   }
   return commands;
@@ -104,10 +110,10 @@ function drain(found: ActualServer, wanted: EffectiveModel): Command[] {
  * One step per round: out of rotation, then maint, then gone. Maint comes only after a read-back that found the server out of
  * rotation and empty.
  */
-function leave(server: ActualServer, wanted: EffectiveModel): Command[] {
-  if (server.sessions > 0 || server.admin === 'ready') return drain(server, wanted);
+function leave(server: ActualServer, remembers: boolean): Command[] {
+  if (server.sessions > 0 || server.admin === 'ready') return drain(server, remembers);
   if (server.admin === 'drain') return [{ kind: 'state', name: server.name, state: 'maint' }];
-  const forget: Command[] = wanted.structure.stickinessMs === null ? [] : [{ kind: 'forget-clients', id: server.id }];
+  const forget: Command[] = remembers ? [{ kind: 'forget-clients', id: server.id }] : [];
   return [...forget, { kind: 'delete', name: server.name }];
 }
 

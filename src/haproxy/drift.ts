@@ -1,12 +1,17 @@
 import type { ActualWorker } from './actual.ts';
+import type { Command } from './command.ts';
 import type { Difference } from './diff.ts';
 import type { EffectiveModel } from './effective.ts';
 
 /** Something that was changed behind our back. */
 export interface Drift {
-  readonly server: string;
+  /** Null for the worker as a whole. */
+  readonly server: string | null;
   readonly what: string;
 }
+
+/** What changes by itself: clients come and go, earlier workers lose their sessions, HAProxy's own checks take servers down. */
+const OURS: readonly Command['kind'][] = ['forget-clients', 'remember-client', 'client-held', 'held', 'health'];
 
 /** Tells our own changes from other people's: a worker that matched a model and now differs from the same model was changed by hand. */
 export class DriftWatch {
@@ -18,9 +23,9 @@ export class DriftWatch {
   judge(wanted: EffectiveModel, worker: ActualWorker, difference: Difference): Drift[] {
     if (this.#matched !== JSON.stringify(wanted.servers) || this.#pid !== worker.pid) return [];
     return difference.commands.flatMap((command): Drift[] => {
-      // HAProxy's own checks take servers down, too.
-      if (command.kind === 'forget-clients' || command.kind === 'health') return [];
-      return [{ server: command.kind === 'add' ? command.server.name : command.name, what: command.kind }];
+      if (OURS.includes(command.kind)) return [];
+      const server = 'name' in command ? command.name : command.kind === 'add' ? command.server.name : null;
+      return [{ server, what: command.kind }];
     });
   }
 

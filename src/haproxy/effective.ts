@@ -44,6 +44,22 @@ export function effectiveModel(wanted: ProxyModel, actual: ActualProxy, rulings:
   return { ...wanted, servers };
 }
 
+/** Places that each server will have left once every session of now is an earlier worker's, by name. */
+export function roomAfterReload(
+  wanted: ProxyModel,
+  actual: ActualProxy,
+  rulings: ReadonlyMap<string, Ruling>,
+): ReadonlyMap<string, number> {
+  const held = heldByOthers(actual);
+  const own = new Map(actual.current.servers.map(({ name, sessions }) => [name, sessions]));
+  return new Map(
+    wanted.servers.map((server) => {
+      const limit = limitOf(server, rulings.get(server.name)?.learnedLimit ?? null);
+      return [server.name, limit - held(server) - (own.get(server.name) ?? 0)];
+    }),
+  );
+}
+
 /** Sessions that a server may hold, by what is written and by what it has shown. */
 export function limitOf(server: WantedServer, learned: number | null): number {
   return learned === null ? server.maxConnections : Math.min(server.maxConnections, learned);

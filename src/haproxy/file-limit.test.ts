@@ -8,9 +8,9 @@ describe('fittingMaxConnections', () => {
   });
 
   it('shrinks a mere default, and refuses a stated figure that does not fit', () => {
-    expect(fittingMaxConnections(10_000, false, 20_000)).toBe(9_900);
+    expect(fittingMaxConnections(10_000, false, 20_000)).toBe(9_850);
     expect(() => fittingMaxConnections(10_000, true, 20_000)).toThrow(
-      expect.objectContaining({ code: 'CCP_FILE_LIMIT', remedy: expect.stringContaining('9900') }),
+      expect.objectContaining({ code: 'CCP_FILE_LIMIT', remedy: expect.stringContaining('9850') }),
     );
     expect(() => fittingMaxConnections(10_000, false, 100)).toThrow(expect.objectContaining({ code: 'CCP_FILE_LIMIT' }));
   });

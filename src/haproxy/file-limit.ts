@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { CccamError } from '../runtime/errors.ts';
+import { REFUSAL_ROOM } from './model.ts';
 
 /** File descriptors that HAProxy needs beside two for each session. */
 const SPARE_FILES = 200;
+/** Those of clients that are told no, too. */
+const FIXED_FILES = SPARE_FILES + 2 * REFUSAL_ROOM;
 
 /** Open files that this process may allow its children, or Infinity. */
 export async function hardFileLimit(): Promise<number> {
@@ -19,12 +22,12 @@ export async function hardFileLimit(): Promise<number> {
  * @throws CccamError CCP_FILE_LIMIT when a stated figure does not fit
  */
 export function fittingMaxConnections(wanted: number, stated: boolean, fileLimit: number): number {
-  const fits = Math.floor((fileLimit - SPARE_FILES) / 2);
+  const fits = Math.floor((fileLimit - FIXED_FILES) / 2);
   if (wanted <= fits) return wanted;
   if (!stated && fits > 0) return fits;
   throw new CccamError('CCP_FILE_LIMIT', {
     subject: 'spec.proxy.maxConnections',
-    message: `${wanted} sessions need ${2 * wanted + SPARE_FILES} open files, but the limit is ${fileLimit}`,
+    message: `${wanted} sessions need ${2 * wanted + FIXED_FILES} open files, but the limit is ${fileLimit}`,
     remedy: `Raise the limit (ulimit -Hn, LimitNOFILE=), or ask for at most ${Math.max(fits, 0)}.`,
   });
 }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { anActualServer, anActualWorker, anEffectiveModel, aServer } from '../../test/fakes/pools.ts';
+import { anActualProxy, anActualServer, anActualWorker, anEffectiveModel, aServer } from '../../test/fakes/pools.ts';
+import type { ActualWorker } from './actual.ts';
 import { commandText } from './command.ts';
-import { diff } from './diff.ts';
+import { diff as diffOf } from './diff.ts';
+import type { EffectiveModel } from './effective.ts';
 import { withoutEmptying } from './hold-back.ts';
 
+const diff = (...[wanted, worker]: [EffectiveModel, ActualWorker]) => diffOf(wanted, anActualProxy(worker));
 const leaving = aServer(1, { state: 'drain' });
 const coming = { ...aServer(2, { state: 'drain' }), awaits: true };
 

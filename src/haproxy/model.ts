@@ -7,13 +7,27 @@ export interface ProxyModel {
   readonly servers: readonly WantedServer[];
   /** Sessions closed per second once a drain's deadline has passed, ≥ 1. */
   readonly closePerSecond: number;
+  /** Whether new clients are let in; a proxy that ends lets nobody in. */
+  readonly door: 'open' | 'shut';
 }
 
+/** How a new session finds its server, in HAProxy's words. */
 export type Algorithm = 'leastconn' | 'roundrobin' | 'source' | 'random';
 
+/** An address and a port to listen on. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Everything but the server lines. */
 export interface Structure {
-  readonly bind: { readonly address: string; readonly port: number };
-  /** Sessions that the process may hold. */
+  readonly bind: Endpoint;
+  /** Where clients may still connect, too: the port of before, until the new one is known to work. */
+  readonly alsoBind: readonly Endpoint[];
+  /** Networks whose connections begin with a PROXY protocol header, as `10.0.0.0/8`; nobody else's header is read. */
+  readonly proxyProtocolFrom: readonly string[];
+  /** Sessions that the process may hold. Whoever comes above that is told no at once. */
   readonly maxConnections: number;
   readonly algorithm: Algorithm;
   /** How long a client that is gone is remembered, or null for no stickiness. */
@@ -60,6 +74,18 @@ export interface WantedServer {
 /** Names of the sections that the renderer writes and the commands speak of. */
 export const FRONTEND = 'clients';
 export const BACKEND = 'servers';
+/** Section of a table with one entry: sessions that earlier workers hold, and clients that were turned away. */
+export const COUNTS = 'counts';
+/** Connections that are accepted beyond the limit, to be told no: at the limit itself HAProxy would let them hang. */
+export const REFUSAL_ROOM = 50;
 
 /** Bytes that a CCcam server sends as soon as a client connects. */
 export const GREETING_BYTES = 16;
+
+/**
+ * How often clients with a session are remembered anew, in milliseconds. HAProxy counts from when a client connected; the pool's owner
+ * counts from when it is gone.
+ */
+export function stickyRefreshMs(stickinessMs: number): number {
+  return Math.min(Math.max(Math.floor(stickinessMs / 4), 1_000), 300_000);
+}

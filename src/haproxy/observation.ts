@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../runtime/errors.ts';
-import { type ActualProxy, type ActualServer, isCounted, sessionsOf } from './actual.ts';
+import { type ActualProcess, type ActualProxy, type ActualServer, isCounted, sessionsOf } from './actual.ts';
 import { type Difference, isSettled } from './diff.ts';
 import type { HealthCause, HealthState } from './health/health-state.ts';
 
@@ -17,6 +17,12 @@ export interface ProxyObservation {
   readonly structureHash: string | null;
   /** System error of this machine that keeps servers from being probed, such as `EADDRNOTAVAIL`; or null. */
   readonly localError: string | null;
+  /** Whether new clients are let in. */
+  readonly door: ActualProcess['door'];
+  /** Clients that were turned away since the worker began: by the limits of their address, and because the proxy was full. */
+  readonly refused: ActualProcess['refused'];
+  /** Addresses that sessions come from, and sessions of the address with the most. */
+  readonly clients: { readonly addresses: number; readonly most: number };
   /** Whether servers with more than half of the capacity stopped answering together, so that none of their sessions is closed. */
   readonly panic: boolean;
   readonly servers: readonly ServerObservation[];
@@ -63,10 +69,12 @@ export interface Observed {
   readonly standings: ReadonlyMap<string, ServerStanding>;
   readonly localError: string | null;
   readonly panic: boolean;
+  /** Sessions by the address of their client. */
+  readonly clients: ReadonlyMap<string, number>;
 }
 
 /** Sums up a pass over one proxy. */
-export function observe({ actual, difference, localError, panic, standings, wish }: Observed): ProxyObservation {
+export function observe({ actual, clients, difference, localError, panic, standings, wish }: Observed): ProxyObservation {
   return {
     wish,
     synced: isSettled(difference),
@@ -77,6 +85,9 @@ export function observe({ actual, difference, localError, panic, standings, wish
     structureHash: actual.current.structureHash,
     localError,
     panic,
+    door: actual.current.process.door,
+    refused: actual.current.process.refused,
+    clients: { addresses: clients.size, most: Math.max(0, ...clients.values()) },
     servers: [
       ...actual.current.servers.map((server) => serverObservation(server, actual, standings.get(server.name) ?? NO_STANDING)),
       ...onlyInOldWorkers(actual),
@@ -96,6 +107,9 @@ export function unreadable(error: ErrorCode, wish: string | null): ProxyObservat
     structureHash: null,
     localError: null,
     panic: false,
+    door: 'open',
+    refused: { client: 0, full: 0 },
+    clients: { addresses: 0, most: 0 },
     servers: [],
   };
 }

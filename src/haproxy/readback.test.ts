@@ -57,6 +57,7 @@ describe('parseServers', () => {
       admin: 'ready',
       operational: 'up',
       checks: 'on',
+      checksOwnAddress: true,
       checkStatus: 'L7OK',
       sessions: 7,
       queued: 0,
@@ -100,11 +101,11 @@ describe('parseInfo', () => {
         pid: 42,
         uptimeSeconds: 7,
         structureHash: '0123456789abcdef',
-        bind: '*:12000',
+        binds: ['*:12000'],
         stopping: true,
       },
     );
-    expect(parseInfo('Pid: 42\n')).toMatchObject({ structureHash: null, bind: null, stopping: false });
+    expect(parseInfo('Pid: 42\n')).toMatchObject({ structureHash: null, binds: [], stopping: false });
     expect(() => parseInfo('')).toThrow(unreadable);
   });
 });

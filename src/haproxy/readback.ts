@@ -1,10 +1,13 @@
 import { CccamError } from '../runtime/errors.ts';
 import type { ActualProxy, ActualServer, ActualWorker, OldWorker } from './actual.ts';
-import { BACKEND } from './model.ts';
+import { BACKEND, COUNTS, FRONTEND } from './model.ts';
+import { parseProcess } from './process-readback.ts';
 import { readDescription } from './render.ts';
 import { type ControlSockets, runCommands, runMasterCommand } from './runtime-socket.ts';
+import { cell, figure, infoLine, type Row, stateRows, statisticsRows, unreadable } from './table-text.ts';
 
 const STATISTICS = `show stat ${BACKEND} 4 -1`;
+const DOOR = `show stat ${FRONTEND} 1 -1`;
 /** Forced, inherited, by DNS, by host name. Not 0x04: it only says that the file had `disabled`, and stays set after `state ready`. */
 const MAINT_BITS = 0x01 | 0x02 | 0x20 | 0x40;
 const DRAIN_BITS = 0x08 | 0x10;
@@ -63,26 +66,29 @@ export function parseProcesses(text: string): Processes {
 
 async function readCurrent(sockets: ControlSockets, options: ReadbackOptions): Promise<ActualWorker> {
   const tables = options.countRemembered.map((id) => `show table ${BACKEND} data.server_id eq ${id}`);
-  const [info = '', states = '', statistics = '', ...remembered] = await runCommands(sockets.runtime, [
+  const [info = '', states = '', statistics = '', door = '', all = '', counters = '', ...remembered] = await runCommands(sockets.runtime, [
     'show info',
     `show servers state ${BACKEND}`,
     STATISTICS,
+    DOOR,
+    'show table',
+    `show table ${COUNTS}`,
     ...tables,
   ]);
   const counts = new Map(options.countRemembered.map((id, index) => [id, countEntries(remembered[index] ?? '')]));
-  return { ...parseInfo(info), servers: parseServers(states, statistics, counts) };
+  return { ...parseInfo(info), servers: parseServers(states, statistics, counts), process: parseProcess(info, door, all, counters) };
 }
 
 /** Reads the few lines of `show info` that say who answered. @throws CccamError CCP_HAPROXY_ANSWER_UNREADABLE */
-export function parseInfo(text: string): Omit<ActualWorker, 'servers'> {
-  const line = (key: string): string | undefined => new RegExp(`^${key}: (.*)$`, 'm').exec(text)?.[1];
+export function parseInfo(text: string): Omit<ActualWorker, 'servers' | 'process'> {
+  const line = (key: string): string | undefined => infoLine(text, key);
   const pid = Number(line('Pid'));
   if (!Number.isInteger(pid) || pid <= 0) throw unreadable('show info', 'there is no Pid');
   const ours = readDescription(line('description') ?? '');
   return {
     pid,
     structureHash: ours?.structureHash ?? null,
-    bind: ours?.bind ?? null,
+    binds: ours?.binds ?? [],
     stopping: line('Stopping') === '1',
     uptimeSeconds: Number(line('Uptime_sec') ?? 0),
   };
@@ -104,18 +110,6 @@ export function parseServers(states: string, statistics: string, remembered: Rea
   });
 }
 
-/** One line of a table, to be asked by the names of its columns. Read a hundred times a second, so nothing is copied. */
-interface Row {
-  readonly columns: ReadonlyMap<string, number>;
-  readonly values: readonly string[];
-}
-
-/** Text in a column, or undefined where the table has no such column. */
-function cell(row: Row, key: string): string | undefined {
-  const index = row.columns.get(key);
-  return index === undefined ? undefined : (row.values[index] ?? '');
-}
-
 function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<number, number>): ActualServer {
   const id = figure(state, 'srv_id');
   const admin = figure(state, 'srv_admin_state');
@@ -130,6 +124,8 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
     backup: cell(row, 'bck') === '1',
     admin: (admin & MAINT_BITS) !== 0 ? 'maint' : (admin & DRAIN_BITS) !== 0 ? 'drain' : 'ready',
     operational: OPERATIONAL[figure(state, 'srv_op_state')] ?? 'down',
+    checksOwnAddress:
+      isOwn(cell(state, 'srv_check_addr'), cell(state, 'srv_addr')) && isOwn(cell(state, 'srv_check_port'), cell(state, 'srv_port')),
     checks: (checks & CHECK_CONFIGURED_BIT) === 0 ? 'none' : (checks & CHECK_ENABLED_BIT) === 0 ? 'off' : 'on',
     checkStatus: (cell(row, 'check_status') ?? '').replace(/^\* /, ''), // a star marks a check under way
     sessions: figure(row, 'scur'),
@@ -139,6 +135,11 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
     troubles: TROUBLES.reduce((sum, key) => sum + figure(row, key), 0),
     remembered: remembered.get(id) ?? 0,
   };
+}
+
+/** Nothing is written there unless somebody has set it. */
+function isOwn(set: string | undefined, own: string | undefined): boolean {
+  return set === undefined || set === '-' || set === '0' || set === own;
 }
 
 async function readOldSessions(sockets: ControlSockets, pid: number): Promise<ReadonlyMap<string, number> | null> {
@@ -157,40 +158,7 @@ export function parseSessions(statistics: string): ReadonlyMap<string, number> {
   return new Map(statisticsRows(statistics).map((row) => [cell(row, 'svname') ?? '', figure(row, 'scur')]));
 }
 
-function statisticsRows(text: string): Row[] {
-  const [header = '', ...lines] = text.trim().split('\n');
-  if (!header.startsWith('# pxname,svname,')) throw unreadable(STATISTICS, 'the header is missing');
-  return rows(header.slice(2), ',', lines);
-}
-
-function stateRows(text: string): Row[] {
-  const [version = '', header = '', ...lines] = text.trim().split('\n');
-  if (version.trim() !== '1' || !header.startsWith('# be_id ')) throw unreadable('show servers state', 'the header is missing');
-  return rows(header.slice(2).trim(), ' ', lines);
-}
-
-function rows(header: string, separator: string, lines: readonly string[]): Row[] {
-  const columns = new Map(header.split(separator).map((key, index) => [key, index]));
-  return lines.filter((line) => line !== '').map((line) => ({ columns, values: line.split(separator) }));
-}
-
-function figure(row: Row, key: string): number {
-  const text = cell(row, key);
-  const value = text === '' ? 0 : Number(text);
-  if (text === undefined || !Number.isFinite(value)) throw unreadable('statistics', `${key} is not a number`);
-  return value;
-}
-
 /** `# table: servers, …` and then one line per client. */
 function countEntries(table: string): number {
   return table.split('\n').filter((line) => line.startsWith('0x')).length;
-}
-
-function unreadable(what: string, message: string): CccamError {
-  return new CccamError('CCP_HAPROXY_ANSWER_UNREADABLE', {
-    subject: what,
-    message,
-    remedy: 'Is this HAProxy 2.6 or newer? The next pass reads again.',
-    retryable: true,
-  });
 }

@@ -8,6 +8,16 @@ import { RELOAD_SPACING_MS, reload } from './reload.ts';
 import { bindText } from './render.ts';
 import type { ControlSockets } from './runtime-socket.ts';
 
+/** A reload that is needed. */
+export interface WantedReload {
+  readonly structure: Structure;
+  readonly worker: ActualWorker;
+  /** Reasons for people, at least one. */
+  readonly why: readonly string[];
+  /** Writes the file that the new worker begins with. @returns whether that was possible */
+  readonly prepare: () => Promise<boolean>;
+}
+
 /** Carries out reloads: never soon after another one, and never to a port that somebody else has. */
 export class Reloader {
   readonly #sockets: ControlSockets;
@@ -31,10 +41,9 @@ export class Reloader {
   /**
    * Reloads if the last one is long enough ago.
    *
-   * @param why reasons for people, at least one
    * @returns whether it was tried
    */
-  async want(structure: Structure, worker: ActualWorker, why: readonly string[], signal: AbortSignal): Promise<boolean> {
+  async want({ prepare, structure, why, worker }: WantedReload, signal: AbortSignal): Promise<boolean> {
     const reasons = why.slice(0, 3).join(', ');
     const sinceLast = Math.min(worker.uptimeSeconds * 1_000, this.#clock.monotonic() - this.#triedAt);
     if (sinceLast < RELOAD_SPACING_MS) {
@@ -45,7 +54,8 @@ export class Reloader {
     this.#announced = false;
     this.#triedAt = this.#clock.monotonic();
     try {
-      if (worker.bind !== bindText(structure.bind)) await assertPortFree(structure.bind);
+      if (!worker.binds.includes(bindText(structure.bind))) await assertPortFree(structure.bind);
+      if (!(await prepare())) return true; // it was reported, and the file is what a reload reads
       await reload(this.#sockets, this.#clock, signal);
       this.#report({ severity: 'Normal', reason: 'Reloaded', server: null, message: reasons });
     } catch (thrown) {

@@ -20,8 +20,8 @@ describe('renderConfig', () => {
     ).toMatchInlineSnapshot(`
       "# Written by cccam-operator. Changes made here are overwritten.
       global
-          description "cccam-operator 677ff19350db1509 *:12000"
-          maxconn 1000
+          description "cccam-operator 5ebaeb919a40b508 *:12000"
+          maxconn 1050
           localpeer proxy
           stats socket unix@/run/ccp/runtime.sock mode 600 level admin expose-fd listeners
           stats timeout 30s
@@ -38,25 +38,35 @@ describe('renderConfig', () => {
           retries 3
           option redispatch 1
           option clitcpka
-          clitcpka-idle 60000ms
-          clitcpka-intvl 15000ms
-          clitcpka-cnt 4
+          clitcpka-idle 120000ms
+          clitcpka-intvl 60000ms
+          clitcpka-cnt 8
           option srvtcpka
       peers itself
           bind unix@/run/ccp/peers.sock mode 600
           server proxy
+      backend counts
+          stick-table type integer size 10 store gpc0,gpc1,gpt0
       frontend clients
           bind *:12000
-          maxconn 1000
-          stick-table type ipv6 size 102400 expire 10m store conn_cur,conn_rate(10s)
-          tcp-request connection track-sc0 src
-          tcp-request connection reject if { sc0_conn_cur gt 20 }
-          tcp-request connection reject if { sc0_conn_rate gt 30 }
+          maxconn 1050
+          tcp-request session track-sc1 int(1) table counts
+          tcp-request session set-var(sess.held) int(1),table_gpt0(counts)
+          acl proxy_full fe_conn,add(sess.held) gt 1000
+          tcp-request session sc-inc-gpc1(1) if proxy_full
+          tcp-request session reject if proxy_full
+          stick-table type ipv6 size 102400 expire 10m store conn_cur,conn_rate(10s),gpt0
+          tcp-request session set-var(sess.client_held) src_get_gpt0
+          acl client_refused src_conn_cur,add(sess.client_held) ge 20
+          acl client_refused src_conn_rate ge 30
+          tcp-request session sc-inc-gpc0(1) if client_refused
+          tcp-request session reject if client_refused
+          tcp-request session track-sc0 src
           default_backend servers
       backend servers
           balance leastconn
           option allbackups
-          stick-table type ipv6 size 102400 expire 3600000ms peers itself
+          stick-table type ipv6 size 102400 expire 3900000ms peers itself
           stick on src
           option tcp-check
           tcp-check connect
@@ -64,8 +74,8 @@ describe('renderConfig', () => {
           tcp-response inspect-delay 2000ms
           tcp-response content accept if { res.len ge 16 }
           tcp-response content reject if WAIT_END
-          server s1-127.0.1.1:12001 127.0.1.1:12001 id 1 weight 100 maxconn 500 check inter 10000ms fastinter 1000ms fall 3 rise 2 on-marked-down shutdown-sessions
-          server s2-127.0.1.2:12001 127.0.1.2:12001 id 2 weight 100 maxconn 500 check inter 10000ms fastinter 1000ms fall 3 rise 2 on-marked-down shutdown-sessions backup disabled
+          server s1-127.0.1.1:12001 127.0.1.1:12001 id 1 weight 100 maxconn 500 check inter 60000ms fastinter 2000ms fall 3 rise 2
+          server s2-127.0.1.2:12001 127.0.1.2:12001 id 2 weight 100 maxconn 500 check inter 60000ms fastinter 2000ms fall 3 rise 2 backup disabled
       "
     `);
   });
@@ -102,7 +112,7 @@ describe('structureHash', () => {
 
   it('is found again in the description that HAProxy shows, and in nothing else', () => {
     const text = /description "(.*)"/.exec(renderConfig(aStructure(), []))?.[1] ?? '';
-    expect(readDescription(text)).toEqual({ structureHash: structureHash(aStructure()), bind: '*:12000' });
+    expect(readDescription(text)).toEqual({ structureHash: structureHash(aStructure()), binds: ['*:12000'] });
     for (const other of ['', 'my proxy', 'cccam-operator', 'cccam-operator XYZ', `x${text}`]) expect(readDescription(other)).toBeNull();
   });
 });
@@ -110,6 +120,8 @@ describe('structureHash', () => {
 describe('the second wall', () => {
   const structures: readonly (readonly [string, (text: string) => Partial<Structure>])[] = [
     ['bind address', (text) => ({ bind: { address: text, port: 1 } })],
+    ['port of before', (text) => ({ alsoBind: [{ address: text, port: 1 }] })],
+    ['trusted network', (text) => ({ proxyProtocolFrom: [text] })],
     ['algorithm', (text) => ({ algorithm: text as Structure['algorithm'] })],
     ['runtime socket', (text) => ({ sockets: { runtime: text, peers: '/p' } })],
     ['peers socket', (text) => ({ sockets: { runtime: '/r', peers: text } })],
@@ -117,6 +129,7 @@ describe('the second wall', () => {
     ['group', (text) => ({ user: { user: 'u', group: text } })],
     ['maxconn', (text) => ({ maxConnections: text as unknown as number })],
     ['idle', (text) => ({ idleMs: text as unknown as number })],
+    ['stickiness', (text) => ({ stickinessMs: text as unknown as number })],
     ['limits', (text) => ({ perClient: { connections: text as unknown as number, newPer10s: null } })],
   ];
   const servers: readonly (readonly [string, (text: string) => Partial<WantedServer>])[] = [
@@ -162,7 +175,18 @@ describe('the second wall', () => {
       expect(() => commandText({ kind: 'health', name, health: 'down' })).toThrow(unsafe);
       expect(() => commandText({ kind: 'state', name, state: 'ready' })).toThrow(unsafe);
       expect(() => commandText({ kind: 'weight', name, weight: 1 })).toThrow(unsafe);
+      expect(() => commandText({ kind: 'check-own-address', name, address: '127.0.1.1', port: 1 })).toThrow(unsafe);
     }
+  });
+
+  it('refuses every hostile string as the address of a client', () => {
+    for (const client of HOSTILE_STRINGS.filter((text) => !/^[0-9a-f:]+$|^::ffff:[0-9.]+$/.test(text) || !text.includes(':'))) {
+      expect(() => commandText({ kind: 'remember-client', client, id: 1 }), client).toThrow(unsafe);
+      expect(() => commandText({ kind: 'client-held', client, sessions: 1 }), client).toThrow(unsafe);
+    }
+    expect(commandText({ kind: 'client-held', client: '::ffff:192.0.2.7', sessions: 3 })).toBe(
+      'set table clients key ::ffff:192.0.2.7 data.gpt0 3',
+    );
   });
 
   it('refuses figures that are none', () => {

@@ -1,10 +1,27 @@
 import { createHash } from 'node:crypto';
-import { BACKEND, type CheckModel, FRONTEND, GREETING_BYTES, type Structure, type WantedServer } from './model.ts';
-import { bindIp, endpoint, integer, milliseconds, serverName, socketPath, unixName, word } from './token.ts';
+import {
+  BACKEND,
+  type CheckModel,
+  COUNTS,
+  type Endpoint,
+  FRONTEND,
+  GREETING_BYTES,
+  REFUSAL_ROOM,
+  type Structure,
+  stickyRefreshMs,
+  type WantedServer,
+} from './model.ts';
+import { bindIp, endpoint, integer, milliseconds, network, serverName, socketPath, unixName, word } from './token.ts';
 
 const ALGORITHMS = { leastconn: 'leastconn', roundrobin: 'roundrobin', source: 'source', random: 'random(2)' } as const;
 const DESCRIPTION = 'cccam-operator';
-const KEEPALIVE = { idleMs: 60_000, intervalMs: 15_000, count: 4 } as const;
+/** Not a comma: `show info` puts a description with one into quotes. */
+const BETWEEN_BINDS = '+';
+/**
+ * When a client that vanished is noticed: ten minutes after its last word. Sooner would end the sessions of clients whose network is away
+ * for some minutes and comes back, which TCP outlives.
+ */
+const KEEPALIVE = { idleMs: 120_000, intervalMs: 60_000, count: 8 } as const;
 /** How long one side may stay half-closed; without it a client that only shut down its writing side holds a slot for the idle time. */
 const HALF_CLOSED_MS = 30_000;
 /** Clients that wait for a full server are told no after this, and come back to another: a remembered one is forgotten meanwhile. */
@@ -38,13 +55,13 @@ export function structureHash(structure: Structure): string {
 }
 
 /** What `show info` calls the description says which structure runs and where it listens; null when the configuration is not ours. */
-export function readDescription(description: string): { readonly structureHash: string; readonly bind: string } | null {
+export function readDescription(description: string): { readonly structureHash: string; readonly binds: readonly string[] } | null {
   const match = new RegExp(`^${DESCRIPTION} ([0-9a-f]{16}) (\\S+)$`).exec(description);
-  return match?.[1] === undefined || match[2] === undefined ? null : { structureHash: match[1], bind: match[2] };
+  return match?.[1] === undefined || match[2] === undefined ? null : { structureHash: match[1], binds: match[2].split(BETWEEN_BINDS) };
 }
 
 /** Where clients connect, as it stands in the configuration: `*:12000`. @throws CccamError CCP_CONFIG_UNSAFE */
-export function bindText(bind: Structure['bind']): string {
+export function bindText(bind: Endpoint): string {
   return `${bindIp(bind.address)}:${integer('port', bind.port, 1, 65_535)}`;
 }
 
@@ -69,6 +86,7 @@ function sections(structure: Structure, hash: string): string[] {
     ...globalSection(structure, hash),
     ...defaultsSection(structure),
     ...peersSection(structure),
+    ...countsSection(),
     ...frontendSection(structure),
     ...backendSection(structure),
   ];
@@ -80,9 +98,9 @@ function globalSection(structure: Structure, hash: string): string[] {
   return [
     '# Written by cccam-operator. Changes made here are overwritten.',
     'global',
-    `    description "${DESCRIPTION} ${hash} ${bindText(structure.bind)}"`,
+    `    description "${DESCRIPTION} ${hash} ${[structure.bind, ...structure.alsoBind].map(bindText).join(BETWEEN_BINDS)}"`,
     ...(user === null ? [] : [`    user ${unixName(user.user)}`, `    group ${unixName(user.group)}`]),
-    `    maxconn ${integer('maxConnections', structure.maxConnections, 1, 1_000_000)}`,
+    `    maxconn ${limitText(structure)}`,
     '    localpeer proxy',
     `    stats socket ${socketPath(structure.sockets.runtime)} mode 600 level admin expose-fd listeners${owner}`,
     '    stats timeout 30s',
@@ -119,26 +137,64 @@ function peersSection(structure: Structure): string[] {
   return ['peers itself', `    bind ${socketPath(structure.sockets.peers)} mode 600${owner}`, '    server proxy'];
 }
 
+/** Tables belong to a section; this one has one entry, with the key 1. */
+function countsSection(): string[] {
+  return [`backend ${COUNTS}`, '    stick-table type integer size 10 store gpc0,gpc1,gpt0'];
+}
+
+/** Connections that the process accepts; those above the limit are refused by a rule. */
+function limitText({ maxConnections }: Structure): string {
+  return integer('maxConnections', Number(integer('maxConnections', maxConnections, 1, 1_000_000)) + REFUSAL_ROOM, 1, 1_001_000);
+}
+
 function frontendSection(structure: Structure): string[] {
-  const { connections, newPer10s } = structure.perClient;
-  const limited = connections !== null || newPer10s !== null;
+  const trusted = structure.proxyProtocolFrom.map(network);
   return [
     `frontend ${FRONTEND}`,
-    `    bind ${bindText(structure.bind)}`,
-    `    maxconn ${integer('maxConnections', structure.maxConnections, 1, 1_000_000)}`,
-    ...(limited
-      ? [
-          `    stick-table type ipv6 size ${TABLE_SIZE} expire 10m store conn_cur,conn_rate(10s)`,
-          '    tcp-request connection track-sc0 src',
-        ]
-      : []),
+    ...[structure.bind, ...structure.alsoBind].map((bind) => `    bind ${bindText(bind)}`),
+    `    maxconn ${limitText(structure)}`,
+    ...(trusted.length === 0 ? [] : [`    tcp-request connection expect-proxy layer4 if { src ${trusted.join(' ')} }`]),
+    ...fullRules(structure),
+    ...clientRules(structure),
+    `    default_backend ${BACKEND}`,
+  ];
+}
+
+/**
+ * Whoever comes above the limit is told no at once: at its own limit HAProxy accepts nobody any more, and clients hang in the queue of the
+ * kernel. Sessions that earlier workers hold are written into the entry by the agent. Refusals are counted in there, too.
+ */
+function fullRules({ maxConnections }: Structure): string[] {
+  return [
+    `    tcp-request session track-sc1 int(1) table ${COUNTS}`,
+    `    tcp-request session set-var(sess.held) int(1),table_gpt0(${COUNTS})`,
+    `    acl proxy_full fe_conn,add(sess.held) gt ${integer('maxConnections', maxConnections, 1, 1_000_000)}`,
+    '    tcp-request session sc-inc-gpc1(1) if proxy_full',
+    '    tcp-request session reject if proxy_full',
+  ];
+}
+
+/**
+ * Limits of one client's address. Looked up before the client is tracked: a try that is refused must not count as one more, or clients
+ * behind one address that all come back would keep each other out for ever.
+ */
+function clientRules({ perClient: { connections, newPer10s } }: Structure): string[] {
+  if (connections === null && newPer10s === null) return [];
+  const conditions = [
     ...(connections === null
       ? []
-      : [`    tcp-request connection reject if { sc0_conn_cur gt ${integer('connections', connections, 1, 100_000)} }`]),
-    ...(newPer10s === null
-      ? []
-      : [`    tcp-request connection reject if { sc0_conn_rate gt ${integer('newPer10s', newPer10s, 1, 100_000)} }`]),
-    `    default_backend ${BACKEND}`,
+      : [
+          '    tcp-request session set-var(sess.client_held) src_get_gpt0',
+          `    acl client_refused src_conn_cur,add(sess.client_held) ge ${integer('connections', connections, 1, 100_000)}`,
+        ]),
+    ...(newPer10s === null ? [] : [`    acl client_refused src_conn_rate ge ${integer('newPer10s', newPer10s, 1, 100_000)}`]),
+  ];
+  return [
+    `    stick-table type ipv6 size ${TABLE_SIZE} expire 10m store conn_cur,conn_rate(10s),gpt0`,
+    ...conditions,
+    '    tcp-request session sc-inc-gpc0(1) if client_refused',
+    '    tcp-request session reject if client_refused',
+    '    tcp-request session track-sc0 src',
   ];
 }
 
@@ -152,7 +208,7 @@ function backendSection(structure: Structure): string[] {
     ...(structure.stickinessMs === null
       ? []
       : [
-          `    stick-table type ipv6 size ${TABLE_SIZE} expire ${milliseconds('ttl', structure.stickinessMs)} peers itself`,
+          `    stick-table type ipv6 size ${TABLE_SIZE} expire ${milliseconds('ttl', structure.stickinessMs + stickyRefreshMs(structure.stickinessMs))} peers itself`,
           '    stick on src',
         ]),
     '    option tcp-check',

@@ -62,18 +62,21 @@ async function closeSome(sockets: ControlSockets, pid: number, { count, server, 
 /** Longest line of `show sess all` by far. */
 const LINE_BYTES = 4_096;
 
+/** What the sessions of a proxy say. */
+export interface Traffic {
+  /** Bytes that each session has had from its server, by server. */
+  readonly servers: ReadonlyMap<string, SessionTotals>;
+  /** Sessions by the address of their client, as tables print it. */
+  readonly clients: ReadonlyMap<string, number>;
+}
+
 /**
- * Reads how many bytes each session has had from its server, over these workers. An old worker may end in the middle of it.
+ * Reads the traffic of each session, over these workers. An old worker may end in the middle of it.
  *
- * @returns by server, and by session
  * @throws CccamError CCP_HAPROXY_UNREACHABLE
  */
-export async function readSessionTotals(
-  sockets: ControlSockets,
-  current: number,
-  old: readonly number[],
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, SessionTotals>> {
+export async function readTraffic(sockets: ControlSockets, current: number, old: readonly number[], signal: AbortSignal): Promise<Traffic> {
+  const clients = new Map<string, number>();
   const sums = new Map<string, Map<string, number>>();
   for (const pid of [current, ...old]) {
     const [path, command] = pid === current ? [sockets.runtime, 'show sess all'] : [sockets.master, `@!${pid} show sess all`];
@@ -82,7 +85,8 @@ export async function readSessionTotals(
       reader.read(line);
       if (reader.isFull) break;
     }
+    for (const [client, count] of reader.clients) clients.set(client, (clients.get(client) ?? 0) + count);
     for (const [server, sessions] of reader.servers) sums.set(server, new Map([...(sums.get(server) ?? []), ...sessions]));
   }
-  return sums;
+  return { servers: sums, clients };
 }

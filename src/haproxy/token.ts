@@ -1,12 +1,13 @@
 import { CccamError } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
-import { readAddress } from '../runtime/server-address.ts';
+import { readAddress, readNetwork } from '../runtime/server-address.ts';
 
 /**
  * The closed grammar of everything that may reach `haproxy.cfg` or the runtime socket. The schema has checked the same before;
  * this is the second wall, for the day when a value comes another way. `haproxy -c` is none: it accepts `unix@/path`, `localhost`,
  * `"${HOME}"` and a newline that opens a new section.
  */
+const CLIENT_KEY = /^[0-9a-f]{0,4}:[0-9a-f:]{1,38}$|^::ffff:[0-9]{1,3}(\.[0-9]{1,3}){3}$/;
 const SERVER_NAME = /^[a-z0-9]([-a-z0-9.:]{0,198}[a-z0-9])?$/;
 const PATH = /^(\/[A-Za-z0-9._-]{1,100}){1,12}$/;
 const UNIX_NAME = /^[a-z]([-a-z0-9_]{0,30}[a-z0-9])?$/;
@@ -37,6 +38,17 @@ export function bindIp(address: string): string {
   if (address === '0.0.0.0') return '*';
   if (address === '::') return '[::]';
   return address.includes(':') ? `[${serverIp(address)}]` : serverIp(address);
+}
+
+/** A client's address as HAProxy prints it in a table of IPv6 addresses, such as `::ffff:192.0.2.7`. @throws CccamError CCP_CONFIG_UNSAFE */
+export function clientKey(text: string): string {
+  return CLIENT_KEY.test(text) ? text : refuse('client', text, 'an IPv6 address, or an IPv4 address behind ::ffff:');
+}
+
+/** A network in canonical spelling, such as `10.0.0.0/8`. @throws CccamError CCP_CONFIG_UNSAFE */
+export function network(text: string): string {
+  const reading = readNetwork(text);
+  return reading.kind === 'network' && reading.canonical === text ? text : refuse('network', text, 'an IPv4 or IPv6 network');
 }
 
 /** A whole number within [`min`, `max`]. @throws CccamError CCP_CONFIG_UNSAFE */

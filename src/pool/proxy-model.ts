@@ -12,6 +12,8 @@ const ALGORITHMS = {
 /** Where a proxy runs: what the pool does not say and the machine does. */
 export interface ProxyPlace {
   readonly bindAddress: string;
+  /** Port that it listens on, where that is not the pool's. */
+  readonly port?: number;
   /** Sessions that the proxy may hold; at most what the pool asks for. */
   readonly maxConnections: number;
   readonly sockets: Structure['sockets'];
@@ -25,13 +27,16 @@ export function proxyModel(spec: PoolSpec, roster: Roster, place: ProxyPlace): P
     structure: structureOf(spec, place),
     servers: roster.map((entry) => wantedServer(entry, spec, passive)),
     closePerSecond: spec.drain.closePerSecond,
+    door: 'open',
   };
 }
 
 function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
   const { balance, health, limits, timeouts } = spec;
   return {
-    bind: { address: place.bindAddress, port: spec.port },
+    bind: { address: place.bindAddress, port: place.port ?? spec.port },
+    alsoBind: [],
+    proxyProtocolFrom: spec.proxy.proxyProtocol?.from ?? [],
     maxConnections: place.maxConnections,
     algorithm: ALGORITHMS[balance.algorithm],
     stickinessMs: balance.stickiness.mode === 'None' ? null : durationMs(balance.stickiness.ttl),

@@ -6,7 +6,6 @@ import { Converger } from '../haproxy/converger.ts';
 import type { ProxyEvent } from '../haproxy/event.ts';
 import { hardFileLimit } from '../haproxy/file-limit.ts';
 import { type ProxyObservation, unreadable } from '../haproxy/observation.ts';
-import { runCommands } from '../haproxy/runtime-socket.ts';
 import { KubeClient } from '../kube/client.ts';
 import { inCluster } from '../kube/cluster.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
@@ -116,7 +115,6 @@ class ProxyAgent {
     });
     this.#links = new BackendLinks(hostname(), clock, () => this.#apply());
     this.#ender = new SoftEnder({
-      run: async (commands) => await runCommands(sockets.runtime, commands),
       key: options.drainKey,
       clock,
       log,

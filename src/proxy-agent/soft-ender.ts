@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { FRONTEND, type Structure } from '../haproxy/model.ts';
+import type { Structure } from '../haproxy/model.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { CLOSING_MS, type DrainCall, readDrainCall } from '../link/drain-call.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
-import { errorFields, type Logger } from '../runtime/logger.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { SoftEnd } from './strictest.ts';
 
 /** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */
@@ -12,12 +12,10 @@ const LAST_CALL_MS = 10_000;
 const LOOK_MS = 250;
 /** HAProxy that does not answer for so long is gone, and its sessions with it. */
 const GONE_MS = 30_000;
-/** Looks after the door was shut until the first one that certainly began after it. */
+/** Looks behind a shut door that are needed: the counts of the first may have been read before it was shut. */
 const SURE_LOOKS = 2;
 
 export interface SoftEnderOptions {
-  /** Has HAProxy carry out commands. @throws Error when one of them is not carried out */
-  readonly run: (commands: readonly string[]) => Promise<unknown>;
   /** What an end must be asked with. */
   readonly key: string;
   readonly clock: Clock;
@@ -39,8 +37,8 @@ export class SoftEnder {
   #end: SoftEnd | null = null;
   /** Live sessions as they were read last; null while a worker does not tell. */
   #sessions: number | null = null;
-  /** Looks since nobody new is let in; null before that. */
-  #looks: number | null = null;
+  /** Looks since nobody new is let in. */
+  #looks = 0;
   /** Since when HAProxy has not answered, or null. */
   #silentSince: number | null = null;
 
@@ -58,13 +56,14 @@ export class SoftEnder {
     const counted = observation.error === null && observation.servers.every((server) => server.counted);
     this.#sessions = counted ? observation.servers.reduce((sum, server) => sum + server.sessions, 0) : null;
     this.#silentSince = observation.error === null ? null : (this.#silentSince ?? this.#options.clock.monotonic());
-    if (this.#looks !== null) this.#looks += 1;
+    // Only what was seen behind a shut door counts: a wave of clients may have come before.
+    if (observation.error === null) this.#looks = observation.door === 'shut' ? this.#looks + 1 : 0;
   }
 
   /** Whether nobody is left. What was seen before the door was shut does not count: a wave of clients may have come since. */
   get #isEmpty(): boolean {
     if (this.#silentSince !== null && this.#options.clock.monotonic() - this.#silentSince >= GONE_MS) return true;
-    return this.#sessions === 0 && this.#looks !== null && this.#looks >= SURE_LOOKS;
+    return this.#sessions === 0 && this.#looks >= SURE_LOOKS;
   }
 
   /** Answers when HAProxy may end. */
@@ -83,8 +82,10 @@ export class SoftEnder {
     const running = structure();
     const begun = clock.monotonic();
     log.info({ sessions: this.#sessions, ...call }, 'ends softly');
-    if (running !== null) this.#end = { structure: running, closeAfter: null };
+    if (running !== null) this.#end = { structure: running, door: 'open', closeAfter: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
+    if (this.#end !== null) this.#end = { ...this.#end, door: 'shut' };
+    onChange();
     await this.#waitUntil(() => this.#deadline(begun + call.deadlineMs), signal);
     if (signal.aborted || this.#isEmpty || !call.close || this.#end === null) return;
     this.#end = { ...this.#end, closeAfter: clock.now() };
@@ -100,19 +101,9 @@ export class SoftEnder {
     return this.closeAfter === null ? own : Math.min(own, clock.monotonic() + this.closeAfter - clock.now());
   }
 
-  /** Keeps the door shut until nobody is left, or that time has come. */
+  /** Waits until nobody is left, or that time has come. */
   async #waitUntil(time: () => number, signal: AbortSignal): Promise<void> {
-    const { clock, log, run } = this.#options;
-    while (!signal.aborted && clock.monotonic() < time()) {
-      // Asked for again and again: a worker that was reloaded by hand would listen. Sessions that are there stay.
-      await run([`disable frontend ${FRONTEND}`]).then(
-        () => {
-          this.#looks ??= 0;
-        },
-        (thrown: unknown) => log.warn(errorFields(thrown), 'HAProxy could not be told to take nobody new'),
-      );
-      await clock.sleep(LOOK_MS, signal);
-      if (this.#isEmpty) return;
-    }
+    const { clock } = this.#options;
+    while (!signal.aborted && !this.#isEmpty && clock.monotonic() < time()) await clock.sleep(LOOK_MS, signal);
   }
 }

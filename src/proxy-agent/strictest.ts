@@ -5,6 +5,8 @@ import type { BackendWord } from './backend-link.ts';
 export interface SoftEnd {
   /** As it was when the end began: a reload would let clients in again. */
   readonly structure: Structure;
+  /** Whether new clients are let in still. */
+  readonly door: 'open' | 'shut';
   /** When sessions are closed, in milliseconds since the epoch, or null for not yet or never. */
   readonly closeAfter: number | null;
 }
@@ -22,7 +24,7 @@ export function strictest(wish: ProxyModel, words: ReadonlyMap<string, BackendWo
     const drained = word?.draining === true ? drain(server, word.closeAfter) : server;
     return end?.closeAfter === null || end === null ? drained : drain(drained, end.closeAfter);
   });
-  return { ...wish, structure: end?.structure ?? wish.structure, servers };
+  return { ...wish, structure: end?.structure ?? wish.structure, servers, door: end?.door ?? wish.door };
 }
 
 function drain(server: WantedServer, closeAfter: number | null): WantedServer {

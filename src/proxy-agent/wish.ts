@@ -28,6 +28,7 @@ const wish = z.object({
     connectMs: count,
     idleMs: count,
     perClient: z.object({ connections: z.nullable(count), newPer10s: z.nullable(count) }),
+    proxyProtocolFrom: z.array(text),
   }),
   servers: z.array(
     z.object({
@@ -94,7 +95,8 @@ export function readWish(wished: string | undefined, place: AgentPlace): Wish {
   fittingMaxConnections(structure.maxConnections, true, place.fileLimit);
   const model = {
     ...rest,
-    structure: { ...structure, bind: { ...structure.bind, address: place.bindAddress }, sockets: place.sockets, user: null },
+    door: 'open' as const,
+    structure: { ...structure, bind: { ...structure.bind, address: place.bindAddress }, alsoBind: [], sockets: place.sockets, user: null },
   };
   // Rendered once before it counts: a value outside of its grammar must be refused here, while the last wish still stands.
   renderConfig(

@@ -3,6 +3,7 @@ import type { ProxyEventReason } from '../haproxy/event.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { CLOSE_REASONS, type CloseReason } from '../haproxy/session-closer.ts';
 
+const REFUSAL_REASONS = ['client_limit', 'proxy_full'] as const;
 const ADMIN_STATES = ['ready', 'drain', 'maint'] as const;
 
 /** Metrics of one proxy, read from its observations. Labels hold names of a closed grammar only, never text of a peer. */
@@ -38,6 +39,12 @@ export class ProxyMetrics {
     registers: [this.registry],
   });
 
+  readonly #refused = new Counter({
+    name: 'cccam_proxy_clients_refused_total',
+    help: 'Clients that were turned away, by why: the limits of their address, or the proxy is full.',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
   readonly #closed = new Counter({
     name: 'cccam_sessions_closed_total',
     help: 'Sessions that were closed by us, by why: the deadline of a drain has passed, or their server hangs.',
@@ -45,8 +52,11 @@ export class ProxyMetrics {
     registers: [this.registry],
   });
 
+  #refusedBefore: { pid: number | null; refused: ProxyObservation['refused'] } = { pid: null, refused: { client: 0, full: 0 } };
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    for (const reason of REFUSAL_REASONS) this.#refused.inc({ reason }, 0);
     for (const reason of CLOSE_REASONS) this.#closed.inc({ reason }, 0); // so that a rate is known from the first one on
   }
 
@@ -67,6 +77,7 @@ export class ProxyMetrics {
     if (observation.error !== null) return; // the last known figures stay; cccam_proxy_up says that they are old
     this.#workers.set({ kind: 'current' }, observation.currentPid === null ? 0 : 1);
     this.#workers.set({ kind: 'old' }, observation.oldWorkers);
+    this.#countRefused(observation);
     for (const gauge of this.#perServer()) gauge.reset(); // a server that is gone must not be shown for ever
     for (const server of observation.servers) {
       const labels = { server: server.name };
@@ -80,6 +91,14 @@ export class ProxyMetrics {
       this.#troubles.set(labels, server.troubles);
       for (const state of ADMIN_STATES) this.#admin.set({ ...labels, state }, server.admin === state ? 1 : 0);
     }
+  }
+
+  /** HAProxy counts since its worker began; over reloads and restarts a counter must not fall. */
+  #countRefused({ currentPid, refused }: ProxyObservation): void {
+    const before = currentPid === this.#refusedBefore.pid ? this.#refusedBefore.refused : { client: 0, full: 0 };
+    this.#refused.inc({ reason: 'client_limit' }, Math.max(0, refused.client - before.client));
+    this.#refused.inc({ reason: 'proxy_full' }, Math.max(0, refused.full - before.full));
+    this.#refusedBefore = { pid: currentPid, refused };
   }
 
   #perServer(): Gauge[] {

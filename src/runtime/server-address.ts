@@ -48,9 +48,40 @@ export function readAddress(text: string, options: { readonly loopback: boolean 
   return { kind: 'address', canonical };
 }
 
+/** What reading a network gives. */
+export type NetworkReading =
+  | { readonly kind: 'network'; readonly canonical: string }
+  | { readonly kind: 'refused'; readonly expected: string };
+
+const NETWORK_EXPECTED = 'expected an IPv4 or IPv6 network such as 10.0.0.0/8 or fd00::/8, without bits behind the prefix';
+
+/** Reads a network: an address, a slash and the length of its prefix. An address alone stands for itself. */
+export function readNetwork(text: string): NetworkReading {
+  const [address = '', length, ...more] = text.split('/');
+  const family = /^[0-9A-Fa-f.:]{2,45}$/.test(address) ? (isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined) : undefined;
+  if (family === undefined || more.length > 0) return { kind: 'refused', expected: NETWORK_EXPECTED };
+  const most = family === 'ipv4' ? 32 : 128;
+  const bits = length === undefined ? most : Number(length);
+  if (length !== undefined && (!/^[0-9]{1,3}$/.test(length) || bits > most)) return { kind: 'refused', expected: NETWORK_EXPECTED };
+  const canonical = family === 'ipv4' ? address : canonicalIpv6(address);
+  // Bits behind the prefix are most likely a slip; HAProxy would drop them without a word.
+  if ((asNumber(canonical, family) & ((1n << BigInt(most - bits)) - 1n)) !== 0n) return { kind: 'refused', expected: NETWORK_EXPECTED };
+  return { kind: 'network', canonical: `${canonical}/${bits}` };
+}
+
 /** RFC 5952 spelling; the URL parser of the platform is a well-kept implementation of it. */
 function canonicalIpv6(text: string): string {
   return new URL(`http://[${text}]`).hostname.slice(1, -1);
+}
+
+/** An address in canonical spelling as a number. */
+function asNumber(address: string, family: 'ipv4' | 'ipv6'): bigint {
+  if (family === 'ipv4') return address.split('.').reduce((sum, part) => (sum << 8n) | BigInt(part), 0n);
+  const [head = '', tail] = address.split('::');
+  const words = (text: string | undefined): string[] => (text === undefined || text === '' ? [] : text.split(':'));
+  const [before, after] = [words(head), words(tail)];
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  return [...before, ...zeros, ...after].reduce((sum, word) => (sum << 16n) | BigInt(`0x${word}`), 0n);
 }
 
 function subnets(rows: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]): BlockList {

@@ -139,14 +139,17 @@ export function delayMs(retry: RetryPolicy, failures: number): number {
   return Math.min(retry.firstMs * 2 ** Math.min(failures - 1, 30), retry.capMs);
 }
 
-/** Starts `count` clients, each from an address of its own in 127.0.0.0/8. @returns them, and what ends when all have ended */
+/** Starts `count` clients, each from an address of its own in 127.0.0.0/8 unless one is given. @returns them, and what ends when all have ended */
 export function startClients(
   count: number,
-  options: Omit<SimulatedClientOptions, 'from'>,
+  options: SimulatedClientOptions,
   signal: AbortSignal,
   firstAddress = 0x7f_64_00_01,
 ): { readonly clients: readonly SimulatedClient[]; readonly done: Promise<void> } {
-  const clients = Array.from({ length: count }, (_, index) => new SimulatedClient({ ...options, from: dotted(firstAddress + index) }));
+  const clients = Array.from(
+    { length: count },
+    (_, index) => new SimulatedClient({ ...options, from: options.from ?? dotted(firstAddress + index) }),
+  );
   const done = Promise.all(clients.map((client) => client.run(signal))).then(() => undefined);
   return { clients, done };
 }

@@ -23,6 +23,7 @@ const backend = fc.record(
       { requiredKeys: [] },
     ),
     weight: optional(fc.integer({ min: 0, max: 256 })),
+    health: optional(fc.record({ mode: optional(fc.constantFrom('Active', 'Passive')) })),
     drain: optional(fc.record({ enabled: fc.boolean(), deadline: seconds(1, 3_600) })),
   },
   { requiredKeys: ['name', 'external', 'port'] },
@@ -46,6 +47,7 @@ export const arbitraryPool = fc
       }),
       weights: fc.record({ policy: fc.constantFrom('Formula', 'Balanced', 'Equal') }),
       health: fc.record({
+        mode: fc.constantFrom('Active', 'Passive'),
         probe: fc.constantFrom('Greeting', 'Connect'),
         interval: seconds(5, 600),
         fastInterval: seconds(1, 5),
@@ -66,7 +68,12 @@ export const arbitraryPool = fc
         onDeadline: fc.constantFrom('Close', 'Keep'),
         closePerSecond: fc.integer({ min: 1, max: 100 }),
       }),
-      proxy: fc.record({ maxConnections: fc.integer({ min: 10, max: 2_000 }) }),
+      proxy: fc.record({
+        maxConnections: fc.integer({ min: 10, max: 2_000 }),
+        proxyProtocol: optional(
+          fc.record({ from: fc.array(fc.constantFrom('10.0.0.0/8', 'FD00::/8', '192.0.2.7'), { minLength: 1, maxLength: 3 }) }),
+        ),
+      }),
     }),
     backups: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
   })

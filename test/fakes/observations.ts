@@ -37,6 +37,9 @@ export function anObservation(server: Partial<ServerObservation> = {}, changes: 
     structureHash: 'x',
     localError: null,
     panic: false,
+    door: 'open',
+    refused: { client: 0, full: 0 },
+    clients: { addresses: 3, most: 1 },
     servers: [aServerObservation(server)],
     ...changes,
   };

@@ -1,7 +1,7 @@
 import { type CccamPool, parsePool } from '../../src/api/v1alpha1/index.ts';
-import type { ActualServer, ActualWorker } from '../../src/haproxy/actual.ts';
+import type { ActualProxy, ActualServer, ActualWorker } from '../../src/haproxy/actual.ts';
 import type { EffectiveModel, EffectiveServer } from '../../src/haproxy/effective.ts';
-import type { ProxyModel, Structure, WantedServer } from '../../src/haproxy/model.ts';
+import { BACKEND, type ProxyModel, REFUSAL_ROOM, type Structure, type WantedServer } from '../../src/haproxy/model.ts';
 import { bindText, structureHash } from '../../src/haproxy/render.ts';
 import type { PodFacts } from '../../src/pool/server-state.ts';
 
@@ -28,6 +28,8 @@ export function aBackend(name: string, address: string, more: Record<string, unk
 export function aStructure(changes: Partial<Structure> = {}): Structure {
   return {
     bind: { address: '0.0.0.0', port: 12_000 },
+    alsoBind: [],
+    proxyProtocolFrom: [],
     maxConnections: 1_000,
     algorithm: 'leastconn',
     stickinessMs: 3_600_000,
@@ -58,7 +60,7 @@ export function aServer(id: number, changes: Partial<WantedServer> = {}): Wanted
 }
 
 export function aModel(servers: readonly WantedServer[], structure: Structure = aStructure()): ProxyModel {
-  return { structure, servers, closePerSecond: 20 };
+  return { structure, servers, closePerSecond: 20, door: 'open' };
 }
 
 /** What is wanted as it should run where nothing is wrong: every server was heard, and may be used. */
@@ -82,6 +84,7 @@ export function anActualServer(server: WantedServer, changes: Partial<ActualServ
     admin: server.state,
     operational: 'up',
     checks: 'on',
+    checksOwnAddress: true,
     checkStatus: 'L7OK',
     sessions: 0,
     queued: 0,
@@ -102,12 +105,26 @@ export function anActualWorker(
   return {
     pid: 100,
     structureHash: structureHash(structure),
-    bind: bindText(structure.bind),
+    binds: [bindText(structure.bind)],
     stopping: false,
     uptimeSeconds: 60,
     servers,
+    process: {
+      door: 'open',
+      doorLimit: structure.maxConnections + REFUSAL_ROOM,
+      globalLimit: structure.maxConnections + REFUSAL_ROOM,
+      rateLimited: false,
+      tables: new Map(structure.stickinessMs === null ? [] : [[BACKEND, 0]]),
+      heldByOld: 0,
+      refused: { client: 0, full: 0 },
+    },
     ...changes,
   };
+}
+
+/** A proxy with this worker and no other. */
+export function anActualProxy(current: ActualWorker, old: ActualProxy['old'] = []): ActualProxy {
+  return { masterPid: 1, current, old };
 }
 
 /** A pod of a backend that was just made: no address yet, nothing ready. */

@@ -50,7 +50,7 @@ export class TestBox {
   status: PoolStatus | null = null;
   #program: ChildProcess | undefined;
   #spec: Record<string, unknown> = {};
-  readonly #clientsEnd = new AbortController();
+  #clientsEnd = new AbortController();
   #clientsDone: Promise<void>[] = [];
   #clientAddress = 0x7f_64_00_01;
   readonly #number: number;
@@ -226,12 +226,14 @@ export class TestBox {
       retryMs?: number;
       patienceMs?: number | null;
       requestEveryMs?: number;
+      from?: number;
       onServed?: (label: string, waitedMs: number) => void;
     } = {},
   ): readonly SimulatedClient[] {
     const { clients, done } = startClients(
       count,
       {
+        ...(options.from === undefined ? {} : { from: dotted(options.from) }),
         host: '127.0.0.1',
         port: this.port,
         retry: { kind: 'fixed', delayMs: options.retryMs ?? 100 },
@@ -245,6 +247,13 @@ export class TestBox {
     this.#clientAddress += count;
     this.#clientsDone.push(done);
     return clients;
+  }
+
+  /** Every client leaves. */
+  async endClients(): Promise<void> {
+    this.#clientsEnd.abort();
+    await Promise.all(this.#clientsDone.splice(0));
+    this.#clientsEnd = new AbortController();
   }
 
   /** Starts clients and waits until each is served. */
@@ -266,7 +275,7 @@ export class TestBox {
     const client = new SimulatedClient({
       host: '127.0.0.1',
       port: this.port,
-      from: [24, 16, 8, 0].map((shift) => (from >>> shift) & 0xff).join('.'),
+      from: dotted(from),
       retry: { kind: 'fixed', delayMs: retryMs },
       patienceMs: limitMs,
       onServed: (by) => {
@@ -335,4 +344,8 @@ export class TestBox {
     program.kill(signal);
     await gone;
   }
+}
+
+function dotted(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
 }

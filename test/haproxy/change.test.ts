@@ -1,6 +1,8 @@
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BINARIES } from './binaries.ts';
 import { TestBox } from './box.ts';
+import { freePort } from './ports.ts';
 import { throughout, until } from './until.ts';
 
 describe.each(BINARIES)('changing a pool on HAProxy $version', (binary) => {
@@ -55,6 +57,48 @@ describe.each(BINARIES)('changing a pool on HAProxy $version', (binary) => {
     expect(box.status?.backends[0]?.servers.map((server) => server.state).sort()).toEqual(['Draining', 'Up']);
   });
 
+  it('moves to another port without turning anybody away at the old one, and lets that go half a minute later', {
+    timeout: 120_000,
+  }, async () => {
+    box = await TestBox.create(binary, 2);
+    await box.save({ backends: box.backends() });
+    await box.start();
+    const clients = await box.heldSessions(20);
+    const port = await freePort();
+    await box.save({ backends: box.backends(), port });
+    await until(
+      'clients are let in at the new port',
+      async () => (await greetedAt(port)) === true,
+      30_000,
+      () => box.news,
+    );
+    expect(await greetedAt(box.port)).toBe(true);
+    await until(
+      'the old port is let go',
+      async () => (await greetedAt(box.port)) === false,
+      60_000,
+      () => box.news,
+    );
+    expect(await greetedAt(port)).toBe(true);
+    expect(clients.every((client) => client.lost === 0)).toBe(true);
+    expect(box.events('ReloadFailed')).toEqual([]);
+  });
+
+  it('loses nobody to a port that is taken back at once', { timeout: 90_000 }, async () => {
+    box = await TestBox.create(binary, 2);
+    await box.save({ backends: box.backends() });
+    await box.start();
+    await until(
+      'a reload would not wait',
+      async () => /^Uptime_sec: (1[6-9]|[2-9]\d)$/m.test((await box.commands('show info'))[0] ?? ''),
+      30_000,
+    );
+    await box.save({ backends: box.backends(), port: await freePort() });
+    await until('HAProxy was reloaded', () => box.events('Reloaded').length === 1, 30_000);
+    await box.save({ backends: box.backends() });
+    await throughout('every client gets in where it always did', 20_000, async () => await greetedAt(box.port));
+  });
+
   it('reloads once for a new idle time, and keeps every session', async () => {
     box = await TestBox.create(binary, 2);
     await box.save({ backends: box.backends() });
@@ -76,3 +120,15 @@ describe.each(BINARIES)('changing a pool on HAProxy $version', (binary) => {
     expect(await box.metric('cccam_proxy_workers{kind="old"}')).toEqual(['cccam_proxy_workers{kind="old"} 1']);
   });
 });
+
+/** Whether a client that connects there is greeted. */
+async function greetedAt(port: number): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port });
+  const greeted = await new Promise<boolean>((resolve) => {
+    socket.once('data', () => resolve(true));
+    socket.once('close', () => resolve(false));
+    socket.on('error', () => socket.destroy()); // refused: the close says so
+  });
+  socket.destroy();
+  return greeted;
+}

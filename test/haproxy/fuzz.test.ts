@@ -38,9 +38,9 @@ describe('a configuration made from any accepted pool', () => {
       fc.property(arbitraryPool, (data) => {
         const { model, spec } = modelOf(data);
         const { sections, lines, servers } = parseConfig(textOf(model));
-        expect(sections).toEqual(['global', 'defaults', 'peers itself', 'frontend clients', 'backend servers']);
+        expect(sections).toEqual(['global', 'defaults', 'peers itself', 'backend counts', 'frontend clients', 'backend servers']);
         expect(
-          servers.map(({ name, target, id, weight, maxConnections, backup, disabled, closesSessions, intervalMs }) => ({
+          servers.map(({ name, target, id, weight, maxConnections, backup, disabled, checked }) => ({
             name,
             target,
             id,
@@ -48,8 +48,7 @@ describe('a configuration made from any accepted pool', () => {
             maxConnections,
             backup,
             disabled,
-            closesSessions,
-            intervalMs,
+            checked,
           })),
         ).toEqual(
           model.servers.map((server) => {
@@ -65,8 +64,7 @@ describe('a configuration made from any accepted pool', () => {
               maxConnections: backend?.capacity?.maxConnections ?? server.maxConnections,
               backup: backend?.role === 'Backup',
               disabled: backend?.drain?.enabled === true || server.weight === 0,
-              closesSessions: spec.health.onDown === 'CloseSessions',
-              intervalMs: durationMs(spec.health.interval),
+              checked: (backend?.health?.mode ?? spec.health.mode) === 'Active',
             };
           }),
         );
@@ -75,8 +73,12 @@ describe('a configuration made from any accepted pool', () => {
         expect(backendLines.some((line) => line.startsWith('tcp-response'))).toBe(spec.health.probe === 'Greeting');
         expect(lines.get('defaults')).toContain(`timeout tunnel ${durationMs(spec.timeouts.idle)}ms`);
         expect(lines.get('frontend clients')).toContain(`bind 127.0.0.1:${spec.port}`);
-        const rejects = (lines.get('frontend clients') ?? []).filter((line) => line.includes('reject'));
-        expect(rejects).toHaveLength(Object.values(spec.limits?.perClient ?? {}).filter((value) => value !== undefined).length);
+        expect(textOf(model)).not.toContain('shutdown-sessions');
+        const rules = lines.get('frontend clients') ?? [];
+        const limited = Object.values(spec.limits?.perClient ?? {}).filter((value) => value !== undefined).length;
+        expect(rules.filter((line) => line.startsWith('acl client_refused'))).toHaveLength(limited);
+        expect(rules.includes('tcp-request session reject if client_refused')).toBe(limited > 0);
+        expect(rules).toContain(`acl proxy_full fe_conn,add(sess.held) gt ${spec.proxy.maxConnections}`);
       }),
       { numRuns: 10_000 },
     );

@@ -182,7 +182,7 @@ describe.each(BINARIES)('options of a pool on HAProxy $version', (binary) => {
     await box.start();
     const config = await readFile(join(box.stateDir, 'haproxy.cfg'), 'utf8');
     for (const timeout of ['client', 'server', 'tunnel']) expect(config).toContain(`timeout ${timeout} 60000ms`);
-    for (const option of ['option clitcpka', 'clitcpka-idle 60000ms', 'clitcpka-intvl 15000ms', 'clitcpka-cnt 4'])
+    for (const option of ['option clitcpka', 'clitcpka-idle 120000ms', 'clitcpka-intvl 60000ms', 'clitcpka-cnt 8'])
       expect(config).toContain(option);
   });
 });

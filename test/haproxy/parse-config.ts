@@ -13,8 +13,7 @@ export interface ParsedServer {
   readonly maxConnections: number;
   readonly backup: boolean;
   readonly disabled: boolean;
-  readonly closesSessions: boolean;
-  readonly intervalMs: number;
+  readonly checked: boolean;
 }
 
 /** @throws Error on anything that a configuration of ours never has */
@@ -53,7 +52,6 @@ function parseServer(line: string): ParsedServer {
     maxConnections: value('maxconn'),
     backup: words.includes('backup'),
     disabled: words.includes('disabled'),
-    closesSessions: words.join(' ').includes('on-marked-down shutdown-sessions'),
-    intervalMs: value('inter'),
+    checked: words.includes('check'),
   };
 }

@@ -58,6 +58,55 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
     );
   }
 
+  it.each([
+    ['a door that was shut', 'disable frontend clients', async () => (await frontend()).includes(',OPEN,')],
+    ['a limit of the door', 'set maxconn frontend clients 3', async () => (await frontend()).split(',')[6] === '4050'],
+    ['a limit of the process', 'set maxconn global 5', async () => /^Maxconn: 4050$/m.test(await info())],
+    ['a limit of sessions a second', 'set rate-limit sessions global 1', async () => /^SessRateLimit: 0$/m.test(await info())],
+    ['a limit of connections a second', 'set rate-limit connections global 1', async () => /^ConnRateLimit: 0$/m.test(await info())],
+    ['another port for checks', 'set server servers/NAME check-port 9', async () => (await line(2)).split(' ')[21] === '12001'],
+    [
+      'another address for checks',
+      'set server servers/NAME check-addr 127.0.0.9',
+      async () => (await line(2)).split(' ')[22] === box.server(2).host,
+    ],
+  ] as const)('%s is put right and reported within one resync', async (_what, command, isRight) => {
+    await serving();
+    const clients = await box.heldSessions(10);
+    await box.commands(command.replace('NAME', box.nameOf(2)));
+    await until(
+      'it is reported',
+      () => box.events('Repaired').length > 0,
+      ONE_RESYNC_MS,
+      () => box.news.slice(-5),
+    );
+    await until('it is right again', isRight, ONE_RESYNC_MS, async () => [await frontend(), await info(), await line(2)]);
+    expect(clients.every((client) => client.lost === 0)).toBe(true);
+    expect(await box.whoServes()).not.toBeNull();
+  });
+
+  it('a frontend that was shut down, which no command can undo, is back after one reload, and nobody is lost', async () => {
+    await serving();
+    const clients = await box.heldSessions(10);
+    await box.commands('shutdown frontend clients');
+    await until(
+      'HAProxy was reloaded',
+      () => box.events('Reloaded').length === 1,
+      30_000,
+      () => box.news,
+    );
+    expect(await box.whoServes()).not.toBeNull();
+    expect(clients.every((client) => client.lost === 0)).toBe(true);
+  });
+
+  async function info(): Promise<string> {
+    return (await box.commands('show info'))[0] ?? '';
+  }
+
+  async function frontend(): Promise<string> {
+    return (await box.commands('show stat clients 1 -1'))[0]?.split('\n')[1] ?? '';
+  }
+
   it('a server deleted by hand comes back', async () => {
     await serving();
     await box.commands(`set server servers/${box.nameOf(2)} state maint`, `del server servers/${box.nameOf(2)}`);

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { CccamError } from '../../runtime/errors.ts';
 import { printable } from '../../runtime/printable.ts';
-import { readAddress } from '../../runtime/server-address.ts';
+import { readAddress, readNetwork } from '../../runtime/server-address.ts';
 import { durationMs } from './grammar.ts';
 import { BACKEND_AGENT, PROXY_AGENT } from './names.ts';
 import { templateIssues } from './pod-template.ts';
@@ -79,7 +79,14 @@ function canonical(pool: CccamPool): CccamPool {
     const reading = readAddress(backend.external.address, { loopback: true });
     return reading.kind === 'address' ? { ...backend, external: { address: reading.canonical } } : backend;
   });
-  return { ...pool, spec: { ...pool.spec, backends } };
+  const { proxyProtocol, ...proxy } = pool.spec.proxy;
+  const trusted = proxyProtocol === undefined ? {} : { proxyProtocol: { from: proxyProtocol.from.map(canonicalNetwork) } };
+  return { ...pool, spec: { ...pool.spec, backends, proxy: { ...proxy, ...trusted } } };
+}
+
+function canonicalNetwork(text: string): string {
+  const reading = readNetwork(text);
+  return reading.kind === 'network' ? reading.canonical : text;
 }
 
 /** A template that several backends share is wrong once. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { readAddress } from '../../runtime/server-address.ts';
+import { readAddress, readNetwork } from '../../runtime/server-address.ts';
 import { celRules, duration, integer, label, oneOf } from './grammar.ts';
 
 /** An object of Kubernetes' own that is handed through as it is; the API server checks it where it is used. */
@@ -24,6 +24,18 @@ const address = z
       rule: 'isIP(self) && ip(self).isGlobalUnicast()',
       message: 'expected a unicast IPv4 or IPv6 address, not loopback or link-local',
     }),
+  });
+
+const network = z
+  .string({ error: 'expected a network such as 10.0.0.0/8' })
+  .max(49, { error: 'expected a network such as 10.0.0.0/8' })
+  .superRefine((text, context) => {
+    const reading = readNetwork(text);
+    if (reading.kind === 'refused') context.addIssue({ code: 'custom', message: reading.expected });
+  })
+  .meta({
+    description: 'A network such as 10.0.0.0/8, or one address.',
+    ...celRules({ rule: 'isCIDR(self) || isIP(self)', message: 'expected a network such as 10.0.0.0/8' }),
   });
 
 const capacity = z
@@ -225,6 +237,19 @@ const proxy = z
       .optional()
       .meta({ description: 'HAProxy image; 3.0 or newer.' }),
     maxConnections: integer(10, 1_000_000, 'Sessions that one proxy can hold.').default(10_000),
+    proxyProtocol: z
+      .strictObject({
+        from: z
+          .array(network, { error: 'expected a list of networks' })
+          .min(1, { error: 'expected at least one network' })
+          .max(64, { error: 'expected at most 64 networks' })
+          .meta({ description: 'Networks of the load balancers; nobody else’s header is believed.' }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Load balancers that say who their client is by the PROXY protocol (version 1 or 2): their connections must begin with it. Off unless set.',
+      }),
     resources: passThrough('Resources of the HAProxy container.').optional(),
     service,
     nodeSelector: z.record(z.string().max(317), z.string().max(63)).optional().meta({ description: 'Nodes that may run a proxy.' }),

@@ -5,21 +5,21 @@ import type { Report } from '../event.ts';
 import { type Probe, probeServer } from '../greeting.ts';
 import type { CheckModel, ProxyModel, WantedServer } from '../model.ts';
 import type { Observed, ServerStanding } from '../observation.ts';
-import type { SessionTotals } from './activity.ts';
+import type { Traffic } from '../sessions.ts';
 import { Fullness } from './fullness.ts';
 import { healthEvent, LOCAL_TROUBLE_OVER, localTrouble, SERVERS_FOUND, serversLost } from './health-event.ts';
 import { type Candidate, type PoolHealth, poolHealth } from './panic.ts';
 import { Prober } from './prober.ts';
 import { type Ruling, WatchedServer } from './watched-server.ts';
 
-/** Reads what each session of each server has had from it, over these workers. */
-export type ReadTotals = (current: number, old: readonly number[], signal: AbortSignal) => Promise<ReadonlyMap<string, SessionTotals>>;
+/** Reads the traffic of each session, over these workers. */
+export type ReadTraffic = (current: number, old: readonly number[], signal: AbortSignal) => Promise<Traffic>;
 
 /** What a monitor works with. */
 export interface HealthMonitorOptions {
   readonly clock: Clock;
   readonly report: Report;
-  readonly readTotals: ReadTotals;
+  readonly readTraffic: ReadTraffic;
   /** Rung when a ruling has changed, so that HAProxy follows at once. */
   readonly bell: Bell;
   readonly probe?: Probe;
@@ -50,6 +50,7 @@ export class HealthMonitor {
   readonly #fullness = new Fullness();
   #check: CheckModel | null = null;
   #pids: { readonly current: number; readonly old: readonly number[] } = { current: 0, old: [] };
+  #clients: ReadonlyMap<string, number> = new Map();
   #probing = 0;
   #panic = false;
   #localError: string | null = null;
@@ -58,6 +59,11 @@ export class HealthMonitor {
     this.#options = options;
     this.#prober = new Prober(options.probe ?? probeServer, options.clock);
     this.#random = options.random ?? Math.random;
+  }
+
+  /** Sessions by the address of their client, as they were seen last. */
+  get clients(): ReadonlyMap<string, number> {
+    return this.#clients;
   }
 
   /** How each server that should serve stands, by name. */
@@ -91,7 +97,7 @@ export class HealthMonitor {
   }
 
   /** What observations tell of it. */
-  standings(wanted: ProxyModel, actual: ActualProxy): Pick<Observed, 'standings' | 'localError' | 'panic'> {
+  standings(wanted: ProxyModel, actual: ActualProxy): Pick<Observed, 'standings' | 'localError' | 'panic' | 'clients'> {
     const now = this.#options.clock.monotonic();
     const held = heldByOthers(actual);
     const own = new Map(actual.current.servers.map(({ name, sessions }) => [name, sessions]));
@@ -106,7 +112,7 @@ export class HealthMonitor {
       if (full) return [[server.name, { health: 'full', cause: elsewhere > 0 ? 'held' : null, learnedLimit, limitIsSure }]];
       return [[server.name, { health: state === 'full' ? 'up' : state, cause, learnedLimit, limitIsSure }]];
     });
-    return { standings: new Map(standings), localError: this.localError, panic: this.pool.lost.length > 0 };
+    return { standings: new Map(standings), localError: this.localError, panic: this.pool.lost.length > 0, clients: this.#clients };
   }
 
   /** Takes over what was just read. Servers that should not serve are nobody's concern here, and forgotten. */
@@ -244,9 +250,10 @@ export class HealthMonitor {
   }
 
   async #lookAtTraffic(signal: AbortSignal): Promise<void> {
-    if (![...this.#servers.values()].some(({ sessions }) => sessions > 0)) return;
+    if (this.#pids.current === 0) return; // nothing was read yet
     const { current, old } = this.#pids;
-    const totals = await this.#options.readTotals(current, old, signal);
-    for (const [name, watched] of this.#servers) this.#change(watched, (now) => watched.lookAtTotals(totals.get(name) ?? new Map(), now));
+    const { clients, servers } = await this.#options.readTraffic(current, old, signal);
+    this.#clients = clients;
+    for (const [name, watched] of this.#servers) this.#change(watched, (now) => watched.lookAtTotals(servers.get(name) ?? new Map(), now));
   }
 }

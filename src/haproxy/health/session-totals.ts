@@ -9,11 +9,14 @@ const MOST_SESSIONS = 10_000;
  */
 export class SessionTotalsReader {
   readonly servers = new Map<string, Map<string, number>>();
+  /** Sessions by the address of their client, as tables print it. */
+  readonly clients = new Map<string, number>();
   readonly #pid: number;
   #session: string | null = null;
   #inBackend = false;
   #server: string | null = null;
   #sessions = 0;
+  #client: string | null = null;
 
   /** @param pid of the worker; sessions of two workers may have the same number */
   constructor(pid: number) {
@@ -30,6 +33,7 @@ export class SessionTotalsReader {
     if (line.startsWith('0x')) {
       const number = / id=(\d+) /.exec(line)?.[1];
       this.#session = number === undefined ? null : `${this.#pid}:${number}`;
+      this.#client = clientOf(line);
       this.#inBackend = false;
       this.#server = null;
       this.#sessions += 1;
@@ -43,5 +47,13 @@ export class SessionTotalsReader {
     const sessions = this.servers.get(this.#server) ?? new Map<string, number>();
     sessions.set(this.#session, bytes);
     this.servers.set(this.#server, sessions);
+    if (this.#client !== null) this.clients.set(this.#client, (this.clients.get(this.#client) ?? 0) + 1);
   }
+}
+
+/** Tables hold IPv6 addresses, and IPv4 ones behind `::ffff:`. */
+function clientOf(line: string): string | null {
+  const [, family, address] = / proto=tcpv([46]) source=(\S+):\d+$/.exec(line) ?? [];
+  if (address === undefined) return null;
+  return family === '4' ? `::ffff:${address}` : address;
 }

@@ -1,0 +1,32 @@
+import type { ActualProxy } from './actual.ts';
+import type { Command } from './command.ts';
+import { type ProxyModel, REFUSAL_ROOM } from './model.ts';
+
+/** What a worker as a whole needs to be as it should; the second is why only a reload can help. */
+export interface ProcessDifference {
+  readonly commands: readonly Command[];
+  readonly reload: readonly string[];
+}
+
+/**
+ * Compares what is wanted of the process with what runs: who is let in, how many, and how many places earlier workers hold.
+ *
+ * @param ours whether the worker runs the wanted structure; what another one lacks comes with its reload
+ */
+export function processDiff(wanted: ProxyModel, actual: ActualProxy, ours: boolean): ProcessDifference {
+  const { door, doorLimit, globalLimit, heldByOld, rateLimited } = actual.current.process;
+  if (door === 'gone') return { commands: [], reload: ['the frontend was shut down'] };
+  const limit = wanted.structure.maxConnections + REFUSAL_ROOM;
+  const held = sessionsInOldWorkers(actual);
+  const commands: Command[] = [];
+  if ((door === 'open') !== (wanted.door === 'open')) commands.push({ kind: 'door', open: wanted.door === 'open' });
+  if (ours && (doorLimit !== limit || globalLimit !== limit)) commands.push({ kind: 'limits', door: limit, global: limit });
+  if (rateLimited) commands.push({ kind: 'no-rate-limits' });
+  if (ours && heldByOld !== held) commands.push({ kind: 'held', sessions: held });
+  return { commands, reload: [] };
+}
+
+/** Sessions that take places of this proxy though its current worker does not know them. */
+function sessionsInOldWorkers(actual: ActualProxy): number {
+  return actual.old.reduce((sum, { sessions }) => [...(sessions?.values() ?? [])].reduce((total, count) => total + count, sum), 0);
+}

@@ -1,0 +1,91 @@
+import type { Clock } from '../runtime/clock.ts';
+import { CccamError } from '../runtime/errors.ts';
+import type { ActualProxy } from './actual.ts';
+import type { Command } from './command.ts';
+import { BACKEND, FRONTEND, type ProxyModel, stickyRefreshMs } from './model.ts';
+import { type ControlSockets, runCommands, runMasterCommand } from './runtime-socket.ts';
+
+/** How often what clients hold in earlier workers is told to the current one. */
+const HELD_EVERY_MS = 2_000;
+
+/**
+ * Keeps the tables of the current worker true about what it cannot know: which clients still have sessions in earlier workers, and which
+ * remembered clients have a session at all.
+ */
+export class TableKeeper {
+  readonly #sockets: ControlSockets;
+  readonly #clock: Clock;
+  #pid = 0;
+  /** What the worker was told of clients' sessions in earlier workers. */
+  #told: ReadonlyMap<string, number> = new Map();
+  #heldAt = Number.NEGATIVE_INFINITY;
+  #refreshedAt: number;
+
+  constructor(sockets: ControlSockets, clock: Clock) {
+    this.#sockets = sockets;
+    this.#clock = clock;
+    this.#refreshedAt = clock.monotonic();
+  }
+
+  /**
+   * Commands that are due now.
+   *
+   * @param connected addresses of clients with a session, as tables print them
+   * @throws CccamError CCP_HAPROXY_UNREACHABLE
+   */
+  async due(wanted: ProxyModel, actual: ActualProxy, connected: ReadonlySet<string>): Promise<readonly Command[]> {
+    const now = this.#clock.monotonic();
+    if (actual.current.pid !== this.#pid) {
+      this.#pid = actual.current.pid;
+      this.#told = new Map();
+      this.#heldAt = Number.NEGATIVE_INFINITY;
+    }
+    return [...(await this.#held(wanted, actual, now)), ...(await this.#refresh(wanted, actual, connected, now))];
+  }
+
+  /** The limit of a client's sessions counts those in earlier workers, too. */
+  async #held({ structure }: ProxyModel, actual: ActualProxy, now: number): Promise<Command[]> {
+    const needed = structure.perClient.connections !== null && actual.current.process.tables.has(FRONTEND);
+    if (!needed || (actual.old.length === 0 && this.#told.size === 0) || now - this.#heldAt < HELD_EVERY_MS) return [];
+    this.#heldAt = now;
+    const held = new Map<string, number>();
+    for (const { pid } of actual.old) {
+      for (const [client, count] of await this.#countsIn(pid)) held.set(client, (held.get(client) ?? 0) + count);
+    }
+    const changed = [...held].filter(([client, sessions]) => this.#told.get(client) !== sessions);
+    const gone = [...this.#told.keys()].filter((client) => !held.has(client)).map((client): [string, number] => [client, 0]);
+    this.#told = held;
+    return [...changed, ...gone].map(([client, sessions]) => ({ kind: 'client-held', client, sessions }));
+  }
+
+  async #countsIn(pid: number): Promise<ReadonlyMap<string, number>> {
+    try {
+      return parseClientCounts(await runMasterCommand(this.#sockets.master, `@!${pid} show table ${FRONTEND} data.conn_cur gt 0`));
+    } catch (thrown) {
+      if (thrown instanceof CccamError) return new Map(); // it has ended, or does not answer: what it holds is looked at again soon
+      throw thrown;
+    }
+  }
+
+  /** How long a client is remembered counts from when it is gone, and not from when it came. */
+  async #refresh({ structure }: ProxyModel, actual: ActualProxy, connected: ReadonlySet<string>, now: number): Promise<Command[]> {
+    const { stickinessMs } = structure;
+    if (stickinessMs === null || !actual.current.process.tables.has(BACKEND)) return [];
+    if (now - this.#refreshedAt < stickyRefreshMs(stickinessMs)) return [];
+    this.#refreshedAt = now;
+    const [table = ''] = await runCommands(this.#sockets.runtime, [`show table ${BACKEND}`]);
+    return parseRemembered(table)
+      .filter(({ client }) => connected.has(client))
+      .map((entry) => ({ kind: 'remember-client', ...entry }));
+  }
+}
+
+/** Sessions by client, from `show table` of the frontend. */
+export function parseClientCounts(table: string): ReadonlyMap<string, number> {
+  return new Map([...table.matchAll(/^0x\S+: key=(\S+) .*\bconn_cur=(\d+)/gm)].map(([, client = '', count]) => [client, Number(count)]));
+}
+
+/** Remembered clients, each with the id of its server. */
+export function parseRemembered(table: string): { readonly client: string; readonly id: number }[] {
+  return [...table.matchAll(/^0x\S+: key=(\S+) .*\bserver_id=(\d+)/gm)].map(([, client = '', id]) => ({ client, id: Number(id) }));
+}
