@@ -76,7 +76,7 @@ export class EventRecorder {
     const now = this.#clock.monotonic();
     const { namespace } = event.regarding;
     const unique = Math.floor(this.#random() * 2 ** 40).toString(16);
-    const name = `${event.regarding.name}.${this.#clock.now().toString(16)}${unique}`;
+    const name = `${event.regarding.name}.${Math.floor(this.#clock.now()).toString(16)}${unique}`;
     this.#series.delete(key);
     this.#series.set(key, { name, namespace, count: 1, lastAt: now, writtenAt: now });
     for (const oldest of this.#series.keys()) {

@@ -31,6 +31,8 @@ export interface TransportOptions {
   readonly bucket: TokenBucket;
   readonly userAgent: string;
   readonly onCall?: CallListener;
+  /** Told the date that an answer carries, and how long it took. */
+  readonly onDate?: (date: string | undefined, tookMs: number) => void;
   /** How long a call may take, in milliseconds. */
   readonly timeoutMs?: number;
 }
@@ -145,11 +147,15 @@ export class Transport {
         ? {}
         : { 'content-type': request.contentType ?? 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
     };
+    const begun = performance.now();
     return await new Promise((resolve, reject) => {
       const options = { method: request.method, headers, signal, agent: agent ?? (false as const), ...credentials.tls };
       const sent = url.protocol === 'http:' ? httpRequest(url, options) : httpsRequest(url, options);
       sent.setNoDelay(true);
-      sent.on('response', resolve);
+      sent.on('response', (response) => {
+        this.#options.onDate?.(response.headers.date, performance.now() - begun);
+        resolve(response);
+      });
       sent.on('error', (thrown) => {
         // The server closed a kept connection in the moment in which we took it. What is repeated must come out the same twice.
         const again = sent.reusedSocket && systemCode(thrown) === 'ECONNRESET' && request.method !== 'POST' && !signal.aborted;

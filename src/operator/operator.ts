@@ -5,6 +5,7 @@ import { type Cluster, inCluster } from '../kube/cluster.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { LEASE_TIMES, LeaseElector, type LeaseOutcome, type Term } from '../kube/lease.ts';
 import type { ReflectorReport } from '../kube/reflector.ts';
+import { ServerClock } from '../kube/server-clock.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
 import { type Urgency, WorkQueue, type WorkResult } from '../kube/work-queue.ts';
@@ -59,7 +60,7 @@ export async function operate(options: OperatorOptions, clock: Clock = systemClo
   const identity = `${hostname()}_${randomUUID().slice(0, 8)}`;
   const log = createLogger(options.logLevel, { process: 'operator', identity });
   const shutdown = new Shutdown();
-  const operator = new Operator(options, await clusterOf(options, clock), identity, clock, log);
+  const operator = new Operator(options, await clusterOf(options, clock), identity, new ServerClock(clock), log);
   const outcome = await operator.run(shutdown.ending);
   shutdown.dispose();
   if (outcome === 'lost') log.error('the lease was lost; this process ends');
@@ -76,7 +77,7 @@ async function clusterOf(options: OperatorOptions, clock: Clock): Promise<Cluste
 class Operator {
   readonly #options: OperatorOptions;
   readonly #cluster: Cluster;
-  readonly #clock: Clock;
+  readonly #clock: ServerClock;
   readonly #log: Logger;
   readonly #metrics: OperatorMetrics;
   readonly #transport: Transport;
@@ -93,7 +94,7 @@ class Operator {
   readonly #memory = new Memory();
   #reconciler: Reconciler | undefined;
 
-  constructor(options: OperatorOptions, cluster: Cluster, identity: string, clock: Clock, log: Logger) {
+  constructor(options: OperatorOptions, cluster: Cluster, identity: string, clock: ServerClock, log: Logger) {
     this.#options = options;
     this.#cluster = cluster;
     this.#clock = clock;
@@ -112,6 +113,7 @@ class Operator {
       bucket: new TokenBucket(clock, options.callsPerSecond, 2 * options.callsPerSecond),
       userAgent: `cccam-operator/${VERSION} (operator)`,
       onCall: (method, status) => this.#metrics.called(method, status),
+      onDate: (date, tookMs) => clock.hear(date, tookMs),
     });
     this.#client = new KubeClient(this.#transport);
     this.#queue = this.#workQueue('cccampool', options.workers, (key, signal) => this.#pass(key, signal));

@@ -34,6 +34,9 @@ const line = z.discriminatedUnion('kind', [
       .regex(/^[A-Z0-9_]+$/)
       .nullable(),
     panic: z.boolean(),
+    refused: z.object({ lately: z.object({ client: z.int().min(0), full: z.int().min(0) }) }),
+    clients: z.object({ addresses: z.int().min(0).max(10_000_000), most: z.int().min(0).max(10_000_000) }),
+    localPorts: z.object({ taken: z.int().min(0).max(100_000), of: z.int().min(0).max(100_000) }),
   }),
   z.object({
     kind: z.literal('server'),
@@ -41,6 +44,8 @@ const line = z.discriminatedUnion('kind', [
     admin: z.enum(['ready', 'drain', 'maint']),
     operational: z.string(),
     inRotation: z.boolean(),
+    maxConnections: z.int().min(0).max(10_000_000),
+    sessionsInOldWorkers: z.int().min(0).max(10_000_000),
     sessions: z.int().min(0).max(10_000_000),
     counted: z.boolean(),
     health: z.enum(HEALTH_STATES).nullable(),
@@ -58,6 +63,9 @@ interface Heard {
   error: string | null;
   localError: string | null;
   panic: boolean;
+  clients: ProxyStatement['clients'];
+  localPorts: ProxyStatement['localPorts'];
+  refusedLately: ProxyStatement['refusedLately'];
   readonly servers: Map<string, ServerStatement>;
 }
 
@@ -124,7 +132,17 @@ export class ProxyListener {
 
   async #listen(signal: AbortSignal): Promise<void> {
     const response = await this.#open(signal);
-    const fresh: Heard = { wish: null, synced: false, error: null, localError: null, panic: false, servers: new Map() };
+    const fresh: Heard = {
+      wish: null,
+      synced: false,
+      error: null,
+      localError: null,
+      panic: false,
+      clients: { addresses: 0, most: 0 },
+      refusedLately: { client: 0, full: 0 },
+      localPorts: { taken: 0, of: 0 },
+      servers: new Map(),
+    };
     try {
       for await (const text of lines(response, MAX_LINE_BYTES)) {
         const said = line.parse(JSON.parse(text));
@@ -176,6 +194,9 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
       heard.error = said.error;
       heard.localError = said.localError;
       heard.panic = said.panic;
+      heard.clients = said.clients;
+      heard.refusedLately = said.refused.lately;
+      heard.localPorts = said.localPorts;
       if (heard.error !== null) heard.servers.clear(); // what it could not read is unknown, and it tells all of it again
       return 'state';
     case 'server': {
@@ -186,6 +207,7 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
         counted: said.counted,
         admin: said.admin,
         inRotation: said.inRotation,
+        mayHold: said.admin === 'ready' ? said.maxConnections + said.sessionsInOldWorkers : said.sessions,
         health: said.health,
         cause: said.cause,
         learnedLimit: said.learnedLimit,

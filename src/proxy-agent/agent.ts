@@ -8,6 +8,7 @@ import { hardFileLimit } from '../haproxy/file-limit.ts';
 import { type ProxyObservation, unreadable } from '../haproxy/observation.ts';
 import { KubeClient } from '../kube/client.ts';
 import { inCluster } from '../kube/cluster.ts';
+import { ServerClock } from '../kube/server-clock.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
 import { DRAIN_PATH } from '../link/drain-call.ts';
@@ -21,7 +22,7 @@ import { VERSION } from '../runtime/version.ts';
 import { BackendLinks } from './backend-links.ts';
 import { ConfigStart } from './config-start.ts';
 import { SoftEnder } from './soft-ender.ts';
-import { strictest } from './strictest.ts';
+import { strictest, withoutTimes } from './strictest.ts';
 import type { AgentPlace, Wish } from './wish.ts';
 import { WishFollower, type WishSource } from './wish-follower.ts';
 
@@ -53,7 +54,9 @@ const CALLS = { perSecond: 5, burst: 10 } as const;
  * @returns the exit code
  * @throws CccamError for everything that keeps it from starting
  */
-export async function proxyAgent(options: AgentOptions, clock: Clock = systemClock): Promise<number> {
+export async function proxyAgent(options: AgentOptions, base: Clock = systemClock): Promise<number> {
+  // Times in the ConfigMap are the API server's; until that has said its own, none of them has come.
+  const clock = new ServerClock(base, () => agent.apply());
   const log = createLogger(options.logLevel, { process: 'proxy-agent', configMap: options.configMap });
   const shutdown = new Shutdown();
   await mkdir(options.runDir, { recursive: true });
@@ -62,6 +65,7 @@ export async function proxyAgent(options: AgentOptions, clock: Clock = systemClo
     cluster,
     bucket: new TokenBucket(clock, CALLS.perSecond, CALLS.burst),
     userAgent: `cccam-operator/${VERSION} (proxy-agent)`,
+    onDate: (date, tookMs) => clock.hear(date, tookMs),
   });
   const agent = new ProxyAgent(options, await hardFileLimit(), clock, log);
   await agent.findStart();
@@ -83,7 +87,7 @@ export async function proxyAgent(options: AgentOptions, clock: Clock = systemClo
 /** Every part of the agent, and how they are joined. */
 class ProxyAgent {
   readonly #place: AgentPlace;
-  readonly #clock: Clock;
+  readonly #clock: ServerClock;
   readonly #log: Logger;
   readonly #telemetry: ProxyTelemetry;
   readonly #start: ConfigStart;
@@ -92,12 +96,12 @@ class ProxyAgent {
   readonly #ender: SoftEnder;
   #wish: Wish | null = null;
 
-  constructor(options: AgentOptions, fileLimit: number, clock: Clock, log: Logger) {
+  constructor(options: AgentOptions, fileLimit: number, clock: ServerClock, log: Logger) {
     this.#clock = clock;
     this.#log = log;
     const path = (name: string): string => join(options.runDir, name);
     const sockets = { runtime: path('runtime.sock'), master: path('master.sock'), peers: path('peers.sock') };
-    this.#place = { bindAddress: options.bind, sockets, fileLimit };
+    this.#place = { proxy: hostname(), bindAddress: options.bind, sockets, fileLimit };
     this.#telemetry = new ProxyTelemetry(clock);
     const report = (event: ProxyEvent): void => {
       this.#telemetry.count(event);
@@ -113,13 +117,13 @@ class ProxyAgent {
       onObservation: (observation) => this.#observed(observation),
       onClosed: (reason, sessions) => this.#telemetry.countClosed(reason, sessions),
     });
-    this.#links = new BackendLinks(hostname(), clock, () => this.#apply());
+    this.#links = new BackendLinks(hostname(), clock, () => this.apply());
     this.#ender = new SoftEnder({
       key: options.drainKey,
       clock,
       log,
       structure: () => this.#wish?.model.structure ?? null,
-      onChange: () => this.#apply(),
+      onChange: () => this.apply(),
     });
   }
 
@@ -158,11 +162,14 @@ class ProxyAgent {
     this.#start.prepare(wish.model);
     this.#links.follow(wish.agents);
     this.#ender.closeAfter = wish.ends.get(hostname()) ?? null;
-    this.#apply();
+    this.apply();
   }
 
-  #apply(): void {
-    if (this.#wish !== null) this.#converger.want(strictest(this.#wish.model, this.#links.words, this.#ender.end), this.#wish.name);
+  /** Has HAProxy follow what is asked for now. */
+  apply(): void {
+    if (this.#wish === null) return;
+    const model = this.#clock.isKnown ? this.#wish.model : withoutTimes(this.#wish.model);
+    this.#converger.want(strictest(model, this.#links.words, this.#ender.end), this.#wish.name);
   }
 
   #refuse(thrown: unknown): void {

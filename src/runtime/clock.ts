@@ -1,17 +1,26 @@
-/** Time as an argument: what the program knows of the clock on the wall and of waiting. */
+/** Time as an argument: what the program knows of it, and waiting. */
 export interface Clock {
-  /** Milliseconds since the epoch. May jump; use it only for what is shown or kept over a restart. */
+  /** Milliseconds since the epoch as this process counts them: the wall clock when it began, and what has passed since. Never jumps. */
   now(): number;
-  /** Milliseconds of a clock that never jumps; for measuring how long something took. */
+  /** Milliseconds since the epoch by the clock on the wall. May jump; only for what is shown, and beside times that others wrote. */
+  wall(): number;
+  /** Milliseconds since this machine began, for every process on it the same; stands still while the machine sleeps. */
   monotonic(): number;
   /** Resolves after `ms` milliseconds, or at once when the signal is aborted. Never rejects: the caller looks at its signal. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+function monotonic(): number {
+  return Number(process.hrtime.bigint()) / 1_000_000;
+}
+
+const BEGUN = Date.now() - monotonic();
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
+  now: () => BEGUN + monotonic(),
+  wall: () => Date.now(),
+  monotonic,
   async sleep(ms, signal) {
     if (signal?.aborted === true) return;
     // Not that of node:timers/promises: it makes an error with a stack for each sleep that is cut short, and most are.
@@ -26,6 +35,16 @@ export const systemClock: Clock = {
     });
   },
 };
+
+/** Another clock whose `now` is some milliseconds ahead of it. */
+export function aheadBy(clock: Clock, shiftMs: () => number): Clock {
+  return {
+    now: () => clock.now() + shiftMs(),
+    wall: () => clock.wall(),
+    monotonic: () => clock.monotonic(),
+    sleep: async (ms, signal) => await clock.sleep(ms, signal),
+  };
+}
 
 /** Given as the reason, because without one an error with a stack is made for each. */
 const WOKEN = 'woken';

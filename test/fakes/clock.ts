@@ -23,6 +23,10 @@ export class FakeClock implements Clock {
     return this.#time;
   }
 
+  wall(): number {
+    return this.#time;
+  }
+
   monotonic(): number {
     return this.#time;
   }

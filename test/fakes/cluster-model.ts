@@ -11,7 +11,7 @@ import type { PodFacts } from '../../src/pool/server-state.ts';
 import type { Outcome, World } from '../../src/pool/world.ts';
 import type { Step } from './cluster-steps.ts';
 import { aPodOf } from './pools.ts';
-import { statementOf, type Wish } from './proxy-statement.ts';
+import { NOTHING_SAID, statementOf, type Wish } from './proxy-statement.ts';
 import { StatusLag } from './status-lag.ts';
 
 interface Pod {
@@ -335,10 +335,7 @@ export class ClusterModel {
         this.#proxies = ['unreachable', 'unreachable'];
         break;
       case 'proxy lies':
-        this.#proxies = [
-          { wish: 'nonsense', synced: true, localError: null, panic: false, servers: new Map() },
-          this.#proxies[1] ?? 'pending',
-        ];
+        this.#proxies = [{ ...NOTHING_SAID, wish: 'nonsense', synced: true }, this.#proxies[1] ?? 'pending'];
         break;
       default:
         if ('at' in step) this.#happenToPod(step.kind, pick([...this.#pods.values()], step.at));
