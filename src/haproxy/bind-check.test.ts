@@ -10,13 +10,13 @@ describe('assertPortFree', () => {
     await assertPortFree({ address: '127.0.0.1', port });
   });
 
-  it('refuses a port that somebody has, and an address that is not ours', async () => {
+  it('refuses a port that somebody has; on an address that is not here yet, nobody listens', async () => {
     const server = createServer();
     const port = await freePort();
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     await expect(assertPortFree({ address: '127.0.0.1', port })).rejects.toMatchObject({ code: 'CCP_PORT_UNUSABLE' });
     await expect(assertPortFree({ address: '0.0.0.0', port })).rejects.toMatchObject({ code: 'CCP_PORT_UNUSABLE' });
     await new Promise((resolve) => server.close(resolve));
-    await expect(assertPortFree({ address: '192.0.2.200', port })).rejects.toMatchObject({ code: 'CCP_PORT_UNUSABLE' });
+    await assertPortFree({ address: '192.0.2.200', port });
   });
 });

@@ -3,7 +3,7 @@ import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 
 /**
  * Makes sure that nobody listens on an address and port. HAProxy itself shares a port with any other of its kind without a word, and
- * a reload to a taken port closes the old one while it tries.
+ * a reload to a taken port closes the old one while it tries. On an address that this machine does not have yet, nobody can listen.
  *
  * @throws CccamError CCP_PORT_UNUSABLE
  */
@@ -15,14 +15,22 @@ export async function assertPortFree(bind: { readonly address: string; readonly 
       server.listen({ host: bind.address, port: bind.port, exclusive: true }, resolve);
     });
   } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === 'EADDRNOTAVAIL') return;
     throw new CccamError('CCP_PORT_UNUSABLE', {
       subject: `${bind.address}:${bind.port}`,
-      message: `cannot be listened on (${systemCode(thrown) ?? messageOf(thrown)})`,
-      remedy:
-        'Does another program, or a HAProxy of an earlier run with another state folder, listen there? End it, or choose another port.',
+      message: `cannot be listened on (${code ?? messageOf(thrown)})`,
+      remedy: HINTS[code ?? ''] ?? 'Choose another address or port.',
       retryable: true,
       cause: thrown,
     });
   }
   await new Promise((resolve) => server.close(resolve));
 }
+
+const HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    'Does another program, or a HAProxy of an earlier run with another state folder, listen there? End it, or choose another port. `ss -ltnp` shows who it is.',
+  EACCES: 'Ports below 1024 need root or CAP_NET_BIND_SERVICE. Choose a higher port, or run it with that right.',
+  EAFNOSUPPORT: 'This machine has no IPv6. Choose an IPv4 address with --bind.',
+};

@@ -11,10 +11,12 @@ import type { Report } from './event.ts';
 import type { Probe } from './greeting.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
 import { withoutEmptying } from './hold-back.ts';
+import { LocalPortWatch } from './local-port-watch.ts';
 import type { ProxyModel } from './model.ts';
 import { observe, type ProxyObservation, unreadable } from './observation.ts';
 import { PortHandover } from './port-handover.ts';
 import { readBack } from './readback.ts';
+import { RefusalCounter } from './refusals.ts';
 import { Reloader } from './reloader.ts';
 import type { ControlSockets } from './runtime-socket.ts';
 import { type OnClosed, SessionCloser } from './session-closer.ts';
@@ -65,7 +67,9 @@ export class Converger {
   readonly #reloader: Reloader;
   readonly #closer: SessionCloser;
   readonly #tables: TableKeeper;
-  readonly #ports = new PortHandover();
+  readonly #handover = new PortHandover();
+  readonly #refusals = new RefusalCounter();
+  readonly #ports: LocalPortWatch;
   #wanted: ProxyModel | undefined;
   #wish: string | null = null;
   /** Servers of the last look; those that are not wanted have sticky clients to forget, too. */
@@ -84,6 +88,7 @@ export class Converger {
     this.#reloader = new Reloader(sockets, clock, report);
     this.#closer = new SessionCloser({ sockets, clock, report, onClosed });
     this.#tables = new TableKeeper(sockets, clock);
+    this.#ports = new LocalPortWatch(clock);
     this.#health = new HealthMonitor({
       clock,
       report,
@@ -143,7 +148,9 @@ export class Converger {
       if (!this.#reachable)
         this.#options.report({ severity: 'Normal', reason: 'Reachable', server: null, message: 'HAProxy answers again' });
       this.#reachable = true;
-      this.#options.onObservation(observe({ wish, actual, difference, ...this.#health.standings(wanted, actual) }));
+      const refused = this.#refusals.count(actual.current.pid, actual.current.process.refused, this.#options.clock.monotonic());
+      const localPorts = await this.#ports.read(wanted.servers);
+      this.#options.onObservation(observe({ wish, actual, difference, refused, localPorts, ...this.#health.standings(wanted, actual) }));
       await this.#closer.closeOverdue(wanted, actual);
       if (wanted.structure.check.closeHungSessions && this.#health.pool.lost.length === 0) {
         await this.#closer.closeHung(effective, actual, this.#health.hung);
@@ -178,7 +185,7 @@ export class Converger {
 
   async #compare(model: ProxyModel): Promise<Pass> {
     const actual = await this.#read(model);
-    const structure = this.#ports.structure(model.structure, actual.current, this.#options.clock.monotonic());
+    const structure = this.#handover.structure(model.structure, actual.current, this.#options.clock.monotonic());
     const wanted = { ...model, structure };
     this.#health.look(wanted, actual);
     const effective = effectiveModel(wanted, actual, this.#health.rulings);

@@ -2,6 +2,8 @@ import type { ErrorCode } from '../runtime/errors.ts';
 import { type ActualProcess, type ActualProxy, type ActualServer, isCounted, sessionsOf } from './actual.ts';
 import { type Difference, isSettled } from './diff.ts';
 import type { HealthCause, HealthState } from './health/health-state.ts';
+import type { LocalPorts } from './local-ports.ts';
+import type { Refusals } from './refusals.ts';
 
 /** What one proxy says of itself: read back, never assumed. Plain data, streamed to whoever asks and the ground of a pool's status. */
 export interface ProxyObservation {
@@ -19,10 +21,11 @@ export interface ProxyObservation {
   readonly localError: string | null;
   /** Whether new clients are let in. */
   readonly door: ActualProcess['door'];
-  /** Clients that were turned away since the worker began: by the limits of their address, and because the proxy was full. */
-  readonly refused: ActualProcess['refused'];
+  readonly refused: Refusals;
   /** Addresses that sessions come from, and sessions of the address with the most. */
   readonly clients: { readonly addresses: number; readonly most: number };
+  /** Local ports of connections to the server that takes most of them. */
+  readonly localPorts: LocalPorts;
   /** Whether servers with more than half of the capacity stopped answering together, so that none of their sessions is closed. */
   readonly panic: boolean;
   readonly servers: readonly ServerObservation[];
@@ -71,10 +74,13 @@ export interface Observed {
   readonly panic: boolean;
   /** Sessions by the address of their client. */
   readonly clients: ReadonlyMap<string, number>;
+  readonly refused: Refusals;
+  readonly localPorts: LocalPorts;
 }
 
 /** Sums up a pass over one proxy. */
-export function observe({ actual, clients, difference, localError, panic, standings, wish }: Observed): ProxyObservation {
+export function observe(observed: Observed): ProxyObservation {
+  const { actual, clients, difference, localError, localPorts, panic, refused, standings, wish } = observed;
   return {
     wish,
     synced: isSettled(difference),
@@ -86,7 +92,8 @@ export function observe({ actual, clients, difference, localError, panic, standi
     localError,
     panic,
     door: actual.current.process.door,
-    refused: actual.current.process.refused,
+    refused,
+    localPorts,
     clients: { addresses: clients.size, most: Math.max(0, ...clients.values()) },
     servers: [
       ...actual.current.servers.map((server) => serverObservation(server, actual, standings.get(server.name) ?? NO_STANDING)),
@@ -108,7 +115,8 @@ export function unreadable(error: ErrorCode, wish: string | null): ProxyObservat
     localError: null,
     panic: false,
     door: 'open',
-    refused: { client: 0, full: 0 },
+    refused: { client: 0, full: 0, lately: { client: 0, full: 0 } },
+    localPorts: { taken: 0, of: 0 },
     clients: { addresses: 0, most: 0 },
     servers: [],
   };

@@ -153,6 +153,22 @@ async function readOldSessions(sockets: ControlSockets, pid: number): Promise<Re
   }
 }
 
+/**
+ * Live sessions over every worker, of a HAProxy that ends, too: its own socket is closed then, and the master's is not.
+ *
+ * @throws CccamError CCP_HAPROXY_UNREACHABLE, or CCP_HAPROXY_ANSWER_UNREADABLE
+ */
+export async function countSessions(sockets: Pick<ControlSockets, 'master'>): Promise<number> {
+  const { currentPid, oldPids } = parseProcesses(await runMasterCommand(sockets.master, 'show proc'));
+  let sum = 0;
+  for (const pid of [currentPid, ...oldPids]) {
+    if (pid === null) continue;
+    const sessions = parseSessions(await runMasterCommand(sockets.master, `@!${pid} ${STATISTICS}`));
+    sum += [...sessions.values()].reduce((total, count) => total + count, 0);
+  }
+  return sum;
+}
+
 /** Live sessions by server name, from `show stat`. @throws CccamError CCP_HAPROXY_ANSWER_UNREADABLE */
 export function parseSessions(statistics: string): ReadonlyMap<string, number> {
   return new Map(statisticsRows(statistics).map((row) => [cell(row, 'svname') ?? '', figure(row, 'scur')]));

@@ -151,13 +151,19 @@ function frontendSection(structure: Structure): string[] {
   const trusted = structure.proxyProtocolFrom.map(network);
   return [
     `frontend ${FRONTEND}`,
-    ...[structure.bind, ...structure.alsoBind].map((bind) => `    bind ${bindText(bind)}`),
+    ...[structure.bind, ...structure.alsoBind].map(bindLine),
     `    maxconn ${limitText(structure)}`,
     ...(trusted.length === 0 ? [] : [`    tcp-request connection expect-proxy layer4 if { src ${trusted.join(' ')} }`]),
     ...fullRules(structure),
     ...clientRules(structure),
     `    default_backend ${BACKEND}`,
   ];
+}
+
+/** An address that the machine does not have yet, such as a virtual one, is listened on all the same: the kernel lets that pass (IP_FREEBIND). */
+function bindLine(bind: Endpoint): string {
+  const everywhere = bind.address === '0.0.0.0' || bind.address === '::';
+  return `    bind ${bindText(bind)}${everywhere ? '' : ' transparent'}`;
 }
 
 /**

@@ -6,7 +6,7 @@ import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
 import { assertPortFree } from './bind-check.ts';
 import type { Structure } from './model.ts';
-import { parseInfo, readProcesses } from './readback.ts';
+import { countSessions, parseInfo, readProcesses } from './readback.ts';
 import { type ControlSockets, runCommands } from './runtime-socket.ts';
 
 const run = promisify(execFile);
@@ -124,19 +124,31 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** How a HAProxy is ended. */
+export interface StopOptions {
+  readonly sockets: Pick<ControlSockets, 'master'>;
+  /** How long sessions may live on, in milliseconds. */
+  readonly limitMs: number;
+  readonly clock: Clock;
+}
+
 /**
- * Ends HAProxy softly: it stops listening at once and lives until its last session ends, `limitMs` have passed or `hurry` is
+ * Ends HAProxy softly: it stops listening at once and lives until its last session ends, the limit has passed or `hurry` is
  * aborted. What is left then is ended at once.
+ *
+ * @returns sessions that were cut off, or null where that could not be asked
  */
-export async function stopHaproxy(masterPid: number, limitMs: number, clock: Clock, hurry: AbortSignal): Promise<void> {
+export async function stopHaproxy(masterPid: number, { clock, limitMs, sockets }: StopOptions, hurry: AbortSignal): Promise<number | null> {
   send(masterPid, 'SIGUSR1');
   const deadline = clock.monotonic() + limitMs;
   while (isAlive(masterPid) && !hurry.aborted && clock.monotonic() < deadline) await clock.sleep(50, hurry);
-  if (!isAlive(masterPid)) return;
+  if (!isAlive(masterPid)) return 0;
+  const left = await countSessions(sockets).catch(() => null); // it is ended all the same; only the figure is missing then
   send(masterPid, 'SIGTERM');
   const kill = clock.monotonic() + KILL_AFTER_MS;
   while (isAlive(masterPid) && clock.monotonic() < kill) await clock.sleep(20);
   if (isAlive(masterPid)) send(masterPid, 'SIGKILL');
+  return left;
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -63,16 +63,17 @@ export function milliseconds(what: string, value: number): string {
   return `${integer(what, value, 1, 2_147_483_647)}ms`;
 }
 
+/** What a socket's path may be, in words. */
+export const SOCKET_PATH_WORDS = `letters, digits, dots, dashes and underscores, ${SOCKET_PATH_MAX} characters at most`;
+
+/** Whether HAProxy can be told a path without quotes, and the kernel takes it. */
+export function isSocketPath(text: string): boolean {
+  return PATH.test(text) && text.length <= SOCKET_PATH_MAX && !text.split('/').includes('..');
+}
+
 /** The path of a Unix socket. @throws CccamError CCP_CONFIG_UNSAFE */
 export function socketPath(text: string): string {
-  const fine = PATH.test(text) && text.length <= SOCKET_PATH_MAX && !text.split('/').includes('..');
-  return fine
-    ? `unix@${text}`
-    : refuse(
-        'socket path',
-        text,
-        `an absolute path of letters, digits, dots, dashes and underscores, ${SOCKET_PATH_MAX} characters at most`,
-      );
+  return isSocketPath(text) ? `unix@${text}` : refuse('socket path', text, `an absolute path of ${SOCKET_PATH_WORDS}`);
 }
 
 /** The name of a Unix user or group. @throws CccamError CCP_CONFIG_UNSAFE */

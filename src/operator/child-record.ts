@@ -26,6 +26,8 @@ export interface ChildRecord extends Stored {
   readonly saved: Packed<Saved> | null;
   /** Of a Service: where clients connect. */
   readonly address: string | null;
+  /** Of a Service: every address that leads to the proxies. */
+  readonly addresses: readonly string[];
 }
 
 /** Reduces an object. */
@@ -51,6 +53,7 @@ export function childRecord(object: KubeObject): ChildRecord {
     },
     saved: kind === 'ConfigMap' ? readSaved(body['data']) : null,
     address: kind === 'Service' ? serviceAddress(body['spec'], status) : null,
+    addresses: kind === 'Service' ? serviceAddresses(body['spec'], status) : [],
   };
 }
 
@@ -94,6 +97,16 @@ function serviceAddress(spec: unknown, status: unknown): string | null {
   return `${host.includes(':') ? `[${host}]` : host}:${ports?.[0]?.port ?? 0}`;
 }
 
+function serviceAddresses(spec: unknown, status: unknown): string[] {
+  const { clusterIPs = [], externalIPs = [] } = (spec ?? {}) as { clusterIPs?: readonly string[]; externalIPs?: readonly string[] };
+  const { loadBalancer } = (status ?? {}) as { loadBalancer?: { ingress?: readonly { ip?: string }[] } };
+  const outside = (loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  return [...clusterIPs, ...externalIPs, ...outside].flatMap((text) => {
+    const reading = readAddress(text, { loopback: true });
+    return reading.kind === 'address' ? [reading.canonical] : [];
+  });
+}
+
 const drain = z.union([
   z.strictObject({ kind: z.literal('active') }),
   z.strictObject({ kind: z.literal('draining'), reason: z.enum(['requested', 'removed']), since: z.number().min(0) }),
@@ -119,6 +132,7 @@ const savedState = z.object({
       deadlineMs: z.number().min(0),
       pod: z.object({ name: z.string(), uid: z.string() }).optional(),
       resting: z.literal(true).optional(),
+      shares: z.record(z.string().max(253), z.int().min(0).max(1_000_000)).optional(),
     }),
   ),
 });
@@ -129,10 +143,11 @@ function readSaved(data: unknown): ChildRecord['saved'] {
   if (typeof text !== 'string') return null;
   try {
     const { roster, spec } = savedState.parse(JSON.parse(text));
-    const entries = roster.map(({ pod, resting, ...entry }) => ({
+    const entries = roster.map(({ pod, resting, shares, ...entry }) => ({
       ...entry,
       ...(pod === undefined ? {} : { pod }),
       ...(resting === undefined ? {} : { resting }),
+      ...(shares === undefined ? {} : { shares }),
     }));
     const isUnique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
     const fine = isUnique(entries.map((entry) => entry.id)) && isUnique(entries.map((entry) => entry.name));

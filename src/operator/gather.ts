@@ -1,11 +1,13 @@
-import { API_VERSION, KIND } from '../api/v1alpha1/index.ts';
+import { API_VERSION, KIND, PROXY_PORT } from '../api/v1alpha1/index.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { ChildFacts } from '../pool/child.ts';
 import { proxyName } from '../pool/resources/identity.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
+import { type IsOwn, selfTargets, withoutSelfTargets } from '../pool/self-target.ts';
 import type { PoolReading, World } from '../pool/world.ts';
 import type { ChildRecord } from './child-record.ts';
 import type { PoolMemory } from './memory.ts';
+import type { PodRecord } from './pod-record.ts';
 import { type PoolRecord, understand } from './pool-record.ts';
 import type { ProxyListeners } from './proxy-listeners.ts';
 import type { Watches } from './watches.ts';
@@ -22,6 +24,7 @@ export function gather(
   const key = objectKey(pool.namespace, pool.name);
   const records = watches.childrenOf(key);
   const pods = watches.pods.by(key);
+  const service = records.find((record) => recordKey(record) === `Service/${pool.name}` && record.facts.ownerUid === pool.uid);
   const map = records.find((record) => recordKey(record) === `ConfigMap/${proxyName(pool)}` && record.facts.ownerUid === pool.uid);
   const children = new Map<string, ChildFacts>(records.map((record) => [recordKey(record), record.facts]));
   for (const [name, stranger] of memory.foreign) {
@@ -31,7 +34,7 @@ export function gather(
     identity: { namespace: pool.namespace, name: pool.name, uid: pool.uid },
     generation: pool.generation,
     paused: pool.paused,
-    reading: reading(pool, map),
+    reading: reading(pool, map, ownTargets(service, pods)),
     // What was saved outlives this process; what is remembered outlives the ConfigMap.
     roster: map?.saved?.value.roster ?? memory.roster.value,
     settings,
@@ -44,7 +47,7 @@ export function gather(
     ),
     refusals: [...memory.refused.values()].map(({ message }) => message),
     proxies: listeners.reports(pods),
-    address: records.find((record) => recordKey(record) === `Service/${pool.name}` && record.facts.ownerUid === pool.uid)?.address ?? null,
+    address: service?.address ?? null,
     status: pool.status?.value ?? null,
     sinceStatusMs: at - memory.statusAt,
   };
@@ -55,13 +58,34 @@ export function recordKey(record: Pick<ChildRecord, 'kind' | 'name'>): string {
   return `${record.kind}/${record.name}`;
 }
 
-function reading(pool: PoolRecord, map: ChildRecord | undefined): PoolReading {
+function reading(pool: PoolRecord, map: ChildRecord | undefined, ownAt: (port: number) => IsOwn): PoolReading {
   const asItStands = pool.reading.value;
-  if (asItStands.kind === 'accepted') return asItStands;
+  if (asItStands.kind === 'accepted') {
+    const { spec } = asItStands.pool;
+    const issues = selfTargets(spec, ownAt(spec.port));
+    if (issues.length === 0) return asItStands;
+    return { kind: 'refused', issues, lastGood: lastGood(pool, map, ownAt) };
+  }
+  return { ...asItStands, lastGood: lastGood(pool, map, ownAt) };
+}
+
+/** The pool of before, as it was saved. An address may have become the pool's own after it was accepted. */
+function lastGood(pool: PoolRecord, map: ChildRecord | undefined, ownAt: (port: number) => IsOwn): LastGood {
   const spec = map?.saved?.value.spec;
-  if (spec === undefined) return { ...asItStands, lastGood: null };
+  if (spec === undefined) return null;
   const before = understand({ apiVersion: API_VERSION, kind: KIND, metadata: { name: pool.name }, spec });
-  return { ...asItStands, lastGood: before.kind === 'accepted' ? { pool: before.pool, spec } : null };
+  if (before.kind !== 'accepted') return null;
+  const without = withoutSelfTargets(before.pool, ownAt(before.pool.spec.port));
+  return without === null ? null : { pool: without, spec };
+}
+
+type LastGood = Extract<PoolReading, { kind: 'refused' }>['lastGood'];
+
+/** What leads to the proxies of a pool: the addresses of its Service, at the pool's port, and its pods. */
+function ownTargets(service: ChildRecord | undefined, pods: readonly PodRecord[]): (port: number) => IsOwn {
+  const addresses = new Set(service?.addresses);
+  const proxies = new Set(pods.flatMap(({ proxy }) => proxy?.address ?? []));
+  return (own) => (address, port) => (port === own && addresses.has(address)) || (port === PROXY_PORT && proxies.has(address));
 }
 
 function strangerFacts({ uid, ownerUid }: { readonly uid: string; readonly ownerUid: string | null }): ChildFacts {

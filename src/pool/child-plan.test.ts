@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aPodOf } from '../../test/fakes/pools.ts';
+import { NOTHING_SAID } from '../../test/fakes/proxy-statement.ts';
 import { TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { understand } from '../operator/pool-record.ts';
 import type { ChildFacts } from './child.ts';
@@ -53,14 +54,22 @@ function left(onDeadline: string, sessions: number): World {
     pod: { name: 'p-a-1-x', uid: 'u' },
   };
   const said: ProxyReport['said'] = {
-    wish: null,
+    ...NOTHING_SAID,
     synced: true,
-    localError: null,
-    panic: false,
     servers: new Map([
       [
         entry.name,
-        { sessions, counted: true, admin: 'drain', inRotation: false, health: null, cause: null, learnedLimit: null, limitIsSure: false },
+        {
+          sessions,
+          counted: true,
+          admin: 'drain',
+          inRotation: false,
+          mayHold: 0,
+          health: null,
+          cause: null,
+          learnedLimit: null,
+          limitIsSure: false,
+        },
       ],
     ]),
   };
@@ -143,7 +152,8 @@ describe('an apply', () => {
     expect(asksFirst({ ...many, backends: [{ name: 'a', replicas: 2 }] })).toBe(true);
     expect(asksFirst({ ...many, backends: [{ name: 'a' }] })).toBe(true);
     expect(asksFirst({ ...many, proxy: { replicas: 2 } })).toBe(true);
-    expect(asksFirst({ ...many, port: 12_001 })).toBe(true); // another template of the proxies
+    expect(asksFirst({ ...many, proxy: { replicas: 3, image: 'another:1' } })).toBe(true); // another template of the proxies
+    expect(asksFirst({ ...many, port: 12_001 })).toBe(false); // the Service's business
   });
 
   it('that adds pods is not', () => {

@@ -77,7 +77,7 @@ function otherChildren(world: World, pool: CccamPool, candidates: readonly Rollo
     role(identity),
     roleBinding(identity),
     service(identity, spec),
-    networkPolicy(identity, spec, settings),
+    networkPolicy(identity, settings),
     ...disruptionBudgets(identity),
     ...managed.map((backend) => {
       const pods = newPods(world, backendName(identity, backend.name), templates.get(backend.name) ?? '');

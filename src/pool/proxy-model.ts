@@ -18,6 +18,8 @@ export interface ProxyPlace {
   readonly maxConnections: number;
   readonly sockets: Structure['sockets'];
   readonly user: Structure['user'];
+  /** Proxies that share what each server may hold, ≥ 1; one unless said. */
+  readonly proxies?: number;
 }
 
 /** What one proxy of a pool should be. */
@@ -25,7 +27,7 @@ export function proxyModel(spec: PoolSpec, roster: Roster, place: ProxyPlace): P
   const passive = passiveBackends(spec);
   return {
     structure: structureOf(spec, place),
-    servers: roster.map((entry) => wantedServer(entry, spec, passive)),
+    servers: roster.map((entry) => ({ ...wantedServer(entry, spec, passive), maxConnections: evenShare(entry, place.proxies ?? 1) })),
     closePerSecond: spec.drain.closePerSecond,
     door: 'open',
   };
@@ -55,6 +57,11 @@ function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
     sockets: place.sockets,
     user: place.user,
   };
+}
+
+/** What a proxy may hold on a server that was given no share of its own: one that comes while no operator is there. */
+export function evenShare({ maxConnections }: RosterEntry, proxies: number): number {
+  return Math.max(1, Math.floor(maxConnections / proxies));
 }
 
 /** Names of backends whose servers are not to be probed; those that have left the spec are what the pool says. */

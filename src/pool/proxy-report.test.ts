@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NOTHING_SAID } from '../../test/fakes/proxy-statement.ts';
 import { type ProxyReport, type ServerStatement, tally } from './proxy-report.ts';
 
 const UP: ServerStatement = {
@@ -6,6 +7,7 @@ const UP: ServerStatement = {
   counted: true,
   admin: 'ready',
   inRotation: true,
+  mayHold: 500,
   health: 'up',
   cause: null,
   learnedLimit: null,
@@ -16,6 +18,7 @@ const DRAINED: ServerStatement = {
   counted: true,
   admin: 'drain',
   inRotation: false,
+  mayHold: 500,
   health: null,
   cause: null,
   learnedLimit: null,
@@ -24,7 +27,7 @@ const DRAINED: ServerStatement = {
 
 /** A proxy that says this of the server `s`, or does not mention it. */
 function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
-  const said = { wish: 'w', synced: true, localError: null, panic: false, servers: new Map(server === null ? [] : [['s', server]]) };
+  const said = { ...NOTHING_SAID, wish: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
   return { name: 'p', uid: 'p', agent: null, ready: true, endingSince: null, graceMs: null, said, error: null, ...more };
 }
 
@@ -69,7 +72,7 @@ describe('a server', () => {
 
   it('is believed to be unknown to a proxy only where that speaks of this very wish', () => {
     expect(factsOf(aProxy(null))).toMatchObject({ counted: true, outOfRotation: true });
-    const older = { wish: 'v', synced: true, localError: null, panic: false, servers: new Map<string, ServerStatement>() };
+    const older = { ...NOTHING_SAID, wish: 'v', synced: true };
     expect(factsOf(aProxy(null, { said: older }))).toMatchObject({ counted: false, outOfRotation: false });
   });
 

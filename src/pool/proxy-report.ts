@@ -1,7 +1,7 @@
 import type { HealthCause, HealthState } from '../haproxy/health/health-state.ts';
 import type { AgentFacts } from './agent-upgrade.ts';
 import { answers, jointStanding } from './server-standing.ts';
-import type { ServerFacts } from './status.ts';
+import type { ProxyFacts, ServerFacts } from './status.ts';
 
 /** What is known of one proxy. */
 export interface ProxyReport {
@@ -30,6 +30,9 @@ export interface ProxyStatement {
   readonly localError: string | null;
   /** Whether servers with more than half of the capacity stopped answering it together. */
   readonly panic: boolean;
+  readonly clients: { readonly addresses: number; readonly most: number };
+  readonly refusedLately: { readonly client: number; readonly full: number };
+  readonly localPorts: { readonly taken: number; readonly of: number };
   readonly servers: ReadonlyMap<string, ServerStatement>;
 }
 
@@ -40,6 +43,8 @@ export interface ServerStatement {
   readonly counted: boolean;
   readonly admin: 'ready' | 'drain' | 'maint';
   readonly inRotation: boolean;
+  /** Sessions that the proxy may hold on it as it runs now, those of its earlier workers among them. */
+  readonly mayHold: number;
   /** How it stands with the proxy; null where it should not serve. */
   readonly health: HealthState | null;
   readonly cause: HealthCause | null;
@@ -49,22 +54,9 @@ export interface ServerStatement {
 }
 
 /** Every proxy of a pool together. */
-export interface Tally {
+export interface Tally extends Omit<ProxyFacts, 'desired'> {
   /** Whether every proxy has been asked at least once; before that, nothing should be concluded. */
   readonly complete: boolean;
-  readonly reachable: number;
-  readonly synced: number;
-  /** Proxies that should run what was asked for and do not, or do not answer. */
-  readonly lagging: number;
-  /** Names of proxies that find no server healthy, while others do. */
-  readonly blind: readonly string[];
-  /** Names of proxies that more than half of the capacity stopped answering together. */
-  readonly panicking: readonly string[];
-  /** System errors that keep proxies from probing servers. */
-  readonly localErrors: readonly string[];
-  /** What they complain of, by code. */
-  readonly errors: readonly string[];
-  readonly servers: ReadonlyMap<string, ServerFacts>;
 }
 
 /**
@@ -80,6 +72,7 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.wish === wish);
   const blind = blindProxies(spoken);
+  const statements = proxies.flatMap((proxy) => statement(proxy) ?? []);
   return {
     complete: proxies.every((proxy) => proxy.said !== 'pending'),
     reachable: spoken.length,
@@ -88,11 +81,25 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
     blind: blind.map(({ name }) => name).sort(),
     panicking: spoken.filter((proxy) => statement(proxy)?.panic === true).map(({ name }) => name),
     localErrors: [...new Set(spoken.flatMap((proxy) => statement(proxy)?.localError ?? []))].sort(),
+    ...sums(statements),
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
     // Where nobody speaks, nothing is known: not even that nobody is there.
     servers: new Map(
       proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, blind, wish)]),
     ),
+  };
+}
+
+function sums(statements: readonly ProxyStatement[]): Pick<Tally, 'sessions' | 'clients' | 'refusedLately' | 'localPorts'> {
+  const sum = (figure: (statement: ProxyStatement) => number): number => statements.reduce((total, each) => total + figure(each), 0);
+  const [scarce = { taken: 0, of: 0 }] = statements
+    .map(({ localPorts }) => localPorts)
+    .sort((a, b) => b.taken / (b.of || 1) - a.taken / (a.of || 1));
+  return {
+    sessions: sum(({ servers }) => [...servers.values()].reduce((total, { sessions }) => total + sessions, 0)),
+    clients: { addresses: sum(({ clients }) => clients.addresses), most: sum(({ clients }) => clients.most) },
+    refusedLately: { client: sum(({ refusedLately }) => refusedLately.client), full: sum(({ refusedLately }) => refusedLately.full) },
+    localPorts: scarce,
   };
 }
 

@@ -1,7 +1,8 @@
-import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, pathText } from '../api/v1alpha1/index.ts';
+import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, PROXY_PORT, pathText } from '../api/v1alpha1/index.ts';
 import { type AgentOfServer, type EndOfProxy, wishName } from '../haproxy/wish.ts';
 import { agentKey } from '../link/key.ts';
 import { agentUpgrades } from './agent-upgrade.ts';
+import { attentions } from './attention.ts';
 import { named } from './child.ts';
 import { planChildren } from './child-plan.ts';
 import { readDrainRequest } from './drain-request.ts';
@@ -9,17 +10,20 @@ import { podPatch } from './pod-patch.ts';
 import { type PoolEvent, statusEvents } from './pool-event.ts';
 import { proxyModel } from './proxy-model.ts';
 import { type Tally, tally } from './proxy-report.ts';
+import { sharesOf, withShares } from './proxy-shares.ts';
 import { configMap } from './resources/config-map.ts';
 import { RUN_FOLDER } from './resources/proxy-deployment.ts';
 import { CLOSING_MS, nextRoster, type Roster, type SessionCount } from './roster.ts';
 import { CONFIG_KEYS } from './saved-state.ts';
-import { type Circumstances, poolStatus, type ServerFacts } from './status.ts';
+import { specWarnings } from './spec-warnings.ts';
+import { type Circumstances, NO_PROXY, poolStatus, type ServerFacts } from './status.ts';
 import { writingDueInMs } from './status-damping.ts';
 import type { Outcome, World } from './world.ts';
 
 /** Where every proxy pod keeps its sockets. */
 const PLACE = {
   bindAddress: '0.0.0.0',
+  port: PROXY_PORT,
   sockets: { runtime: `${RUN_FOLDER}/runtime.sock`, peers: `${RUN_FOLDER}/peers.sock` },
   user: null,
 } as const;
@@ -51,9 +55,11 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
     '',
     world.roster.map((entry) => entry.name),
   );
-  const roster = nextRoster(spec, world.roster, sessionCounts(heard), now, { pods: world.pods, proxies: spec.proxy.replicas });
-  const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections });
-  const map = named(configMap(identity, model, agentsOf(world, roster), endsOf(world, pool), { version: 1, spec: savedSpec, roster }));
+  const roster = withShares(nextRoster(spec, world.roster, sessionCounts(heard), now, world.pods), world.proxies);
+  const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas });
+  const state = { version: 1, spec: savedSpec, roster } as const;
+  const asked = { agents: agentsOf(world, roster), ends: endsOf(world, pool), shares: sharesOf(model, roster, world.proxies) };
+  const map = named(configMap(identity, model, asked, state));
   const wish = wishName((map['data'] as Record<string, string>)[CONFIG_KEYS.wish] ?? '');
   const told = tally(
     world.proxies,
@@ -69,7 +75,13 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
     world.address,
     world.status,
     now,
-    { refusal: refusal ?? world.refusals[0] ?? null, paused: world.paused, foreign: plan.foreign, rolling: plan.rolling },
+    {
+      refusal: refusal ?? world.refusals[0] ?? null,
+      paused: world.paused,
+      foreign: plan.foreign,
+      rolling: plan.rolling,
+      attentions: attentions(spec, roster, { desired: spec.proxy.replicas, ...told }),
+    },
   );
   const due = writingDue(world, status);
   return {
@@ -87,18 +99,8 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
 
 /** A pool that was never understood has nothing; it is only told so. */
 function neverAccepted(world: World, refusal: string, now: number): Outcome {
-  const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [] };
-  const proxies = {
-    desired: 0,
-    reachable: 0,
-    synced: 0,
-    lagging: 0,
-    blind: [],
-    panicking: [],
-    localErrors: [],
-    errors: [],
-    servers: new Map(),
-  };
+  const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [], attentions: [] };
+  const proxies = { desired: 0, ...NO_PROXY };
   const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, circumstances);
   const complete: Tally = { complete: true, ...proxies };
   return {
@@ -167,7 +169,8 @@ function statusOutcome(world: World, status: PoolStatus, told: Tally, due: numbe
 
 function warnings(world: World): PoolEvent[] {
   const unclear = world.pods.filter((pod) => readDrainRequest(pod.drain)?.understood === false);
-  const doubtful = world.reading.kind === 'accepted' && world.status?.observedGeneration !== world.generation ? world.reading.warnings : [];
+  const fresh = world.reading.kind === 'accepted' && world.status?.observedGeneration !== world.generation;
+  const doubtful = fresh && world.reading.kind === 'accepted' ? [...world.reading.warnings, ...specWarnings(world.reading.pool.spec)] : [];
   return [
     ...unclear.map(
       (pod): PoolEvent => ({

@@ -1,8 +1,8 @@
 import { type BackendSpec, durationMs, type PoolSpec, type Role } from '../api/v1alpha1/index.ts';
 import { ACTIVE, type DrainReason, type DrainState, drainProgress, nextDrainState } from './drain.ts';
 import { readDrainRequest, readDrainSince } from './drain-request.ts';
-import { maxConnectionsPerProxy } from './max-connections.ts';
 import { assignIds } from './server-ids.ts';
+import { serverLimits } from './server-limits.ts';
 import { type PodFacts, podServerState } from './server-state.ts';
 import { computeWeights } from './weights.ts';
 
@@ -15,7 +15,10 @@ export interface RosterEntry {
   readonly address: string;
   readonly port: number;
   readonly weight: number;
+  /** Sessions that it may hold over all proxies. */
   readonly maxConnections: number;
+  /** How many of them each proxy may hold, by name; missing where there is only one. */
+  readonly shares?: Readonly<Record<string, number>>;
   readonly role: Role;
   readonly drain: DrainState;
   /** How long its drain may take, in milliseconds. */
@@ -37,17 +40,6 @@ export interface SessionCount {
   readonly outOfRotation: boolean;
 }
 
-/** What a cluster adds to a spec: the pods that are there, and how many proxies share a server's sessions. */
-export interface Surroundings {
-  /** Every pod of the pool's managed backends, those of backends that are no longer in the spec among them. */
-  readonly pods: readonly PodFacts[];
-  /** ≥ 1. */
-  readonly proxies: number;
-}
-
-/** One box without Kubernetes: no pods, one proxy. */
-const BOX: Surroundings = { pods: [], proxies: 1 };
-
 /**
  * The roster of a pool. A server keeps its id and its drain's clock for as long as it is known. An external one that is no longer in
  * the spec, or that has moved to another address, drains first and is dropped only when it was seen out of rotation and empty; a pod's
@@ -56,20 +48,21 @@ const BOX: Surroundings = { pods: [], proxies: 1 };
  * @param previous the roster of before, or of before a restart
  * @param counts what was read back, by server name; a server that is missing is unknown, not empty
  * @param now milliseconds since the epoch
+ * @param pods every pod of the pool's managed backends, those of backends that are no longer in the spec among them
  */
 export function nextRoster(
   spec: PoolSpec,
   previous: Roster,
   counts: ReadonlyMap<string, SessionCount>,
   now: number,
-  surroundings: Surroundings = BOX,
+  pods: readonly PodFacts[] = [],
 ): Roster {
   const weights = computeWeights(spec.backends, spec.weights.policy);
-  const limits = maxConnectionsPerProxy(spec.backends, weights, surroundings.proxies);
+  const limits = serverLimits(spec.backends, weights);
   const before = new Map(previous.map((entry) => [entry.name, entry]));
   const members = [
     ...spec.backends.flatMap((backend) => (backend.external === undefined ? [] : externalMember(backend, spec))),
-    ...surroundings.pods.flatMap((pod) => podMember(pod, spec, before, now)),
+    ...pods.flatMap((pod) => podMember(pod, spec, before, now)),
   ];
   const names = new Set(members.map((member) => member.name));
   const leaving = previous
@@ -90,6 +83,7 @@ export function nextRoster(
       port,
       weight: weights.get(backend) ?? old?.weight ?? 1,
       maxConnections: limits.get(backend) ?? old?.maxConnections ?? 1,
+      ...(old?.shares === undefined ? {} : { shares: old.shares }),
       role,
       drain: nextDrainState(begun, reason, now),
       deadlineMs,

@@ -5,7 +5,7 @@ const WORTH = 0.1;
 
 /**
  * When a status should be written: at once when anything but a number has changed or one has come to or from 0; for the rest when a
- * number has moved by a tenth, and not again too soon.
+ * number has moved by a tenth or stands in a message, and not again too soon.
  *
  * @param written the status as it stands, or null
  * @param sinceMs milliseconds since it was last written
@@ -14,20 +14,36 @@ const WORTH = 0.1;
  */
 export function writingDueInMs(written: PoolStatus | null, next: PoolStatus, sinceMs: number, countsEveryMs: number): number | null {
   if (written === null || stateText(written) !== stateText(next)) return 0;
-  return movement(counts(written), counts(next)) >= WORTH ? Math.max(0, countsEveryMs - sinceMs) : null;
+  const moved = movement(counts(written), counts(next)) >= WORTH || messages(written) !== messages(next);
+  return moved ? Math.max(0, countsEveryMs - sinceMs) : null;
+}
+
+/** A message as it reads whatever its numbers are. */
+export function withoutNumbers(message: string): string {
+  return message.replaceAll(/[0-9]+/g, '#');
 }
 
 /** Everything but the numbers, and of the numbers whether they are 0. */
 function stateText(status: PoolStatus): string {
   return canonical({
     ...status,
+    conditions: status.conditions.map((condition) => ({ ...condition, message: withoutNumbers(condition.message) })),
     sessions: status.sessions > 0,
     backends: status.backends.map(({ ecm: _, ...backend }) => ({
       ...backend,
       sessions: backend.sessions > 0,
-      servers: backend.servers.map((server) => ({ ...server, sessions: server.sessions > 0 })),
+      servers: backend.servers.map((server) => ({
+        ...server,
+        sessions: server.sessions > 0,
+        ...(server.message === undefined ? {} : { message: withoutNumbers(server.message) }),
+      })),
     })),
   });
+}
+
+function messages({ backends, conditions }: PoolStatus): string {
+  const ofServers = backends.flatMap(({ servers }) => servers.map(({ message }) => message));
+  return [...conditions.map(({ message }) => message), ...ofServers].join('\n');
 }
 
 function counts(status: PoolStatus): number[] {

@@ -4,7 +4,7 @@ import { aBackend, aPodOf, aPool, poolObject } from '../../test/fakes/pools.ts';
 import { parsePool } from '../api/v1alpha1/index.ts';
 import { poolStatus as statusSchema } from '../api/v1alpha1/status.ts';
 import { nextRoster } from './roster.ts';
-import { type ProxyFacts, poolStatus, type ServerFacts } from './status.ts';
+import { NO_PROXY, type ProxyFacts, poolStatus, type ServerFacts } from './status.ts';
 import { transitions } from './transitions.ts';
 
 const UP: ServerFacts = {
@@ -40,12 +40,8 @@ function subject({ metadata, spec }: typeof pool) {
 
 function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
   return {
+    ...NO_PROXY,
     desired: 1,
-    lagging: 0,
-    blind: [],
-    panicking: [],
-    localErrors: [],
-    errors: [],
     reachable: 1,
     synced: 1,
     servers: new Map(Object.entries(servers)),
@@ -97,7 +93,7 @@ describe('poolStatus', () => {
             }),
           ),
         );
-        const servers = nextRoster(managed.spec, [], new Map(), 0, { pods, proxies: 2 });
+        const servers = nextRoster(managed.spec, [], new Map(), 0, pods);
         const status = poolStatus(
           subject(managed),
           servers,
@@ -186,7 +182,7 @@ describe('poolStatus', () => {
       3_000,
     );
     expect(empty.backends[1]?.servers[0]?.state).toBe('Drained');
-    expect(transitions(busy, empty)).toEqual([{ server: b, from: 'Draining', to: 'Drained', sessions: 0 }]);
+    expect(transitions(busy, empty)).toEqual([{ server: b, from: 'Draining', to: 'Drained', sessions: 0, sessionsBefore: 2 }]);
   });
 });
 
@@ -198,6 +194,6 @@ describe('transitions', () => {
       [b, null, 'Up'],
     ]);
     const second = poolStatus(subject(pool), roster.slice(0, 1), facts({ [a]: UP }), null, first, 0);
-    expect(transitions(first, second)).toEqual([{ server: b, from: 'Up', to: null, sessions: 4 }]);
+    expect(transitions(first, second)).toEqual([{ server: b, from: 'Up', to: null, sessions: 0, sessionsBefore: 4 }]);
   });
 });

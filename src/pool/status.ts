@@ -10,6 +10,7 @@ import type {
 } from '../api/v1alpha1/index.ts';
 import type { HealthState } from '../haproxy/health/health-state.ts';
 import { healthWords } from '../haproxy/health/health-words.ts';
+import type { Attention } from './attention.ts';
 import { drainProgress } from './drain.ts';
 import type { Roster, RosterEntry } from './roster.ts';
 import type { ServerStanding } from './server-standing.ts';
@@ -41,10 +42,34 @@ export interface ProxyFacts {
   readonly panicking: readonly string[];
   /** System errors that keep proxies from probing servers, such as `EADDRNOTAVAIL`. */
   readonly localErrors: readonly string[];
+  /** Sessions over all of them. */
+  readonly sessions: number;
+  /** Addresses that sessions come from, and sessions of the one with the most. */
+  readonly clients: { readonly addresses: number; readonly most: number };
+  /** Clients turned away in the last minute: by the limits of their address, and because a proxy was full. */
+  readonly refusedLately: { readonly client: number; readonly full: number };
+  /** Local ports of the proxy with the fewest left. */
+  readonly localPorts: { readonly taken: number; readonly of: number };
   /** What they complain of, by code. */
   readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
 }
+
+/** What nobody has said anything about yet. */
+export const NO_PROXY: Omit<ProxyFacts, 'desired'> = {
+  reachable: 0,
+  synced: 0,
+  lagging: 0,
+  blind: [],
+  panicking: [],
+  localErrors: [],
+  sessions: 0,
+  clients: { addresses: 0, most: 0 },
+  refusedLately: { client: 0, full: 0 },
+  localPorts: { taken: 0, of: 0 },
+  errors: [],
+  servers: new Map(),
+};
 
 /** What a status needs to know of a pool. */
 export interface StatusSubject {
@@ -61,9 +86,11 @@ export interface Circumstances {
   readonly foreign: readonly string[];
   /** Backends whose pods are being replaced, or wait for it. */
   readonly rolling: readonly string[];
+  /** What the owner should mind. */
+  readonly attentions: readonly Attention[];
 }
 
-const NOTHING_ELSE: Circumstances = { refusal: null, paused: false, foreign: [], rolling: [] };
+const NOTHING_ELSE: Circumstances = { refusal: null, paused: false, foreign: [], rolling: [], attentions: [] };
 
 /** Servers that are listed one by one; more are summed up, so that a status stays well below what etcd takes. */
 const LISTED_SERVERS = 256;
@@ -228,7 +255,8 @@ function conditions(
     syncedCondition(synced, proxies),
     readyCondition(synced, up('Active'), up('Backup'), circumstances),
     progressingCondition(synced, draining, circumstances),
-    degradedCondition(down, proxies.blind, circumstances.foreign),
+    degradedCondition(down, proxies, circumstances.foreign),
+    attentionCondition(circumstances.attentions),
   ];
 }
 
@@ -241,11 +269,29 @@ function progressingCondition(synced: boolean, draining: readonly string[], { pa
   return { type, status: 'False', reason: 'Settled', message: 'Nothing is under way.' };
 }
 
-function degradedCondition(down: readonly string[], blind: readonly string[], foreign: readonly string[]): Draft {
+function attentionCondition(attentions: readonly Attention[]): Draft {
+  const [first] = attentions;
+  if (first === undefined) return { type: 'Attention', status: 'False', reason: 'NothingToMind', message: 'Nothing needs attention.' };
+  return {
+    type: 'Attention',
+    status: 'True',
+    reason: first.reason,
+    message: attentions
+      .map(({ message }) => message)
+      .join(' ')
+      .slice(0, 4_096),
+  };
+}
+
+function degradedCondition(down: readonly string[], { blind, panicking }: ProxyFacts, foreign: readonly string[]): Draft {
   const type = 'Degraded';
   if (foreign.length > 0) {
     const message = `Not ours, and left alone: ${listed(foreign)}. Rename the pool, or remove what has its name.`;
     return { type, status: 'True', reason: 'ChildForeign', message };
+  }
+  if (panicking.length > 0) {
+    const message = `More than half of the capacity stopped answering together (${listed(panicking)}). No session is closed for it. Check the network between the proxies and the servers.`;
+    return { type, status: 'True', reason: 'ServersLost', message };
   }
   if (down.length > 0) return { type, status: 'True', reason: 'ServerDown', message: listed(down) };
   if (blind.length > 0) {

@@ -6,6 +6,8 @@ export interface Transition {
   readonly from: ServerStateName | null;
   readonly to: ServerStateName | null;
   readonly sessions: number;
+  /** How many it had before. */
+  readonly sessionsBefore: number;
   /** Why it is in that state, where there is more to say. */
   readonly message?: string;
 }
@@ -15,7 +17,8 @@ export function transitions(previous: PoolStatus | null, next: PoolStatus): Tran
   const before = serversByName(previous);
   const after = serversByName(next);
   const changed = [...after.values()].flatMap((server): Transition[] => {
-    const from = before.get(server.name)?.state ?? null;
+    const old = before.get(server.name);
+    const from = old?.state ?? null;
     return from === server.state
       ? []
       : [
@@ -24,6 +27,7 @@ export function transitions(previous: PoolStatus | null, next: PoolStatus): Tran
             from,
             to: server.state,
             sessions: server.sessions,
+            sessionsBefore: old?.sessions ?? 0,
             ...(server.message === undefined ? {} : { message: server.message }),
           },
         ];
@@ -31,7 +35,9 @@ export function transitions(previous: PoolStatus | null, next: PoolStatus): Tran
   const gone = [...before.values()].filter((server) => !after.has(server.name));
   return [
     ...changed,
-    ...gone.map((server): Transition => ({ server: server.name, from: server.state, to: null, sessions: server.sessions })),
+    ...gone.map(
+      ({ name, sessions, state }): Transition => ({ server: name, from: state, to: null, sessions: 0, sessionsBefore: sessions }),
+    ),
   ];
 }
 

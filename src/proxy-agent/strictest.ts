@@ -31,3 +31,8 @@ function drain(server: WantedServer, closeAfter: number | null): WantedServer {
   const times = [server.closeAfter, closeAfter].filter((time) => time !== null);
   return { ...server, state: 'drain', closeAfter: times.length === 0 ? null : Math.min(...times) };
 }
+
+/** The model without the times at which sessions are closed, for as long as nobody knows what time it is. */
+export function withoutTimes(model: ProxyModel): ProxyModel {
+  return { ...model, servers: model.servers.map((server) => ({ ...server, closeAfter: null })) };
+}

@@ -5,6 +5,7 @@ import { readWish } from './wish.ts';
 
 const KEY = '0123456789abcdef'.repeat(2);
 const PLACE = {
+  proxy: 'p-haproxy-x',
   bindAddress: '10.0.0.9',
   sockets: { runtime: '/run/cccam/runtime.sock', peers: '/run/cccam/peers.sock' },
   fileLimit: 20_000,
@@ -14,11 +15,10 @@ describe('readWish', () => {
   it('reads what the operator has written, in the place of this very proxy', () => {
     const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 1_800_000_000_000 })]);
     const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: PLACE.sockets };
-    const text = wishText(
-      model,
-      [{ server: model.servers[1]?.name ?? '', port: 9_322, key: KEY }],
-      [{ proxy: 'p-haproxy-x', closeAfter: 5 }],
-    );
+    const text = wishText(model, {
+      agents: [{ server: model.servers[1]?.name ?? '', port: 9_322, key: KEY }],
+      ends: [{ proxy: 'p-haproxy-x', closeAfter: 5 }],
+    });
     const ends = new Map([['p-haproxy-x', 5]]);
     const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322, key: KEY }]]);
     expect(readWish(text, PLACE)).toEqual({ name: wishName(text), model: { ...model, structure }, agents, ends });
@@ -32,11 +32,30 @@ describe('readWish', () => {
   });
 
   it('asks no agent at an address that is not that of its server', () => {
-    expect(readWish(wishText(aModel([aServer(1)]), [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }]), PLACE).agents.size).toBe(0);
+    expect(
+      readWish(wishText(aModel([aServer(1)]), { agents: [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }] }), PLACE).agents.size,
+    ).toBe(0);
+  });
+
+  it('takes its own share of what servers may hold, and the even one where it was given none', () => {
+    const model = aModel([aServer(1), aServer(2)]);
+    const text = wishText(model, {
+      agents: [],
+      shares: [
+        { proxy: 'p-haproxy-x', limits: [[2, 900]] },
+        { proxy: 'p-haproxy-y', limits: [[1, 0]] },
+      ],
+    });
+    const limits = (proxy: string) => readWish(text, { ...PLACE, proxy }).model.servers.map(({ maxConnections }) => maxConnections);
+    expect(['p-haproxy-x', 'p-haproxy-y', 'p-haproxy-z'].map(limits)).toEqual([
+      [500, 900],
+      [0, 500],
+      [500, 500],
+    ]);
   });
 
   it('refuses more sessions than it may have open files', () => {
-    expect(() => readWish(wishText(aModel([aServer(1)]), []), { ...PLACE, fileLimit: 1_024 })).toThrow(
+    expect(() => readWish(wishText(aModel([aServer(1)]), { agents: [] }), { ...PLACE, fileLimit: 1_024 })).toThrow(
       expect.objectContaining({ code: 'CCP_FILE_LIMIT' }),
     );
   });
@@ -45,9 +64,9 @@ describe('readWish', () => {
     ['nothing', undefined],
     ['no JSON', '{'],
     ['another shape', '{"servers":[]}'],
-    ['a name with a command in it', wishText(aModel([aServer(1, { name: 'a;shutdown' })]), [])],
-    ['an address that is a path', wishText(aModel([aServer(1, { address: 'unix@/x' })]), [])],
-    ['a weight out of range', wishText(aModel([aServer(1, { weight: 257 })]), [])],
+    ['a name with a command in it', wishText(aModel([aServer(1, { name: 'a;shutdown' })]), { agents: [] })],
+    ['an address that is a path', wishText(aModel([aServer(1, { address: 'unix@/x' })]), { agents: [] })],
+    ['a weight out of range', wishText(aModel([aServer(1, { weight: 257 })]), { agents: [] })],
   ])('refuses %s before it counts', (_what, text) => {
     expect(() => readWish(text, PLACE)).toThrow(/^(servers\.json|server name|address|weight)/);
   });

@@ -45,6 +45,7 @@ const wish = z.object({
     }),
   ),
   closePerSecond: count,
+  shares: z.optional(z.array(z.object({ proxy: text, limits: z.array(z.tuple([count, count])) }))),
   ends: z.optional(z.array(z.object({ proxy: text, closeAfter: z.number() }))),
   agents: z.optional(
     z.array(
@@ -57,8 +58,13 @@ const wish = z.object({
   ),
 });
 
+/** What a pod knows itself by is its name, cut to what a host name may have. */
+const HOST_NAME_MAX = 63;
+
 /** What is this proxy's own: the others have other addresses and folders. */
 export interface AgentPlace {
+  /** Name of this pod, as far as it is known here. */
+  readonly proxy: string;
   readonly bindAddress: string;
   readonly sockets: ProxyModel['structure']['sockets'];
   /** Open files that HAProxy may have. */
@@ -91,17 +97,19 @@ export function readWish(wished: string | undefined, place: AgentPlace): Wish {
       remedy: 'The last one that was understood goes on. Do the operator and this agent have the same version?',
     });
   }
-  const { structure, agents = [], ends = [], ...rest } = result.data;
+  const { structure, agents = [], ends = [], servers, shares = [], ...rest } = result.data;
+  const share = new Map(shares.find(({ proxy }) => proxy.slice(0, HOST_NAME_MAX) === place.proxy)?.limits);
   fittingMaxConnections(structure.maxConnections, true, place.fileLimit);
   const model = {
     ...rest,
+    servers: servers.map((server) => ({ ...server, maxConnections: share.get(server.id) ?? server.maxConnections })),
     door: 'open' as const,
     structure: { ...structure, bind: { ...structure.bind, address: place.bindAddress }, alsoBind: [], sockets: place.sockets, user: null },
   };
   // Rendered once before it counts: a value outside of its grammar must be refused here, while the last wish still stands.
   renderConfig(
     model.structure,
-    model.servers.map((server) => ({ ...server, inService: false })),
+    model.servers.map((server) => ({ ...server, maxConnections: Math.max(1, server.maxConnections), inService: false })),
   );
   const addresses = new Map(model.servers.map(({ name, address }) => [name, address]));
   return {

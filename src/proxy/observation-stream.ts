@@ -20,7 +20,8 @@ export class ObservationStream {
   readonly #clock: Clock;
   readonly #listeners = new Set<ServerResponse>();
   #latest: ProxyObservation | undefined;
-  #toldProxy = '';
+  /** What listeners know of the proxy itself: its state, and its whole line. */
+  #toldProxy = { state: '', line: '' };
   /** What listeners know of each server: its state, and its whole line. */
   readonly #toldServers = new Map<string, { state: string; line: string }>();
   #countsAt: number;
@@ -50,19 +51,19 @@ export class ObservationStream {
     const now = this.#clock.monotonic();
     const countsDue = now - this.#countsAt >= COUNTS_EVERY_MS;
     // The servers come before the proxy that claims to be as it was asked for.
-    const lines = [...this.#serverChanges(observation, countsDue), ...this.#proxyChange(observation)];
+    const lines = [...this.#serverChanges(observation, countsDue), ...this.#proxyChange(observation, countsDue)];
     if (countsDue) this.#countsAt = now;
     if (countsDue || first) lines.push({ kind: 'alive' });
     if (lines.length === 0) return;
     for (const listener of this.#listeners) send(listener, lines);
   }
 
-  #proxyChange(observation: ProxyObservation): ObservationLine[] {
-    const line = proxyLine(observation);
-    const text = JSON.stringify(line);
-    if (text === this.#toldProxy) return [];
-    this.#toldProxy = text;
-    return [line];
+  #proxyChange(observation: ProxyObservation, countsDue: boolean): ObservationLine[] {
+    const proxy = proxyLine(observation);
+    const told = { state: JSON.stringify({ ...proxy, ...NO_COUNTS }), line: JSON.stringify(proxy) };
+    if (told.state === this.#toldProxy.state && (!countsDue || told.line === this.#toldProxy.line)) return [];
+    this.#toldProxy = told;
+    return [proxy];
   }
 
   #serverChanges(observation: ProxyObservation, countsDue: boolean): ObservationLine[] {
@@ -86,6 +87,9 @@ export class ObservationStream {
   }
 }
 
+/** Counts of a proxy that move while nothing happens. */
+const NO_COUNTS = { refused: null, clients: null, localPorts: null } satisfies Partial<Record<keyof ProxyObservation, null>>;
+
 function everything(observation: ProxyObservation): ObservationLine[] {
   return [
     proxyLine(observation),
@@ -104,6 +108,11 @@ function stateOf(server: ServerObservation): string {
     server.id,
     server.admin,
     server.operational,
+    server.inRotation,
+    server.health,
+    server.cause,
+    server.learnedLimit,
+    server.limitIsSure,
     server.checkStatus,
     server.weight,
     server.maxConnections,

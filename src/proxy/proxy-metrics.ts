@@ -52,7 +52,10 @@ export class ProxyMetrics {
     registers: [this.registry],
   });
 
-  #refusedBefore: { pid: number | null; refused: ProxyObservation['refused'] } = { pid: null, refused: { client: 0, full: 0 } };
+  #refusedBefore: { pid: number | null; refused: { readonly client: number; readonly full: number } } = {
+    pid: null,
+    refused: { client: 0, full: 0 },
+  };
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });

@@ -1,5 +1,5 @@
 import { wishName } from '../../src/haproxy/wish.ts';
-import type { ProxyReport, ServerStatement } from '../../src/pool/proxy-report.ts';
+import type { ProxyReport, ProxyStatement, ServerStatement } from '../../src/pool/proxy-report.ts';
 import type { ServerStanding } from '../../src/pool/server-standing.ts';
 
 /** What a ConfigMap asks for. */
@@ -9,16 +9,35 @@ export interface Wish {
   readonly servers: ReadonlyMap<string, string>;
 }
 
+/** What a proxy says that knows of nothing. */
+export const NOTHING_SAID: ProxyStatement = {
+  wish: null,
+  synced: false,
+  localError: null,
+  panic: false,
+  clients: { addresses: 0, most: 0 },
+  refusedLately: { client: 0, full: 0 },
+  localPorts: { taken: 0, of: 0 },
+  servers: new Map(),
+};
+
 /** What a proxy says that has done what it was asked for. */
 export function statementOf({ servers, text }: Wish, sessions: ReadonlyMap<string, number>): ProxyReport['said'] {
   const statements = [...servers].map(([name, state]): [string, ServerStatement] => {
     const ready = state === 'ready';
     return [
       name,
-      { sessions: sessions.get(name) ?? 0, counted: true, admin: ready ? 'ready' : 'drain', inRotation: ready, ...standing(ready) },
+      {
+        sessions: sessions.get(name) ?? 0,
+        counted: true,
+        admin: ready ? 'ready' : 'drain',
+        inRotation: ready,
+        mayHold: 500,
+        ...standing(ready),
+      },
     ];
   });
-  return { wish: text === '' ? null : wishName(text), synced: true, localError: null, panic: false, servers: new Map(statements) };
+  return { ...NOTHING_SAID, wish: text === '' ? null : wishName(text), synced: true, servers: new Map(statements) };
 }
 
 function standing(ready: boolean): ServerStanding {

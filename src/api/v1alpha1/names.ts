@@ -23,6 +23,8 @@ export const AGENT_IMAGE_ANNOTATION = `${GROUP}/agent-image`;
 /** The agents that the operator puts beside servers and proxies: names of their containers, and where they are reached. */
 export const BACKEND_AGENT = { name: 'backend-agent', port: 9_322 } as const;
 export const PROXY_AGENT = { name: 'proxy-agent', port: 9_321 } as const;
+/** Port that HAProxy listens on inside of its pod; the pool's own is the Service's, so that a change of it replaces no proxy. */
+export const PROXY_PORT = 12_000;
 /** On a child, written by the operator: names the very content that was applied, so that it is applied again only when it differs. */
 export const APPLIED_ANNOTATION = `${GROUP}/applied`;
 /** On a Deployment: names its pod template but for the agents' image, so that a rollout is known from a change of the count. */
@@ -39,7 +41,7 @@ export const DRAINED_CONDITION = `${GROUP}/Drained`;
 export const IN_ROTATION_CONDITION = `${GROUP}/InRotation`;
 
 /** Condition types of a pool's status; `Ready` is the one to wait for. */
-export const CONDITION_TYPES = ['Accepted', 'ProxiesSynced', 'Ready', 'Progressing', 'Degraded'] as const;
+export const CONDITION_TYPES = ['Accepted', 'ProxiesSynced', 'Ready', 'Progressing', 'Degraded', 'Attention'] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 /** Every reason that a condition can carry, with what it means. The reference lists the same; a test compares them. */
@@ -55,8 +57,18 @@ export const CONDITION_REASONS = {
   Draining: 'at least one server is being drained',
   Settled: 'nothing is under way',
   ServerDown: 'at least one server that should serve is down',
+  ServersLost: 'servers with more than half of the capacity stopped answering together; no session is closed for it',
   ProxyBlind: 'a proxy reaches no server, while others do',
   AllServersUp: 'every server that should serve is up',
+  NothingToMind: 'nothing needs attention',
+  LocalErrors: 'a proxy’s machine cannot open connections; nothing is concluded about the servers',
+  LocalPortsLow: 'local ports for connections to a server are nearly used up',
+  OpenFilesLow: 'the limit of open files allows fewer sessions than the pool asks for',
+  AddressMissing: 'the address that clients connect to is not one of this machine yet',
+  ClientsRefused: 'clients are turned away by limits',
+  ClientsShareAddress: 'most sessions come from one address, by which clients are told apart',
+  LimitBelowCapacity: 'a server takes fewer sessions than its capacity says',
+  NoSpareCapacity: 'the other servers cannot hold every session if the largest one dies',
   RollingOut: 'a changed pod template reaches one backend after the other',
   Paused: 'the pool is paused: nothing but its status is written',
   ChildForeign: 'an object with the name of one of the pool’s belongs to somebody else and is left alone',

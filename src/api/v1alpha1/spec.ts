@@ -216,6 +216,10 @@ const service = z
       ['Local', 'Cluster'],
       'Local: clients keep their addresses, and only nodes with a proxy answer. Cluster: every node answers, and clients share its address.',
     ).default('Local'),
+    sessionAffinity: oneOf(
+      ['None', 'ClientIP'],
+      'ClientIP: the cluster sends a client back to the proxy that it had. Some cloud providers refuse a LoadBalancer with it.',
+    ).default('None'),
     annotations: z.record(z.string().max(317), z.string().max(4_096)).optional().meta({ description: 'Annotations of the Service.' }),
     loadBalancerClass: z
       .string()

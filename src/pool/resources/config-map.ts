@@ -1,6 +1,6 @@
 import type { ProxyModel } from '../../haproxy/model.ts';
 import { renderConfig } from '../../haproxy/render.ts';
-import { type AgentOfServer, type EndOfProxy, wishText } from '../../haproxy/wish.ts';
+import { type Asked, wishText } from '../../haproxy/wish.ts';
 import type { Child } from '../child.ts';
 import { CONFIG_KEYS, type SavedState } from '../saved-state.ts';
 import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
@@ -8,17 +8,9 @@ import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
 /**
  * The ConfigMap of a pool: the whole `haproxy.cfg`, what the agents are asked for, and what must survive a restart of the operator.
  *
- * @param agents servers that have an agent of their own
- * @param ends proxies that are given less time to end than the drain has
  * @throws CccamError CCP_CONFIG_UNSAFE when a value is outside of its grammar
  */
-export function configMap(
-  pool: PoolIdentity,
-  model: ProxyModel,
-  agents: readonly AgentOfServer[],
-  ends: readonly EndOfProxy[],
-  state: SavedState,
-): Child {
+export function configMap(pool: PoolIdentity, model: ProxyModel, asked: Asked, state: SavedState): Child {
   // Out of service: a HAProxy that begins with it sends nobody anywhere before its agent has heard each server greet.
   const servers = model.servers.map((server) => ({ ...server, inService: false }));
   return {
@@ -27,7 +19,7 @@ export function configMap(
     metadata: childMetadata(pool, proxyName(pool), 'proxy'),
     data: {
       [CONFIG_KEYS.config]: renderConfig(model.structure, servers),
-      [CONFIG_KEYS.wish]: wishText(model, agents, ends),
+      [CONFIG_KEYS.wish]: wishText(model, asked),
       [CONFIG_KEYS.state]: JSON.stringify(state),
     },
   };

@@ -1,4 +1,4 @@
-import { durationMs, type PoolSpec, PROXY_AGENT } from '../../api/v1alpha1/index.ts';
+import { durationMs, type PoolSpec, PROXY_AGENT, PROXY_PORT } from '../../api/v1alpha1/index.ts';
 import type { Child } from '../child.ts';
 import { childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -33,15 +33,18 @@ export function service(pool: PoolIdentity, spec: PoolSpec): Child {
 
 const LONGEST_AFFINITY_S = 86_400;
 
-/** A client that comes back must find the proxy that remembers it: each has a table of its own. */
-function affinity({ balance: { stickiness } }: PoolSpec): object {
-  if (stickiness.mode === 'None') return { sessionAffinity: 'None' };
+/**
+ * Whether Kubernetes itself sends a client back to the same proxy. Only where asked for: some cloud providers refuse such a Service, and it
+ * would never get an address.
+ */
+function affinity({ balance: { stickiness }, proxy }: PoolSpec): object {
+  if (proxy.service.sessionAffinity === 'None') return { sessionAffinity: 'None' };
   const timeoutSeconds = Math.min(LONGEST_AFFINITY_S, Math.ceil(durationMs(stickiness.ttl) / 1_000));
   return { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
 }
 
 /** Who may reach the proxies: clients their port, the operator and whoever scrapes metrics the agent's. */
-export function networkPolicy(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): Child {
+export function networkPolicy(pool: PoolIdentity, settings: ClusterSettings): Child {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -50,7 +53,7 @@ export function networkPolicy(pool: PoolIdentity, spec: PoolSpec, settings: Clus
       podSelector: { matchLabels: selector(pool, 'proxy') },
       policyTypes: ['Ingress'],
       ingress: [
-        { ports: [{ protocol: 'TCP', port: spec.port }] },
+        { ports: [{ protocol: 'TCP', port: PROXY_PORT }] },
         // No peers is nobody; an empty list would be everybody.
         ...(settings.agentPeers.length === 0 ? [] : [agentRule(settings)]),
       ],

@@ -4,6 +4,7 @@ import {
   graceSeconds,
   type PoolSpec,
   PROXY_AGENT,
+  PROXY_PORT,
   TEMPLATE_ANNOTATION,
 } from '../../api/v1alpha1/index.ts';
 import { drainHook } from '../../link/drain-call.ts';
@@ -20,7 +21,7 @@ const TOKEN_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 const CONFIG_FOLDER = '/etc/cccam';
 /** The user that the official HAProxy image names; a number, because a name does not prove that it is not root. */
 const HAPROXY_USER = 99;
-const FIRST_FREE_PORT = 1_024;
+const LOCAL_PORTS = '16384 65535';
 
 /**
  * The proxies of a pool: HAProxy without a token, and its agent beside it, which begins before HAProxy and ends after it.
@@ -56,7 +57,7 @@ function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettin
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: graceSeconds(spec.drain.deadline),
-      securityContext: podSecurity(spec.port),
+      securityContext: podSecurity(),
       ...scheduling(pool, spec),
       initContainers: [agentContainer(pool, agentImage)],
       containers: [haproxyContainer(pool, spec, settings)],
@@ -65,15 +66,15 @@ function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettin
   };
 }
 
-function podSecurity(port: number): object {
+function podSecurity(): object {
   return {
     runAsNonRoot: true,
     runAsUser: HAPROXY_USER,
     runAsGroup: HAPROXY_USER,
     fsGroup: HAPROXY_USER,
     seccompProfile: { type: 'RuntimeDefault' },
-    // One of the few that the restricted profile allows.
-    ...(port < FIRST_FREE_PORT ? { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] } : {}),
+    // One of the few that the restricted profile allows. By default there are 28 000 ports for each server, above those that we listen on.
+    sysctls: [{ name: 'net.ipv4.ip_local_port_range', value: LOCAL_PORTS }],
   };
 }
 
@@ -83,7 +84,7 @@ function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterS
     name: 'haproxy',
     image: spec.proxy.image ?? settings.haproxyImage,
     command: ['haproxy', '-W', '-db', '-S', `${RUN_FOLDER}/master.sock,mode,600`, '-f', `${RUN_FOLDER}/haproxy.cfg`],
-    ports: [{ name: 'cccam', containerPort: spec.port, protocol: 'TCP' }],
+    ports: [{ name: 'cccam', containerPort: PROXY_PORT, protocol: 'TCP' }],
     // Its sessions end first; then HAProxy is told to end, and has nobody left to cut off.
     lifecycle: { preStop: drainHook(call, PROXY_AGENT.port, agentKey('end a proxy', pool.uid)) },
     ...(spec.proxy.resources === undefined ? {} : { resources: spec.proxy.resources }),

@@ -1,0 +1,44 @@
+import type { ProxyModel } from '../haproxy/model.ts';
+import type { SharesOfProxy } from '../haproxy/wish.ts';
+import { limitShares } from './limit-shares.ts';
+import type { ProxyReport } from './proxy-report.ts';
+import type { Roster } from './roster.ts';
+
+/** Shares each server's limit out to the proxies: those that a single one gets need not be written. */
+export function withShares(roster: Roster, proxies: readonly ProxyReport[]): Roster {
+  if (proxies.length < 2) return roster.map(({ shares: _, ...entry }) => entry);
+  const holders = proxies.map((proxy) => ({ proxy, said: typeof proxy.said === 'string' ? null : proxy.said }));
+  const demand = new Map(
+    holders.map(({ proxy, said }) => [proxy.name, [...(said?.servers.values() ?? [])].reduce((sum, { sessions }) => sum + sessions, 0)]),
+  );
+  return roster.map((entry) => {
+    const before = new Map(Object.entries(entry.shares ?? {}));
+    const shares = limitShares(
+      entry.maxConnections,
+      holders.map(({ proxy, said }) => {
+        const server = said?.servers.get(entry.name);
+        return {
+          name: proxy.name,
+          holds: server?.sessions ?? 0,
+          mayHold: said === null ? null : (server?.mayHold ?? 0),
+          demand: demand.get(proxy.name) ?? 0,
+          staying: proxy.endingSince === null,
+        };
+      }),
+      new Map(proxies.flatMap(({ name }) => (before.has(name) ? [[name, before.get(name) ?? 0]] : []))),
+    );
+    return { ...entry, shares: Object.fromEntries(shares) };
+  });
+}
+
+/** Shares that differ from the even one. */
+export function sharesOf(model: ProxyModel, roster: Roster, proxies: readonly ProxyReport[]): SharesOfProxy[] {
+  const even = new Map(model.servers.map(({ id, maxConnections }) => [id, maxConnections]));
+  return proxies.flatMap(({ name }) => {
+    const limits = roster.flatMap(({ id, shares }): [number, number][] => {
+      const share = shares?.[name];
+      return share === undefined || share === even.get(id) ? [] : [[id, share]];
+    });
+    return limits.length === 0 ? [] : [{ proxy: name, limits }];
+  });
+}
