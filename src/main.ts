@@ -242,3 +242,5 @@ try {
   process.stderr.write(`${thrown.code} ${thrown.message}\n${printable(thrown.remedy, 500)}\n`);
   process.exitCode = 1;
 }
+// A call to a file system that does not answer, such as that of a network share, would keep the program for ever.
+if (process.getActiveResourcesInfo().includes('FSReqPromise')) process.exit();

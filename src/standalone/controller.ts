@@ -1,9 +1,12 @@
 import type { CccamPool, PoolStatus } from '../api/v1alpha1/index.ts';
 import type { ProxyModel } from '../haproxy/model.ts';
 import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
+import { type Attention, attentions } from '../pool/attention.ts';
 import { type ProxyPlace, proxyModel } from '../pool/proxy-model.ts';
 import { nextRoster, type Roster, type SessionCount } from '../pool/roster.ts';
 import { type ProxyFacts, poolStatus, type ServerFacts } from '../pool/status.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { WallShift } from './pool-clock.ts';
 
 /** What the controller hands on. */
 export interface ControllerListener {
@@ -14,10 +17,23 @@ export interface ControllerListener {
   readonly onStatus: (status: PoolStatus, previous: PoolStatus | null) => void;
 }
 
+/** What a controller begins with. */
+export interface ControllerOptions {
+  readonly pool: CccamPool;
+  readonly place: ProxyPlace;
+  /** Servers of an earlier run. */
+  readonly roster: Roster;
+  readonly clock: Clock;
+  /** What the owner of the pool should mind about the machine. */
+  readonly minds: () => readonly Attention[];
+}
+
 /** Joins one pool with one proxy: from the pool and what was read back to what HAProxy should be, and to the status. */
 export class Controller {
   readonly #listener: ControllerListener;
-  readonly #now: () => number;
+  readonly #clock: Clock;
+  readonly #minds: () => readonly Attention[];
+  readonly #shift: WallShift;
   #pool: CccamPool;
   #place: ProxyPlace;
   #roster: Roster;
@@ -25,12 +41,16 @@ export class Controller {
   #model = '';
   #savedRoster = '';
   #status: PoolStatus | null = null;
+  /** Why what is in the file now is not in force, or null. */
+  #refusal: string | null = null;
 
-  constructor(pool: CccamPool, place: ProxyPlace, roster: Roster, now: () => number, listener: ControllerListener) {
+  constructor({ clock, minds, place, pool, roster }: ControllerOptions, listener: ControllerListener) {
     this.#pool = pool;
     this.#place = place;
     this.#roster = roster;
-    this.#now = now;
+    this.#clock = clock;
+    this.#minds = minds;
+    this.#shift = new WallShift(clock);
     this.#listener = listener;
   }
 
@@ -58,9 +78,15 @@ export class Controller {
 
   /** Another pool, or the same in another place. */
   accept(pool: CccamPool, place: ProxyPlace): void {
+    this.#refusal = null;
     this.#pool = pool;
     this.#place = place;
     this.decide();
+  }
+
+  /** What is in the file now was refused; the pool of before goes on. @param why for people */
+  refuse(why: string): void {
+    this.#refusal = why;
   }
 
   /** The proxy was read: updates the status, and lets servers go that were seen empty. */
@@ -69,20 +95,23 @@ export class Controller {
     this.decide();
     const previous = this.#status;
     const address = `${this.#place.bindAddress}:${this.#pool.spec.port}`;
+    const proxies = proxyFacts(observation);
+    const minds = [...this.#minds(), ...attentions(this.#pool.spec, this.#roster, proxies)];
     this.#status = poolStatus(
       { generation: this.#pool.metadata.generation, backends: this.#pool.spec.backends },
-      this.#roster,
-      proxyFacts(observation),
+      shown(this.#roster, this.#shift.ms),
+      proxies,
       address,
       previous,
-      this.#now(),
+      this.#clock.now() + this.#shift.ms,
+      { refusal: this.#refusal, paused: false, foreign: [], rolling: [], attentions: minds },
     );
     this.#listener.onStatus(this.#status, previous);
   }
 
   /** Decides what HAProxy should be by what is known now, and hands it on if it differs from before. */
   decide(): void {
-    this.#roster = nextRoster(this.#pool.spec, this.#roster, sessionCounts(this.#observation), this.#now());
+    this.#roster = nextRoster(this.#pool.spec, this.#roster, sessionCounts(this.#observation), this.#clock.now());
     const text = JSON.stringify(this.#roster);
     if (text !== this.#savedRoster) this.#listener.onRoster(this.#roster);
     this.#savedRoster = text;
@@ -91,6 +120,13 @@ export class Controller {
     if (modelText !== this.#model) this.#listener.onModel(model);
     this.#model = modelText;
   }
+}
+
+/** The roster with times as a person's watch shows them. */
+function shown(roster: Roster, shiftMs: number): Roster {
+  return roster.map((entry) =>
+    entry.drain.kind === 'active' ? entry : { ...entry, drain: { ...entry.drain, since: entry.drain.since + shiftMs } },
+  );
 }
 
 function sessionCounts(observation: ProxyObservation | null): ReadonlyMap<string, SessionCount> {
@@ -112,6 +148,10 @@ function proxyFacts(observation: ProxyObservation): ProxyFacts {
     errors: [],
     lagging: observation.synced ? 0 : 1,
     blind: [],
+    sessions: observation.servers.reduce((sum, { sessions }) => sum + sessions, 0),
+    clients: observation.clients,
+    refusedLately: observation.refused.lately,
+    localPorts: observation.localPorts,
     panicking: observation.panic ? ['HAProxy'] : [],
     localErrors: observation.localError === null ? [] : [observation.localError],
     servers: new Map(observation.servers.map((server) => [server.name, serverFacts(server)])),

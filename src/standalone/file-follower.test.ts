@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../test/haproxy/until.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { CccamError } from '../runtime/errors.ts';
 import { followFile } from './file-follower.ts';
 
 describe('followFile', () => {
@@ -11,12 +12,14 @@ describe('followFile', () => {
   let following: Promise<void> = Promise.resolve();
   const texts: string[] = [];
   const errors: string[] = [];
+  let unfinished = (_text: string): boolean => false;
 
   beforeEach(async () => {
     folder = await mkdtemp('/tmp/ccp-');
     end = new AbortController();
     texts.length = 0;
     errors.length = 0;
+    unfinished = () => false;
   });
   afterEach(async () => {
     end.abort();
@@ -25,13 +28,12 @@ describe('followFile', () => {
   });
 
   function follow(path: string, first: string): void {
-    following = followFile(
-      path,
-      first,
-      { onText: (text) => texts.push(text), onError: (error) => errors.push(error.code) },
-      systemClock,
-      end.signal,
-    );
+    const listener = {
+      onText: (text: string): void => void texts.push(text),
+      onError: (error: CccamError): void => void errors.push(error.code),
+      looksUnfinished: (text: string): boolean => unfinished(text),
+    };
+    following = followFile({ path, first, listener, clock: systemClock }, end.signal);
   }
 
   it('hands on edits in place and files renamed over it, each text once', async () => {

@@ -1,16 +1,18 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { Bell, type Clock } from '../runtime/clock.ts';
-import { CccamError } from '../runtime/errors.ts';
-import { readPoolFile } from './pool-file.ts';
+import { CccamError, systemCode } from '../runtime/errors.ts';
+import { type FileLook, FileLooker } from './file-look.ts';
 
 /** A writer that fills the file in place may be seen half-way: the text counts once size and time have stood still for so long. */
 const SETTLE_MS = 50;
 /** Another file in its place is nearly always complete: renamed over it, or written by an editor in one go. */
 const NEW_FILE_SETTLE_MS = 5;
+/** A text that looks unfinished counts only once its writer has paused for so long. */
+const UNFINISHED_SETTLE_MS = 2_000;
+const UNFINISHED_LOOK_MS = 100;
 /** Longest wait for a writer that never stops. */
-const SETTLE_LIMIT_MS = 1_000;
+const SETTLE_LIMIT_MS = 10_000;
 /** Network file systems tell nothing, so the file is looked at now and then all the same. */
 const POLL_MS = 2_000;
 
@@ -18,85 +20,131 @@ const POLL_MS = 2_000;
 export interface FollowerListener {
   readonly onText: (text: string) => void;
   readonly onError: (error: CccamError) => void;
+  /** Whether a text may be the beginning of what somebody is writing. */
+  readonly looksUnfinished: (text: string) => boolean;
+}
+
+/** What is followed. */
+export interface Following {
+  readonly path: string;
+  /** What it said when it was read before; null where it could not be read. */
+  readonly first: string | null;
+  readonly listener: FollowerListener;
+  readonly clock: Clock;
+  readonly looker?: FileLooker;
 }
 
 /**
  * Follows a file until the signal is aborted: edits in place, renames over it as editors and `kubectl`-like tools do them, links
  * that are pointed elsewhere, and its disappearance. Each different text is handed on once.
  */
-export async function followFile(
-  path: string,
-  first: string,
-  listener: FollowerListener,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
+export async function followFile(following: Following, signal: AbortSignal): Promise<void> {
   const bell = new Bell();
-  const absolute = resolve(path);
-  const watcher = watchFolder(dirname(absolute), basename(absolute), bell);
-  let last: string | null = first;
-  let lastInode = (await fingerprint(absolute)).inode;
+  const folder = new FolderWatch(resolve(following.path), bell);
+  const follower = new Follower(following);
   try {
     while (!signal.aborted) {
-      await bell.wait(clock, POLL_MS, signal);
-      if (signal.aborted) break;
-      try {
-        const { text, inode } = await readSettled(absolute, lastInode, clock, signal);
-        lastInode = inode;
-        if (text !== last) listener.onText(text);
-        last = text;
-      } catch (thrown) {
-        if (!(thrown instanceof CccamError)) throw thrown;
-        if (last !== null) listener.onError(thrown);
-        last = null;
-      }
+      folder.watch();
+      await follower.turn(signal);
+      await bell.wait(following.clock, POLL_MS, signal);
     }
   } finally {
-    watcher.close();
+    folder.close();
+  }
+}
+
+/** Knows what was handed on. */
+class Follower {
+  readonly #listener: FollowerListener;
+  readonly #clock: Clock;
+  readonly #looker: FileLooker;
+  /** The text that is known; null where the file could not be read. */
+  #text: string | null;
+  #inode: bigint | null = null;
+  #error: string | null = null;
+
+  constructor({ clock, first, listener, looker, path }: Following) {
+    this.#listener = listener;
+    this.#clock = clock;
+    this.#looker = looker ?? new FileLooker(resolve(path), clock);
+    this.#text = first;
+  }
+
+  /** Looks once, and hands on what is new. */
+  async turn(signal: AbortSignal): Promise<void> {
+    try {
+      const { inode, text } = await this.#readSettled(signal);
+      if (signal.aborted) return;
+      this.#inode = inode;
+      this.#error = null;
+      if (text !== this.#text) this.#listener.onText(text);
+      this.#text = text;
+    } catch (thrown) {
+      if (!(thrown instanceof CccamError)) throw thrown;
+      if (!signal.aborted) this.#fail(thrown);
+    }
+  }
+
+  /** One that could not be read in the first place is no news until it is another trouble. */
+  #fail(error: CccamError): void {
+    const isNews = this.#text !== null || (this.#error !== null && this.#error !== error.message);
+    if (isNews) this.#listener.onError(error);
+    this.#error = error.message;
+    this.#text = null;
+  }
+
+  async #readSettled(signal: AbortSignal): Promise<FileLook> {
+    const begun = this.#clock.monotonic();
+    let mark = '';
+    let since = begun;
+    for (;;) {
+      const seen = await this.#looker.look(signal);
+      const now = this.#clock.monotonic();
+      if (seen.mark !== mark) since = now;
+      mark = seen.mark;
+      const settleMs = this.#settleMs(seen);
+      if (signal.aborted || seen.ageMs > settleMs || now - since >= settleMs || now - begun > SETTLE_LIMIT_MS) return seen;
+      await this.#clock.sleep(Math.min(settleMs - (now - since), UNFINISHED_LOOK_MS), signal);
+    }
+  }
+
+  /** How long a file must stand still to be taken. */
+  #settleMs({ inode, renamed, text }: FileLook): number {
+    if (text === this.#text || renamed) return 0;
+    if (this.#listener.looksUnfinished(text)) return UNFINISHED_SETTLE_MS;
+    return inode === this.#inode ? SETTLE_MS : NEW_FILE_SETTLE_MS;
   }
 }
 
 /** Watches the folder, not the file: a file that is renamed over keeps its watch on the old one. */
-function watchFolder(folder: string, name: string, bell: Bell): FSWatcher {
-  const watcher = watch(folder, (_kind, changed) => {
-    if (changed === null || changed === name || changed.startsWith('..')) bell.ring(); // `..data` is how mounted ConfigMaps swap
-  });
-  watcher.on('error', () => bell.ring()); // the folder is gone: the read that follows says so
-  return watcher;
-}
+class FolderWatch {
+  readonly #path: string;
+  readonly #bell: Bell;
+  #watcher: FSWatcher | null = null;
 
-/** @param lastInode of the file that was read last, to tell another file from an edit in place */
-async function readSettled(
-  path: string,
-  lastInode: bigint | null,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<{ text: string; inode: bigint | null }> {
-  const limit = clock.monotonic() + SETTLE_LIMIT_MS;
-  for (;;) {
-    const before = await fingerprint(path);
-    const text = await readPoolFile(path);
-    const settleMs = before.inode === lastInode ? SETTLE_MS : NEW_FILE_SETTLE_MS;
-    if (before.renamed || before.ageMs > settleMs) return { text, inode: before.inode };
-    await clock.sleep(settleMs, signal);
-    const after = await fingerprint(path);
-    if (signal.aborted || before.mark === after.mark || clock.monotonic() > limit) return { text, inode: before.inode };
+  constructor(path: string, bell: Bell) {
+    this.#path = path;
+    this.#bell = bell;
   }
-}
 
-interface Fingerprint {
-  readonly mark: string;
-  readonly inode: bigint | null;
-  /** Renaming touches the inode after the last write: such a file was complete before it came here. */
-  readonly renamed: boolean;
-  readonly ageMs: number;
-}
+  /** Watches, where that is possible now; else the file is looked at now and then. */
+  watch(): void {
+    if (this.#watcher !== null) return;
+    const name = basename(this.#path);
+    try {
+      const watcher = watch(dirname(this.#path), (_kind, changed) => {
+        if (changed === null || changed === name || changed.startsWith('..')) this.#bell.ring(); // `..data` is how mounted ConfigMaps swap
+      });
+      watcher.on('error', () => this.close()); // the folder is gone
+      this.#watcher = watcher;
+    } catch (thrown) {
+      if (systemCode(thrown) === undefined) throw thrown;
+    }
+  }
 
-async function fingerprint(path: string): Promise<Fingerprint> {
-  try {
-    const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
-    return { mark: `${ino} ${size} ${mtimeNs}`, inode: ino, renamed: ctimeNs > mtimeNs, ageMs: Date.now() - Number(mtimeNs / 1_000_000n) };
-  } catch {
-    return { mark: 'gone', inode: null, renamed: false, ageMs: 0 }; // removed between two looks; the next read reports it
+  close(): void {
+    this.#watcher?.close();
+    this.#watcher = null;
+    this.#bell.ring();
   }
 }

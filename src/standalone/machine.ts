@@ -1,6 +1,78 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type CccamPool, isSet } from '../api/v1alpha1/index.ts';
+import { fittingMaxConnections, hardFileLimit } from '../haproxy/file-limit.ts';
 import type { Structure } from '../haproxy/model.ts';
+import type { Attention } from '../pool/attention.ts';
+import type { ProxyPlace } from '../pool/proxy-model.ts';
+import { isHere, isOwnAddress } from './own-addresses.ts';
+import type { StateFolder } from './state-folder.ts';
+
+/** What the machine sets to a pool: files, users and addresses. */
+export class Machine {
+  readonly #bind: string;
+  readonly #sockets: StateFolder['sockets'];
+  readonly #user: Structure['user'];
+  readonly #fileLimit: number;
+  /** Why HAProxy has more rights than it needs, or null. */
+  readonly warning: string | null;
+  #fewFiles: Attention | null = null;
+
+  private constructor(bind: string, sockets: StateFolder['sockets'], worker: WorkerUser, fileLimit: number) {
+    this.#bind = bind;
+    this.#sockets = sockets;
+    this.#user = worker.user;
+    this.warning = worker.reason;
+    this.#fileLimit = fileLimit;
+  }
+
+  /** Looks at the machine. @param bind address that clients connect to */
+  static async look(bind: string, folder: StateFolder): Promise<Machine> {
+    const [worker, fileLimit] = await Promise.all([workerUser(folder.path), hardFileLimit()]);
+    return new Machine(bind, folder.sockets, worker, fileLimit);
+  }
+
+  /** Whether clients of the pool are served at an address. */
+  readonly own = (address: string): boolean => isOwnAddress(this.#bind, address);
+
+  /**
+   * Where a pool runs here.
+   *
+   * @param data what the person wrote
+   * @throws CccamError CCP_FILE_LIMIT where a stated figure does not fit
+   */
+  placeOf(pool: CccamPool, data: unknown): ProxyPlace {
+    const wanted = pool.spec.proxy.maxConnections;
+    const fits = fittingMaxConnections(wanted, isSet(data, ['spec', 'proxy', 'maxConnections']), this.#fileLimit);
+    this.#fewFiles = fits < wanted ? fewFiles(wanted, fits, this.#fileLimit) : null;
+    return { bindAddress: this.#bind, maxConnections: fits, sockets: this.#sockets, user: this.#user };
+  }
+
+  /** What the owner of the pool should mind now. */
+  attentions(): Attention[] {
+    const missing: Attention[] = isHere(this.#bind) ? [] : [addressMissing(this.#bind)];
+    return [...missing, ...(this.#fewFiles === null ? [] : [this.#fewFiles])];
+  }
+}
+
+function fewFiles(wanted: number, fits: number, limit: number): Attention {
+  const message =
+    `The limit of ${limit} open files is enough for ${fits} sessions, not for the default of ${wanted}; whoever comes above that is told no. ` +
+    `Raise the limit (ulimit -Hn, LimitNOFILE=), or set proxy.maxConnections to ${fits}.`;
+  return { reason: 'OpenFilesLow', message };
+}
+
+function addressMissing(bind: string): Attention {
+  const message =
+    `${bind} is no address of this machine now: nobody can connect. HAProxy listens on it already and serves as soon as it is there. ` +
+    'A virtual address may be with the other machine; else check the network, or --bind.';
+  return { reason: 'AddressMissing', message };
+}
+
+interface WorkerUser {
+  readonly user: Structure['user'];
+  readonly reason: string | null;
+}
 
 /**
  * The unprivileged user that HAProxy's workers become: only root can change who it is, and only to a user that exists and that can
@@ -8,7 +80,7 @@ import type { Structure } from '../haproxy/model.ts';
  *
  * @returns the user, or null with the reason where there is one that a person should know
  */
-export async function workerUser(stateFolder: string): Promise<{ user: Structure['user']; reason: string | null }> {
+export async function workerUser(stateFolder: string): Promise<WorkerUser> {
   if (process.getuid?.() !== 0) return { user: null, reason: null };
   const [users, groups] = await Promise.all([readFile('/etc/passwd', 'utf8'), readFile('/etc/group', 'utf8')]);
   const has = (text: string): boolean => text.split('\n').some((line) => line.startsWith('haproxy:'));

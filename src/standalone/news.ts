@@ -11,10 +11,14 @@ export const RUN_NEWS_REASONS = {
   PoolRefused: 'the changed file was refused; the last good pool goes on serving',
   PoolUnreadable: 'the file cannot be read now; the last good pool goes on serving',
   PoolWarning: 'the pool is in force, but its owner should mind something',
+  LastGoodServed: 'the file is broken or gone; the pool that was in force last serves',
+  Attention: 'the machine or the clients need attention before it hurts',
+  AttentionOver: 'nothing needs attention any more',
   StateSetAside: 'the state of before could not be read and was set aside',
   WorkerUser: 'HAProxy runs with more rights than it needs',
   Listening: 'observations and metrics can be read there',
   Stopping: 'the program ends; sessions may live on for a while',
+  Stopped: 'the program has ended; how many sessions were cut off',
   ServerState: 'a server is in another state than before',
 } as const;
 
@@ -30,24 +34,37 @@ export function issueNews(file: string, reason: RunNewsReason, issues: readonly 
   return issues.map((issue) => ({
     severity: 'Warning',
     reason,
-    subject: `${printable(file)}:${issue.line} ${issue.field}`,
+    subject: `${printable(file)}${issue.line === null ? '' : `:${issue.line}`} ${issue.field}`,
     message: issue.message,
   }));
 }
 
-/** What has changed in a status as lines of news, a server each. */
-export function transitionNews(previous: PoolStatus | null, next: PoolStatus): News[] {
-  return transitions(previous, next).map((transition) => ({
+/** What has changed in a status as lines of news: a server each, and what its owner should mind. */
+export function transitionNews(previous: PoolStatus | null, next: PoolStatus, pool: string): News[] {
+  return [...transitions(previous, next).map(serverNews), ...attentionNews(previous, next, pool)];
+}
+
+function serverNews(transition: Transition): News {
+  return {
     severity: transition.to !== null && BAD.includes(transition.to) ? 'Warning' : 'Normal',
-    reason: 'ServerState',
+    reason: 'ServerState' satisfies RunNewsReason,
     subject: transition.server,
     message: describe(transition),
-  }));
+  };
+}
+
+function attentionNews(previous: PoolStatus | null, next: PoolStatus, pool: string): News[] {
+  const [before, now] = [previous, next].map((status) => status?.conditions.find(({ type }) => type === 'Attention'));
+  if (now === undefined || before?.reason === now.reason || (before === undefined && now.status === 'False')) return [];
+  const reason: RunNewsReason = now.status === 'True' ? 'Attention' : 'AttentionOver';
+  return [{ severity: now.status === 'True' ? 'Warning' : 'Normal', reason, subject: `${pool} ${now.reason}`, message: now.message }];
 }
 
 const BAD: readonly string[] = ['Down', 'Full', 'RefusesProxy', 'Unreachable', 'Hung'];
 
-function describe({ from, message, sessions, to }: Transition): string {
-  if (to === null) return `gone (was ${from ?? 'unknown'})`;
-  return `${from === null ? '' : `${from} -> `}${to}, ${sessions} sessions${message === undefined ? '' : `. ${message}`}`;
+function describe({ from, message, sessions, sessionsBefore, to }: Transition): string {
+  const before = sessions === sessionsBefore ? '' : ` (${sessionsBefore} before)`;
+  if (to === null) return `gone (was ${from ?? 'unknown'}${sessionsBefore === 0 ? '' : `, with ${sessionsBefore} sessions`})`;
+  const change = from === null ? to : `${from} -> ${to}`;
+  return `${change}, ${sessions} sessions${before}${message === undefined ? '' : `. ${message}`}`;
 }

@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import type { PoolStatus } from '../api/v1alpha1/index.ts';
+import { withoutNumbers } from '../pool/status-damping.ts';
 
 /** One line of news for the person or script that started the program. */
 export interface News {
@@ -174,9 +175,12 @@ class JsonLines implements Output {
     this.#write({ kind: 'event', time: new Date(this.#now()).toISOString(), ...news });
   }
 
-  /** A status is told when more than counts of sessions has changed. */
+  /** A status is told when more than counts of sessions has changed, those in messages among them. */
   status(status: PoolStatus): void {
-    const state = JSON.stringify(status, (key: string, value: unknown) => (key === 'sessions' ? undefined : value));
+    const state = JSON.stringify(status, (key: string, value: unknown) => {
+      if (key === 'sessions') return undefined;
+      return key === 'message' && typeof value === 'string' ? withoutNumbers(value) : value;
+    });
     if (state === this.#told) return;
     this.#told = state;
     this.#write({ kind: 'status', status });
@@ -192,6 +196,6 @@ class JsonLines implements Output {
 }
 
 function newsLine(news: News, now: number): string {
-  const time = new Date(now).toISOString().slice(11, 19);
+  const time = `${new Date(now).toISOString().slice(0, 19)}Z`; // with its zone: logs of several machines are laid side by side
   return `${time} ${news.severity === 'Warning' ? 'WARN ' : ''}${news.reason} ${news.subject}: ${news.message}`;
 }

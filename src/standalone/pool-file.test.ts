@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { poolObject } from '../../test/fakes/pools.ts';
-import { parsePoolFile, readPoolFile } from './pool-file.ts';
+import { type FileReading, parsePoolFile as parse } from './pool-file.ts';
+import { readPoolFile } from './pool-text.ts';
+
+/** On a machine that has no address at all. */
+function parsePoolFile(text: string): FileReading {
+  return parse(text, () => false);
+}
 
 describe('parsePoolFile', () => {
   it('reads YAML and JSON alike', () => {

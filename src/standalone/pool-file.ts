@@ -1,18 +1,21 @@
-import { readFile } from 'node:fs/promises';
-import { LineCounter, parseDocument } from 'yaml';
-import { type FieldPath, type ParsedPool, PoolInvalidError, parsePool, pathText } from '../api/v1alpha1/index.ts';
-import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
+import { type Document, isAlias, LineCounter, parseDocument, visit } from 'yaml';
+import { type FieldPath, type Issue, type ParsedPool, PoolInvalidError, parsePool, pathText } from '../api/v1alpha1/index.ts';
+import { selfTargets } from '../pool/self-target.ts';
+import { specWarnings } from '../pool/spec-warnings.ts';
+import { CccamError, messageOf } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
+import { lookalike, yamlProblem } from './yaml-problem.ts';
+import { twoReadings } from './yaml-readings.ts';
 
-/** Larger than any pool that the schema accepts; a file that grows past it is a mistake. */
-const MAX_BYTES = 131_072;
 /** Complaints that are told; a file with more of them is not read to the end. */
 const MAX_ISSUES = 20;
+/** Aliases of an anchor: enough for every backend of a pool, and far too few for a bomb. */
+const MAX_ALIASES = 200;
 
 /** One complaint about a pool file, at its place. */
 export interface FileIssue {
-  /** From 1. */
-  readonly line: number;
+  /** From 1, or null where it is about the file as a whole. */
+  readonly line: number | null;
   readonly field: string;
   readonly message: string;
 }
@@ -24,83 +27,101 @@ export type FileReading =
   | { readonly kind: 'pool'; readonly parsed: ParsedPool; readonly data: unknown; readonly warnings: readonly FileIssue[] }
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly issues: readonly FileIssue[] };
 
-/** The text of a pool file. @throws CccamError CCP_POOL_FILE_UNREADABLE */
-export async function readPoolFile(path: string): Promise<string> {
-  try {
-    const text = await readFile(path);
-    if (text.byteLength > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    return new TextDecoder('utf-8', { fatal: true }).decode(text);
-  } catch (thrown) {
-    throw new CccamError('CCP_POOL_FILE_UNREADABLE', {
-      subject: printable(path),
-      message: systemCode(thrown) ?? messageOf(thrown),
-      remedy: 'Name a YAML or JSON file with one CccamPool.',
-      retryable: true,
-      cause: thrown,
-    });
-  }
-}
-
-/**
- * The pool to start with. At the start there is no last good one to go on with, so a bad file is an error.
- *
- * @throws CccamError CCP_POOL_FILE_UNREADABLE, CCP_POOL_INVALID or CCP_POOL_UNSUPPORTED with every complaint
- */
-export async function readFirstPool(path: string): Promise<FileReading & { readonly kind: 'pool'; readonly text: string }> {
-  const text = await readPoolFile(path);
-  const reading = parsePoolFile(text);
-  if (reading.kind === 'pool') return { ...reading, text };
-  throw new CccamError(reading.code, {
+/** The error of a file that was refused, for a start that has nothing else to go on with. */
+export function refusalError(path: string, reading: Extract<FileReading, { kind: 'refused' }>): CccamError {
+  return new CccamError(reading.code, {
     subject: printable(path),
     message: reading.issues.map((issue) => `\n  line ${issue.line}: ${issue.field}: ${issue.message}`).join(''),
     remedy: 'Correct the fields named above; docs/reference/cccampool.md lists them all.',
   });
 }
 
-/** Reads the text of a pool file for a box without Kubernetes. Never throws for what the text says. */
-export function parsePoolFile(text: string): FileReading {
+/**
+ * Reads the text of a pool file for a box without Kubernetes. Never throws for what the text says.
+ *
+ * @param own whether clients of the pool are served at an address: no server can be there, at the same port
+ */
+export function parsePoolFile(text: string, own: (address: string) => boolean): FileReading {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
+  const lineOf = (position: number): number => counter.linePos(position).line;
   const [problem] = document.errors;
-  if (problem !== undefined) {
-    return refused('CCP_POOL_INVALID', [
-      { line: counter.linePos(problem.pos[0]).line, field: 'pool', message: printable(problem.message) },
-    ]);
-  }
-  const lineOf = (path: FieldPath): number => lineAt(document, counter, path);
+  if (problem !== undefined) return broken(text, { line: lineOf(problem.pos[0]), field: 'pool', message: yamlProblem(problem) });
+  if (document.contents === null) return broken(text, { line: 1, field: 'pool', message: 'expected a CccamPool: the file is empty' });
+  const doubtful = twoReadings(document).map(
+    ({ here, node, path, there }): FileIssue => ({
+      line: lineOf(node.range?.[0] ?? 0),
+      field: pathText(path),
+      message: `expected something that reads the same everywhere: here it is ${here}, in kubectl apply ${there}. Write what you mean, a text in quotes`,
+    }),
+  );
+  if (doubtful.length > 0) return refused('CCP_POOL_INVALID', doubtful);
+  return understand(document, counter, own);
+}
+
+function understand(document: Document.Parsed, counter: LineCounter, own: (address: string) => boolean): FileReading {
+  const at = ({ message, path }: Issue): FileIssue => ({ line: lineAt(document, counter, path), field: pathText(path), message });
   try {
-    const data: unknown = document.toJS({ maxAliasCount: 0 });
+    const data = withoutStatus(document.toJS({ maxAliasCount: MAX_ALIASES }));
     const parsed = parsePool(data, 'box');
-    return {
-      kind: 'pool',
-      parsed,
-      data,
-      warnings: parsed.warnings.map((issue) => ({ line: lineOf(issue.path), field: pathText(issue.path), message: issue.message })),
-    };
+    const { spec } = parsed.pool;
+    const circles = selfTargets(spec, (address, port) => port === spec.port && own(address));
+    if (circles.length > 0) return refused('CCP_POOL_INVALID', circles.map(at));
+    const warnings = [...parsed.warnings, ...specWarnings(spec)].map(at);
+    return { kind: 'pool', parsed, data, warnings };
   } catch (thrown) {
-    if (!(thrown instanceof PoolInvalidError))
-      return refused('CCP_POOL_INVALID', [{ line: 1, field: 'pool', message: printable(messageOf(thrown)) }]);
-    return refused(
-      thrown.code === 'CCP_POOL_UNSUPPORTED' ? 'CCP_POOL_UNSUPPORTED' : 'CCP_POOL_INVALID',
-      thrown.issues
-        .slice(0, MAX_ISSUES)
-        .map((issue) => ({ line: lineOf(issue.path), field: pathText(issue.path), message: issue.message })),
-    );
+    if (thrown instanceof PoolInvalidError) {
+      return refused(thrown.code === 'CCP_POOL_UNSUPPORTED' ? 'CCP_POOL_UNSUPPORTED' : 'CCP_POOL_INVALID', thrown.issues.map(at));
+    }
+    const line = firstAlias(document, counter);
+    const message = line === null ? printable(messageOf(thrown)) : `expected at most ${MAX_ALIASES} aliases (*name): write the values out`;
+    return refused('CCP_POOL_INVALID', [{ line: line ?? 1, field: 'pool', message }]);
   }
+}
+
+/** What `kubectl get -o yaml` adds is nobody's wish. */
+function withoutStatus(data: unknown): unknown {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return data;
+  return Object.fromEntries(Object.entries(data).filter(([key]) => key !== 'status'));
+}
+
+/** A text that is no YAML often has a character in it that only looks right, and the parser stumbles somewhere else. */
+function broken(text: string, issue: FileIssue): FileReading {
+  const found = lookalike(text);
+  return refused('CCP_POOL_INVALID', found === null || found.line > (issue.line ?? 1) + 1 ? [issue] : [{ ...issue, ...found }]);
 }
 
 function refused(code: RefusalCode, issues: readonly FileIssue[]): FileReading {
-  return { kind: 'refused', code, issues };
+  return { kind: 'refused', code, issues: issues.slice(0, MAX_ISSUES) };
+}
+
+function firstAlias(document: Document.Parsed, counter: LineCounter): number | null {
+  let line: number | null = null;
+  visit(document, (_key, node) => {
+    if (!isAlias(node)) return undefined;
+    line = counter.linePos(node.range?.[0] ?? 0).line;
+    return visit.BREAK;
+  });
+  return line;
 }
 
 /** Line of a field, or of the nearest field above it that is in the file. */
-function lineAt(document: ReturnType<typeof parseDocument>, counter: LineCounter, path: FieldPath): number {
+function lineAt(document: Document.Parsed, counter: LineCounter, path: FieldPath): number {
   for (let depth = path.length; depth >= 0; depth -= 1) {
-    const node: unknown = depth === 0 ? document.contents : document.getIn(path.slice(0, depth), true);
+    const node: unknown = depth === 0 ? document.contents : nodeAt(document, path.slice(0, depth));
     const start = startOf(node);
     if (start !== undefined) return counter.linePos(start).line;
   }
   return 1;
+}
+
+/** The node of a path; an alias on the way there leads nowhere. */
+function nodeAt(document: Document.Parsed, path: FieldPath): unknown {
+  try {
+    return document.getIn(path, true);
+  } catch {
+    return undefined; // the line above it is as good
+  }
 }
 
 function startOf(node: unknown): number | undefined {

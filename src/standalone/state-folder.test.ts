@@ -1,9 +1,12 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { aBackend, aPool } from '../../test/fakes/pools.ts';
+import type { Roster } from '../pool/roster.ts';
 import { nextRoster } from '../pool/roster.ts';
-import { RosterWriter } from './roster-writer.ts';
+import { LatestWriter } from './latest-writer.ts';
 import { loadRoster, openStateFolder, type StateFolder, saveRoster } from './state-folder.ts';
+
+const NOW = { boot: 'b', monotonic: 1, now: 1 };
 
 describe('the state folder', () => {
   let path = '';
@@ -23,9 +26,9 @@ describe('the state folder', () => {
 
   it('gives back the servers that it was given', async () => {
     const folder = await open();
-    expect(await loadRoster(folder)).toEqual({ roster: [], setAside: null });
-    await saveRoster(folder, roster);
-    expect(await loadRoster(folder)).toEqual({ roster, setAside: null });
+    expect(await loadRoster(folder)).toEqual({ roster: [], clock: null, setAside: null });
+    await saveRoster(folder, roster, NOW);
+    expect(await loadRoster(folder)).toEqual({ roster, clock: NOW, setAside: null });
   });
 
   it.each(['', '{', '{"version":2,"servers":[]}', '{"version":1,"servers":[{"name":"x"}]}'])(
@@ -33,7 +36,7 @@ describe('the state folder', () => {
     async (text) => {
       const folder = await open();
       await writeFile(folder.rosterFile, text);
-      expect(await loadRoster(folder)).toEqual({ roster: [], setAside: `${folder.rosterFile}.unreadable` });
+      expect(await loadRoster(folder)).toEqual({ roster: [], clock: null, setAside: `${folder.rosterFile}.unreadable` });
       expect(await readFile(`${folder.rosterFile}.unreadable`, 'utf8')).toBe(text);
     },
   );
@@ -67,7 +70,10 @@ describe('the state folder', () => {
   it('ends with the last of many rosters on disk, and tries again what failed', async () => {
     const folder = await open();
     const events: string[] = [];
-    const writer = new RosterWriter(folder, (event) => events.push(event.reason));
+    const writer = new LatestWriter<Roster>(
+      async (latest) => await saveRoster(folder, latest, NOW),
+      (event) => events.push(event.reason),
+    );
     for (let count = 0; count <= roster.length; count += 1) writer.save(roster.slice(0, count));
     await writer.flush();
     expect((await loadRoster(folder)).roster).toEqual(roster);

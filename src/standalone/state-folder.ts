@@ -2,14 +2,22 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, realpath, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as z from 'zod';
 import { readIfThere, replaceFile } from '../haproxy/config-file.ts';
+import { isSocketPath, SOCKET_PATH_WORDS } from '../haproxy/token.ts';
 import type { Roster } from '../pool/roster.ts';
 import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
+import { printable } from '../runtime/printable.ts';
+
+/** What time it was when the state was written. */
+const savedClock = z.strictObject({ boot: z.string().max(64), monotonic: z.number(), now: z.number() });
+/** A moment by the clock of the pool, by the monotonic clock of one boot of the machine, and which boot that was. */
+export type SavedClock = z.output<typeof savedClock>;
 
 const rosterFile = z.strictObject({
   version: z.literal(1),
+  clock: savedClock.optional(),
   servers: z.array(
     z.strictObject({
       name: z.string(),
@@ -50,28 +58,56 @@ export function defaultStateFolder(pool: string): string {
  * @throws CccamError CCP_STATE_UNWRITABLE, or CCP_STATE_IN_USE when another process holds it
  */
 export async function openStateFolder(path: string): Promise<StateFolder> {
+  assertUsablePath(resolve(path));
   try {
     const made = await mkdir(path, { recursive: true, mode: 0o755 });
     if (made !== undefined) await chmod(path, 0o711); // HAProxy's workers, who are somebody else, must reach their sockets in it; every file is 0600
-    const { mode, uid } = await stat(path);
-    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) throw new Error('others may write in it, and so decide what HAProxy runs');
+    await assertOurs(path);
   } catch (thrown) {
-    throw new CccamError('CCP_STATE_UNWRITABLE', {
-      subject: path,
-      message: `cannot be used (${systemCode(thrown) ?? messageOf(thrown)})`,
-      remedy: 'Name another folder with --state-dir.',
-      cause: thrown,
-    });
+    if (thrown instanceof CccamError) throw thrown;
+    const code = systemCode(thrown);
+    throw unusable(path, `cannot be used (${code ?? messageOf(thrown)})`, HINTS[code ?? ''] ?? ELSEWHERE, thrown);
   }
   const real = await realpath(path);
+  assertUsablePath(real);
   await holdLock(real);
   return {
     path: real,
     configFile: join(real, 'haproxy.cfg'),
     logFile: join(real, 'haproxy.log'),
     rosterFile: join(real, 'servers.json'),
-    sockets: { runtime: join(real, 'runtime.sock'), master: join(real, 'master.sock'), peers: join(real, 'peers.sock') },
+    sockets: { runtime: join(real, RUNTIME_SOCKET), master: join(real, 'master.sock'), peers: join(real, 'peers.sock') },
   };
+}
+
+const ELSEWHERE = 'Name another folder with --state-dir.';
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'This user may not write there. Run it as another user, or name a folder of your own with --state-dir.',
+  EPERM: 'This user may not change it. Run it as another user, or name a folder of your own with --state-dir.',
+  EROFS: 'That file system cannot be written. Name another folder with --state-dir.',
+  ENOTDIR: 'A part of the path is a file. Name another folder with --state-dir.',
+  EEXIST: 'There is a file of that name. Name another folder with --state-dir.',
+  ENOSPC: 'The disk is full. Make room, or name another folder with --state-dir.',
+};
+const RUNTIME_SOCKET = 'runtime.sock';
+
+/** HAProxy takes the sockets' paths without quotes, and the kernel takes some hundred characters. */
+function assertUsablePath(path: string): void {
+  if (isSocketPath(join(path, RUNTIME_SOCKET))) return;
+  throw unusable(path, `cannot hold HAProxy’s sockets: expected a path of ${SOCKET_PATH_WORDS} with the socket’s name`, ELSEWHERE);
+}
+
+async function assertOurs(path: string): Promise<void> {
+  const { mode, uid } = await stat(path);
+  const own = process.getuid?.();
+  if (uid !== own)
+    throw unusable(path, `belongs to another user (${uid}, we are ${own})`, `Give it to this user (chown), or: ${ELSEWHERE}`);
+  if ((mode & 0o022) === 0) return;
+  throw unusable(path, 'others may write in it, and so decide what HAProxy runs', `Take that from them (chmod go-w), or: ${ELSEWHERE}`);
+}
+
+function unusable(path: string, message: string, remedy: string, cause?: unknown): CccamError {
+  return new CccamError('CCP_STATE_UNWRITABLE', { subject: printable(path), message, remedy, cause });
 }
 
 /** A Unix socket in the abstract namespace is a lock that the kernel lets go when the process ends, however it ends. */
@@ -92,25 +128,34 @@ async function holdLock(path: string): Promise<void> {
   lock.unref();
 }
 
+/** What an earlier run has left. */
+export interface SavedRoster {
+  readonly roster: Roster;
+  readonly clock: SavedClock | null;
+  /** Where a file was put that could not be read, or null. */
+  readonly setAside: string | null;
+}
+
 /**
  * The servers of before. A file that cannot be read is set aside, so that the pool starts all the same.
  *
- * @returns the roster, and where an unreadable file was put
+ * @returns the roster, what time it was then, and where an unreadable file was put
  * @throws CccamError CCP_STATE_UNREADABLE when the file may not be opened at all
  */
-export async function loadRoster(folder: StateFolder): Promise<{ roster: Roster; setAside: string | null }> {
+export async function loadRoster(folder: StateFolder): Promise<SavedRoster> {
   const text = await readIfThere(folder.rosterFile);
-  if (text === null) return { roster: [], setAside: null };
+  if (text === null) return { roster: [], clock: null, setAside: null };
   try {
-    return { roster: rosterFile.parse(JSON.parse(text)).servers, setAside: null };
+    const { clock = null, servers } = rosterFile.parse(JSON.parse(text));
+    return { roster: servers, clock, setAside: null };
   } catch {
     const aside = `${folder.rosterFile}.unreadable`; // what was wrong with it can be seen there
     await rename(folder.rosterFile, aside);
-    return { roster: [], setAside: aside };
+    return { roster: [], clock: null, setAside: aside };
   }
 }
 
 /** Keeps the servers for the next start. @throws CccamError CCP_STATE_UNWRITABLE */
-export async function saveRoster(folder: StateFolder, roster: Roster): Promise<void> {
-  await replaceFile(folder.rosterFile, `${JSON.stringify({ version: 1, servers: roster })}\n`);
+export async function saveRoster(folder: StateFolder, roster: Roster, clock: SavedClock): Promise<void> {
+  await replaceFile(folder.rosterFile, `${JSON.stringify({ version: 1, clock, servers: roster })}\n`);
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 /** What each folder of src may import of the others; and which packages. A missing line is a decision to take, not a detail. */
 const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: readonly string[] }>> = {
   'main.ts': { folders: ['standalone', 'simulate', 'operator', 'proxy-agent', 'backend-agent', 'runtime'], packages: ['commander'] },
-  api: { folders: ['runtime'], packages: ['zod'] },
+  api: { folders: ['runtime'], packages: ['zod', 'fastest-levenshtein'] },
   pool: { folders: ['api', 'haproxy', 'link'], packages: [] },
   haproxy: { folders: ['runtime'], packages: [] },
   proxy: { folders: ['haproxy', 'runtime'], packages: ['prom-client'] },

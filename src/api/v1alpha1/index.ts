@@ -1,6 +1,7 @@
 export { DURATION_PATTERN, durationMs, durationText } from './grammar.ts';
+export { type FieldPath, type Issue, isSet, pathText } from './issue.ts';
 export * from './names.ts';
-export { type FieldPath, type Issue, isSet, type ParsedPool, PoolInvalidError, parsePool, pathText } from './parse.ts';
+export { type ParsedPool, PoolInvalidError, parsePool } from './parse.ts';
 export { cccamContainerIndex, graceSeconds, type Json, json, readTemplate } from './pod-template.ts';
 export { type CccamPool, cccamPool } from './pool.ts';
 export type { BackendSpec, Capacity, PoolSpec, PoolSpecInput, Role, WeightPolicy } from './spec.ts';

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { HOSTILE_STRINGS } from '../../../test/fakes/hostile-strings.ts';
 import { aBackend, poolObject } from '../../../test/fakes/pools.ts';
-import { type Place, PoolInvalidError, parsePool, pathText } from './parse.ts';
+import { pathText } from './issue.ts';
+import { PoolInvalidError, parsePool } from './parse.ts';
+import type { Place } from './pool-rules.ts';
 
 /** Fields of the issues that a pool is refused with. */
 function refusal(data: unknown, place: Place = 'box'): { code: string; fields: string[]; messages: string[] } {
@@ -186,9 +188,8 @@ describe('parsePool', () => {
     expect(fields).toEqual(['spec.port', 'spec.health.fall', 'spec.timeouts.idle']);
   });
 
-  it('refuses the port of the agent beside each proxy in a cluster', () => {
-    expect(refusal(poolObject({ port: 9_321, backends: [aBackend('one', '192.0.2.1')] }), 'cluster').fields).toEqual(['spec.port']);
-    expect(refusal(poolObject({ port: 9_321 })).code).toBe('accepted');
+  it('takes any port for clients in a cluster: it is the Service’s, and not that of a pod', () => {
+    expect(refusal(poolObject({ port: 9_321, backends: [aBackend('one', '192.0.2.1')] }), 'cluster').code).toBe('accepted');
   });
 
   it('allows loopback on a box and refuses it in a cluster', () => {

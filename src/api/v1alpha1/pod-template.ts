@@ -1,4 +1,5 @@
 import { durationMs } from './grammar.ts';
+import type { FieldPath, Issue } from './issue.ts';
 import {
   AGENT_IMAGE_ANNOTATION,
   AGENT_PORT_ANNOTATION,
@@ -8,7 +9,6 @@ import {
   POOL_LABEL,
   PORT_ANNOTATION,
 } from './names.ts';
-import type { FieldPath, Issue } from './parse.ts';
 
 /** Any object of JSON. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -85,13 +85,13 @@ export function* templateIssues(template: unknown, port: number, deadline: strin
   yield* containerIssues(initContainers, [...path, 'spec', 'initContainers']);
   const server = cccamContainerIndex(containers, port);
   if (json(containers[server]?.['lifecycle'])['preStop'] !== undefined) {
-    const message = 'expected no preStop on the CCcam server: the operator sets one that waits until its sessions are gone';
+    const message = 'expected no preStop on the CCcam server: the operator sets one that waits until its sessions are gone, so take it out';
     yield { path: [...path, 'spec', 'containers', server, 'lifecycle', 'preStop'], message };
   }
   const grace = spec?.['terminationGracePeriodSeconds'];
   const needed = graceSeconds(deadline);
   if (typeof grace === 'number' && grace < needed) {
-    const message = `expected at least ${needed}, the drain’s deadline and a minute, or nothing: a pod must not end before its drain`;
+    const message = `expected at least ${needed}, the drain’s deadline and a minute, for a pod must not end before its drain: raise it, or leave it out`;
     yield { path: [...path, 'spec', 'terminationGracePeriodSeconds'], message };
   }
   for (const [field, names] of [
@@ -99,7 +99,7 @@ export function* templateIssues(template: unknown, port: number, deadline: strin
     ['annotations', annotations],
   ] as const) {
     for (const name of OURS.filter((each) => Object.hasOwn(names, each)))
-      yield { path: [...path, 'metadata', field, name], message: 'expected another name: the operator sets this one' };
+      yield { path: [...path, 'metadata', field, name], message: 'expected another name, for the operator sets this one: take it out' };
   }
 }
 
@@ -107,8 +107,11 @@ function* containerIssues(containers: readonly Json[], path: FieldPath): Generat
   const { name, port } = BACKEND_AGENT;
   for (const [index, container] of containers.entries()) {
     if (container['name'] === name)
-      yield { path: [...path, index, 'name'], message: `expected another name: ${name} is the operator’s own container` };
+      yield { path: [...path, index, 'name'], message: `expected another name than ${name}, the operator’s own container: rename it` };
     if (ports(container).includes(port))
-      yield { path: [...path, index, 'ports'], message: `expected another port: ${port} is that of the operator’s own container` };
+      yield {
+        path: [...path, index, 'ports'],
+        message: `expected another port than ${port}, that of the operator’s own container: choose one`,
+      };
   }
 }

@@ -1,27 +1,26 @@
 import type { Report } from '../haproxy/event.ts';
-import type { Roster } from '../pool/roster.ts';
 import { messageOf } from '../runtime/errors.ts';
-import { type StateFolder, saveRoster } from './state-folder.ts';
 
 /**
- * Keeps the latest roster on disk, one write at a time. Nothing waits for it: a roster that was lost by a crash is decided again
- * from the one before and the pool, with the same ids; only a drain's clock may then begin some milliseconds later.
+ * Keeps the latest of something on disk, one write at a time. Nothing waits for it: what was lost by a crash is decided again from the
+ * one before, with the same ids; only a drain's clock may then begin some milliseconds later.
  */
-export class RosterWriter {
-  readonly #folder: StateFolder;
+export class LatestWriter<Value> {
+  readonly #save: (value: Value) => Promise<void>;
   readonly #report: Report;
-  #pending: Roster | undefined;
+  #pending: Value | undefined;
   #writing: Promise<void> | undefined;
   #failed = false;
 
-  constructor(folder: StateFolder, report: Report) {
-    this.#folder = folder;
+  /** @param save puts it on disk */
+  constructor(save: (value: Value) => Promise<void>, report: Report) {
+    this.#save = save;
     this.#report = report;
   }
 
-  /** Writes the roster soon; one that comes while another is being written replaces whatever waits. */
-  save(roster: Roster): void {
-    this.#pending = roster;
+  /** Writes it soon; one that comes while another is being written replaces whatever waits. */
+  save(value: Value): void {
+    this.#pending = value;
     this.retry();
   }
 
@@ -38,15 +37,15 @@ export class RosterWriter {
     while (this.#writing !== undefined) await this.#writing;
   }
 
-  async #write(first: Roster): Promise<void> {
-    let roster: Roster | undefined = first;
+  async #write(first: Value): Promise<void> {
+    let value: Value | undefined = first;
     try {
-      while (roster !== undefined) {
-        await saveRoster(this.#folder, roster);
-        if (this.#pending === roster) this.#pending = undefined;
+      while (value !== undefined) {
+        await this.#save(value);
+        if (this.#pending === value) this.#pending = undefined;
         if (this.#failed) this.#report({ severity: 'Normal', reason: 'FileWritten', server: null, message: 'the state is on disk again' });
         this.#failed = false;
-        roster = this.#pending;
+        value = this.#pending;
       }
     } catch (thrown) {
       if (!this.#failed) this.#report({ severity: 'Warning', reason: 'FileNotWritten', server: null, message: messageOf(thrown) });

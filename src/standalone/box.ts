@@ -1,0 +1,150 @@
+import { ConfigStore } from '../haproxy/config-store.ts';
+import { Converger } from '../haproxy/converger.ts';
+import type { Report } from '../haproxy/event.ts';
+import type { ProxyModel } from '../haproxy/model.ts';
+import { haproxyVersion } from '../haproxy/supervisor.ts';
+import type { Roster } from '../pool/roster.ts';
+import { ProxyTelemetry } from '../proxy/telemetry.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
+import { Acceptance } from './acceptance.ts';
+import { Controller } from './controller.ts';
+import { Keeper } from './keeper.ts';
+import { keepLastGood, type LastGood } from './last-good.ts';
+import { LatestWriter } from './latest-writer.ts';
+import { Machine } from './machine.ts';
+import { eventNews, type RunNewsReason, transitionNews } from './news.ts';
+import type { News, Output } from './output.ts';
+import { isOwnAddress } from './own-addresses.ts';
+import { bootId, type PoolClock, poolClock } from './pool-clock.ts';
+import { type FirstPool, firstPool } from './pool-source.ts';
+import { loadRoster, openStateFolder, type StateFolder, saveRoster } from './state-folder.ts';
+
+/** What a box is opened with. */
+export interface BoxOptions {
+  readonly file: string;
+  /** Folder for state and sockets, or null for the usual one. */
+  readonly stateDir: string | null;
+  readonly haproxy: string;
+  /** Address that clients connect to. */
+  readonly bind: string;
+  /** Port on 127.0.0.1 for observations and metrics; 0 takes any, null serves none. */
+  readonly httpPort: number | null;
+  readonly once: boolean;
+}
+
+/** One pool on one machine, with everything that works for it. */
+export interface Box {
+  /** What the file said at the start; null where it could not be read. */
+  readonly seen: string | null;
+  readonly folder: StateFolder;
+  readonly clock: Clock;
+  readonly controller: Controller;
+  readonly acceptance: Acceptance;
+  readonly converger: Converger;
+  readonly keeper: Keeper;
+  /** Waits until everything that should be on disk is. */
+  readonly flush: () => Promise<void>;
+  readonly http: HttpServer | null;
+}
+
+/** What is known before anything is made. */
+interface Ground {
+  readonly options: BoxOptions;
+  readonly output: Output;
+  readonly first: FirstPool;
+  readonly folder: StateFolder;
+  readonly machine: Machine;
+  readonly time: PoolClock;
+}
+
+/**
+ * Opens a pool on this machine: adopts or starts its HAProxy.
+ *
+ * @throws CccamError for everything that keeps it from starting
+ */
+export async function openBox(options: BoxOptions, output: Output, base: Clock, signal: AbortSignal): Promise<Box> {
+  const own = (address: string): boolean => isOwnAddress(options.bind, address);
+  const first = await firstPool({ ...options, mayFallBack: !options.once, own });
+  await haproxyVersion(options.haproxy);
+  const folder = await openStateFolder(first.stateDir);
+  const [saved, machine, boot] = await Promise.all([loadRoster(folder), Machine.look(options.bind, folder), bootId()]);
+  if (saved.setAside !== null) output.news(warning('StateSetAside', saved.setAside, 'it could not be read; starting without it'));
+  if (machine.warning !== null) output.news(warning('WorkerUser', folder.path, machine.warning));
+  return await assemble({ options, output, first, folder, machine, time: poolClock(base, saved, boot) }, signal);
+}
+
+async function assemble({ first, folder, machine, options, output, time }: Ground, signal: AbortSignal): Promise<Box> {
+  const { clock } = time;
+  const telemetry = new ProxyTelemetry(clock);
+  const report: Report = (event) => {
+    telemetry.count(event);
+    output.news(eventNews(event));
+  };
+  const rosters = new LatestWriter<Roster>(async (roster) => await saveRoster(folder, roster, time.save()), report);
+  const kept = new LatestWriter<LastGood>(async (pool) => await keepLastGood(folder.path, pool), report);
+  const config = new ConfigStore(folder.configFile, options.haproxy, report);
+  const { pool } = first.reading.parsed;
+  let model: ProxyModel | undefined;
+  const controller = new Controller(
+    { pool, place: machine.placeOf(pool, first.reading.data), roster: time.roster, clock, minds: () => machine.attentions() },
+    {
+      onModel: (next) => {
+        model = next;
+        converger.want(next);
+      },
+      onRoster: (roster) => rosters.save(roster),
+      onStatus: (status, previous) => {
+        for (const news of transitionNews(previous, status, pool.metadata.name)) output.news(news);
+        output.status(status);
+      },
+    },
+  );
+  const acceptance = new Acceptance(first, { file: options.file, controller, machine, kept, output, wall: () => clock.wall() });
+  const converger = new Converger({
+    sockets: folder.sockets,
+    config,
+    clock,
+    report,
+    onClosed: (reason, sessions) => telemetry.countClosed(reason, sessions),
+    onObservation: (observation) => {
+      telemetry.update(observation);
+      controller.observe(observation);
+      rosters.retry();
+      kept.retry();
+    },
+  });
+  const keeper = new Keeper(
+    { binary: options.haproxy, configFile: folder.configFile, logFile: folder.logFile, sockets: folder.sockets },
+    () => ({ address: options.bind, port: controller.pool.spec.port }),
+    clock,
+    report,
+  );
+  // Before HAProxy is touched: a port that is taken must not leave one behind that nobody looks after.
+  const http = options.once ? null : await openHttp(options.httpPort, telemetry, output);
+  controller.decide();
+  try {
+    await keeper.begin(async () => {
+      if (model !== undefined) await config.writeForStart(model);
+    }, signal);
+  } catch (thrown) {
+    await http?.close(); // else the program would live on for it, and serve nobody
+    throw thrown;
+  }
+  const flush = async (): Promise<void> => {
+    await Promise.all([rosters.flush(), kept.flush()]);
+  };
+  return { seen: first.seen, folder, clock, controller, acceptance, converger, keeper, flush, http };
+}
+
+function warning(reason: RunNewsReason, subject: string, message: string): News {
+  return { severity: 'Warning', reason, subject, message };
+}
+
+async function openHttp(port: number | null, telemetry: ProxyTelemetry, output: Output): Promise<HttpServer | null> {
+  if (port === null) return null;
+  const http = await serveHttp('127.0.0.1', port, telemetry.routes());
+  const subject = `http://127.0.0.1:${http.port}`;
+  output.news({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
+  return http;
+}

@@ -1,0 +1,18 @@
+import type { FileReading } from './pool-file.ts';
+
+/**
+ * Whether a text may be the beginning of what somebody is writing into the file: a writer may pause in the middle, and half of a pool is
+ * sometimes a pool, too (`port: 23` of `port: 23086`).
+ *
+ * @param before the text in force, and what it said
+ */
+export function looksUnfinished(
+  before: { readonly text: string; readonly reading: FileReading },
+  now: { readonly text: string; readonly reading: FileReading },
+): boolean {
+  if (now.text.length < before.text.length) return true;
+  if (before.text.endsWith('\n') && !now.text.endsWith('\n')) return true;
+  if (now.reading.kind === 'refused' || before.reading.kind === 'refused') return true;
+  const [old, fresh] = [before.reading.parsed.pool.spec, now.reading.parsed.pool.spec];
+  return fresh.port !== old.port || fresh.backends.length < old.backends.length;
+}
