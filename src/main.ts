@@ -240,7 +240,7 @@ try {
 } catch (thrown) {
   if (!(thrown instanceof CccamError)) throw thrown;
   process.stderr.write(`${thrown.code} ${thrown.message}\n${printable(thrown.remedy, 500)}\n`);
-  process.exitCode = 1;
+  process.exit(1); // whatever it has opened must not keep a program that does its work no more
 }
 // A call to a file system that does not answer, such as that of a network share, would keep the program for ever.
 if (process.getActiveResourcesInfo().includes('FSReqPromise')) process.exit();

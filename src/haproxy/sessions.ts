@@ -1,3 +1,4 @@
+import { CccamError } from '../runtime/errors.ts';
 import { lines } from '../runtime/lines.ts';
 import type { SessionTotals } from './health/activity.ts';
 import { SessionTotalsReader } from './health/session-totals.ts';
@@ -71,22 +72,36 @@ export interface Traffic {
 }
 
 /**
- * Reads the traffic of each session, over these workers. An old worker may end in the middle of it.
+ * Reads the traffic of each session, over these workers. An old worker that ends meanwhile, or does not answer, has none: nothing may be
+ * concluded from half of what it says.
  *
- * @throws CccamError CCP_HAPROXY_UNREACHABLE
+ * @throws CccamError CCP_HAPROXY_UNREACHABLE where the current worker does not answer
  */
 export async function readTraffic(sockets: ControlSockets, current: number, old: readonly number[], signal: AbortSignal): Promise<Traffic> {
   const clients = new Map<string, number>();
-  const sums = new Map<string, Map<string, number>>();
-  for (const pid of [current, ...old]) {
-    const [path, command] = pid === current ? [sockets.runtime, 'show sess all'] : [sockets.master, `@!${pid} show sess all`];
-    const reader = new SessionTotalsReader(pid);
-    for await (const line of lines(streamCommand(path, command, signal), LINE_BYTES)) {
-      reader.read(line);
-      if (reader.isFull) break;
-    }
+  const servers = new Map<string, Map<string, number>>();
+  const add = (reader: SessionTotalsReader): void => {
     for (const [client, count] of reader.clients) clients.set(client, (clients.get(client) ?? 0) + count);
-    for (const [server, sessions] of reader.servers) sums.set(server, new Map([...(sums.get(server) ?? []), ...sessions]));
+    for (const [server, sessions] of reader.servers) servers.set(server, new Map([...(servers.get(server) ?? []), ...sessions]));
+  };
+  add(await readWorker(current, streamCommand(sockets.runtime, SHOW_SESSIONS, signal)));
+  for (const pid of old) {
+    try {
+      add(await readWorker(pid, streamCommand(sockets.master, `@!${pid} ${SHOW_SESSIONS}`, signal)));
+    } catch (thrown) {
+      if (!(thrown instanceof CccamError)) throw thrown;
+    }
   }
-  return { servers: sums, clients };
+  return { servers, clients };
+}
+
+const SHOW_SESSIONS = 'show sess all';
+
+async function readWorker(pid: number, answer: AsyncIterable<Uint8Array>): Promise<SessionTotalsReader> {
+  const reader = new SessionTotalsReader(pid);
+  for await (const line of lines(answer, LINE_BYTES)) {
+    reader.read(line);
+    if (reader.isFull) break;
+  }
+  return reader;
 }

@@ -45,7 +45,7 @@ export class ServerClock implements Clock {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
     const sorted = [...this.#samples].sort((a, b) => a - b);
     const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
-    this.#aheadMs = Math.abs(middle) < EXACT_MS ? 0 : middle;
+    this.#aheadMs = Math.abs(middle) < EXACT_MS ? 0 : Math.round(middle);
     if (first) this.#onKnown();
   }
 

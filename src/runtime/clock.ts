@@ -18,7 +18,7 @@ const BEGUN = Date.now() - monotonic();
 
 /** The clock of the machine. */
 export const systemClock: Clock = {
-  now: () => BEGUN + monotonic(),
+  now: () => Math.round(BEGUN + monotonic()),
   wall: () => Date.now(),
   monotonic,
   async sleep(ms, signal) {

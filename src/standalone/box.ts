@@ -123,14 +123,9 @@ async function assemble({ first, folder, machine, options, output, time }: Groun
   // Before HAProxy is touched: a port that is taken must not leave one behind that nobody looks after.
   const http = options.once ? null : await openHttp(options.httpPort, telemetry, output);
   controller.decide();
-  try {
-    await keeper.begin(async () => {
-      if (model !== undefined) await config.writeForStart(model);
-    }, signal);
-  } catch (thrown) {
-    await http?.close(); // else the program would live on for it, and serve nobody
-    throw thrown;
-  }
+  await keeper.begin(async () => {
+    if (model !== undefined) await config.writeForStart(model);
+  }, signal);
   const flush = async (): Promise<void> => {
     await Promise.all([rosters.flush(), kept.flush()]);
   };

@@ -63,6 +63,34 @@ describe('followFile', () => {
     expect(texts.length).toBeLessThanOrEqual(3);
   });
 
+  it('waits longer where a text looks unfinished, and takes it when nothing more comes', async () => {
+    const path = join(folder, 'pool.yaml');
+    await writeFile(path, 'one\n');
+    unfinished = (text) => !text.endsWith('\n');
+    follow(path, 'one\n');
+    await writeFile(path, 'two');
+    await systemClock.sleep(500);
+    await appendFile(path, ' and a half\n');
+    await until('the whole text', () => texts.length > 0);
+    expect(texts).toEqual(['two and a half\n']);
+    await writeFile(path, 'three');
+    const tookMs = await until('the writer had nothing more to say', () => texts.length > 1);
+    expect(texts[1]).toBe('three');
+    expect(tookMs).toBeGreaterThan(1_000);
+  });
+
+  it('outlives the folder, too', async () => {
+    await mkdir(join(folder, 'etc'));
+    const path = join(folder, 'etc', 'pool.yaml');
+    await writeFile(path, 'one');
+    follow(path, 'one');
+    await rm(join(folder, 'etc'), { recursive: true });
+    await until('it is reported', () => errors.length === 1);
+    await mkdir(join(folder, 'etc'));
+    await writeFile(path, 'two');
+    await until('it is back', () => texts.at(-1) === 'two');
+  });
+
   it('follows a link that is pointed elsewhere, as mounted ConfigMaps are', async () => {
     await mkdir(join(folder, 'v1'));
     await mkdir(join(folder, 'v2'));

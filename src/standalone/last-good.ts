@@ -18,6 +18,12 @@ export interface LastGood {
   readonly text: string;
 }
 
+/** A pool that was kept, and the state folder that it was found in. */
+export interface FoundPool {
+  readonly folder: string;
+  readonly pool: LastGood;
+}
+
 /** Keeps a pool that has come into force, for a start with a file that is broken or gone. @throws CccamError CCP_STATE_UNWRITABLE */
 export async function keepLastGood(folder: string, pool: LastGood): Promise<void> {
   await replaceFile(join(folder, FILE), `${JSON.stringify({ version: 1, ...pool, file: resolve(pool.file) })}\n`);
@@ -28,18 +34,15 @@ export async function keepLastGood(folder: string, pool: LastGood): Promise<void
  *
  * @param folder the state folder, where that is known without reading the file
  * @param usual a state folder of any pool, where it is not: its neighbours are looked through
- * @returns the pool and its state folder, or null
+ * @returns the latest, or null
  */
-export async function findLastGood(
-  file: string,
-  folder: string | null,
-  usual: string,
-): Promise<{ readonly folder: string; readonly pool: LastGood } | null> {
+export async function findLastGood(file: string, folder: string | null, usual: string): Promise<FoundPool | null> {
+  const found: FoundPool[] = [];
   for (const candidate of folder === null ? await foldersIn(dirname(usual)) : [folder]) {
     const pool = await readLastGood(candidate);
-    if (pool !== null && pool.file === resolve(file)) return { folder: candidate, pool };
+    if (pool !== null && pool.file === resolve(file)) found.push({ folder: candidate, pool });
   }
-  return null;
+  return found.sort((a, b) => (a.pool.savedAt < b.pool.savedAt ? 1 : -1))[0] ?? null;
 }
 
 async function readLastGood(folder: string): Promise<LastGood | null> {

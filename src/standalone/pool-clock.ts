@@ -27,7 +27,7 @@ export async function bootId(): Promise<string> {
 export function poolClock(base: Clock, saved: Pick<SavedRoster, 'roster' | 'clock'>, boot: string): PoolClock {
   const before = saved.clock;
   const sameBoot = before !== null && before.boot === boot && before.monotonic <= base.monotonic();
-  const passed = sameBoot ? before.now + base.monotonic() - before.monotonic - base.now() : 0;
+  const passed = sameBoot ? Math.round(before.now + base.monotonic() - before.monotonic - base.now()) : 0;
   const clock = aheadBy(base, () => passed);
   const roster = before === null || sameBoot ? saved.roster : saved.roster.map((entry) => later(entry, base.now() - before.now));
   return { clock, roster, save: () => ({ boot, monotonic: base.monotonic(), now: clock.now() }) };

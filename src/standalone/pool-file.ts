@@ -1,9 +1,10 @@
-import { type Document, isAlias, LineCounter, parseDocument, visit } from 'yaml';
-import { type FieldPath, type Issue, type ParsedPool, PoolInvalidError, parsePool, pathText } from '../api/v1alpha1/index.ts';
+import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Issue, type ParsedPool, PoolInvalidError, parsePool, pathText } from '../api/v1alpha1/index.ts';
 import { selfTargets } from '../pool/self-target.ts';
 import { specWarnings } from '../pool/spec-warnings.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
+import { aliasLine, lineAt, troubleAt } from './yaml-place.ts';
 import { lookalike, yamlProblem } from './yaml-problem.ts';
 import { twoReadings } from './yaml-readings.ts';
 
@@ -46,8 +47,9 @@ export function parsePoolFile(text: string, own: (address: string) => boolean): 
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
   const lineOf = (position: number): number => counter.linePos(position).line;
   const [problem] = document.errors;
-  if (problem !== undefined) return broken(text, { line: lineOf(problem.pos[0]), field: 'pool', message: yamlProblem(problem) });
-  if (document.contents === null) return broken(text, { line: 1, field: 'pool', message: 'expected a CccamPool: the file is empty' });
+  if (problem !== undefined)
+    return broken(text, { line: lineOf(troubleAt(problem, document)), field: 'pool', message: yamlProblem(problem) });
+  if (document.contents === null) return broken(text, { line: 1, field: 'pool', message: EMPTY });
   const doubtful = twoReadings(document).map(
     ({ here, node, path, there }): FileIssue => ({
       line: lineOf(node.range?.[0] ?? 0),
@@ -63,6 +65,7 @@ function understand(document: Document.Parsed, counter: LineCounter, own: (addre
   const at = ({ message, path }: Issue): FileIssue => ({ line: lineAt(document, counter, path), field: pathText(path), message });
   try {
     const data = withoutStatus(document.toJS({ maxAliasCount: MAX_ALIASES }));
+    if (isList(data)) return refused('CCP_POOL_INVALID', [at({ path: ['kind'], message: LIST })]);
     const parsed = parsePool(data, 'box');
     const { spec } = parsed.pool;
     const circles = selfTargets(spec, (address, port) => port === spec.port && own(address));
@@ -73,10 +76,26 @@ function understand(document: Document.Parsed, counter: LineCounter, own: (addre
     if (thrown instanceof PoolInvalidError) {
       return refused(thrown.code === 'CCP_POOL_UNSUPPORTED' ? 'CCP_POOL_UNSUPPORTED' : 'CCP_POOL_INVALID', thrown.issues.map(at));
     }
-    const line = firstAlias(document, counter);
-    const message = line === null ? printable(messageOf(thrown)) : `expected at most ${MAX_ALIASES} aliases (*name): write the values out`;
-    return refused('CCP_POOL_INVALID', [{ line: line ?? 1, field: 'pool', message }]);
+    return refused('CCP_POOL_INVALID', [aliasIssue(messageOf(thrown), document, counter)]);
   }
+}
+
+const EMPTY = 'expected a CccamPool, found an empty file: write one, as the guide shows';
+const LIST = 'expected one CccamPool, found a List, as kubectl makes it: take its one item out of items, with kind and apiVersion';
+
+function isList(data: unknown): boolean {
+  return typeof data === 'object' && data !== null && 'kind' in data && data.kind === 'List' && 'items' in data;
+}
+
+/** Aliases are looked at when the text becomes data: one may lead nowhere, or too many be a bomb. */
+function aliasIssue(thrown: string, document: Document.Parsed, counter: LineCounter): FileIssue {
+  const [, lost] = /^Unresolved alias .*: (\S+)$/.exec(thrown) ?? [];
+  const line = aliasLine(document, counter, lost ?? null);
+  if (lost !== undefined) {
+    return { line, field: 'pool', message: `expected an anchor of that name above (&${printable(lost, 40)}): write the value out` };
+  }
+  const message = line === 1 ? printable(thrown) : `expected at most ${MAX_ALIASES} aliases (*name): write the values out`;
+  return { line, field: 'pool', message };
 }
 
 /** What `kubectl get -o yaml` adds is nobody's wish. */
@@ -93,39 +112,4 @@ function broken(text: string, issue: FileIssue): FileReading {
 
 function refused(code: RefusalCode, issues: readonly FileIssue[]): FileReading {
   return { kind: 'refused', code, issues: issues.slice(0, MAX_ISSUES) };
-}
-
-function firstAlias(document: Document.Parsed, counter: LineCounter): number | null {
-  let line: number | null = null;
-  visit(document, (_key, node) => {
-    if (!isAlias(node)) return undefined;
-    line = counter.linePos(node.range?.[0] ?? 0).line;
-    return visit.BREAK;
-  });
-  return line;
-}
-
-/** Line of a field, or of the nearest field above it that is in the file. */
-function lineAt(document: Document.Parsed, counter: LineCounter, path: FieldPath): number {
-  for (let depth = path.length; depth >= 0; depth -= 1) {
-    const node: unknown = depth === 0 ? document.contents : nodeAt(document, path.slice(0, depth));
-    const start = startOf(node);
-    if (start !== undefined) return counter.linePos(start).line;
-  }
-  return 1;
-}
-
-/** The node of a path; an alias on the way there leads nowhere. */
-function nodeAt(document: Document.Parsed, path: FieldPath): unknown {
-  try {
-    return document.getIn(path, true);
-  } catch {
-    return undefined; // the line above it is as good
-  }
-}
-
-function startOf(node: unknown): number | undefined {
-  if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return undefined;
-  const [start] = node.range as unknown[];
-  return typeof start === 'number' ? start : undefined;
 }

@@ -10,7 +10,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   BAD_ALIAS: 'expected an anchor of that name above',
   BLOCK_AS_IMPLICIT_KEY: 'expected a value of one line: is the indentation right, and is there a space after the colon?',
   BAD_SCALAR_START: 'expected quotes around a value that begins with such a character',
-  MISSING_CHAR: 'expected something to be closed: a bracket, a brace, a quote, or a colon after a key',
+  MISSING_CHAR: 'expected something to be closed or a colon after a key: is every bracket and quote closed, and is the indentation right?',
   UNEXPECTED_TOKEN: 'expected something else here: is the indentation right, and is every bracket and quote closed?',
   MULTILINE_IMPLICIT_KEY: 'expected a key on one line: is there a colon and a space after it?',
   KEY_OVER_1024_CHARS: 'expected a shorter key',

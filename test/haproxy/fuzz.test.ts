@@ -72,7 +72,7 @@ describe('a configuration made from any accepted pool', () => {
         expect(backendLines.includes('stick on src')).toBe(spec.balance.stickiness.mode === 'SourceAddress');
         expect(backendLines.some((line) => line.startsWith('tcp-response'))).toBe(spec.health.probe === 'Greeting');
         expect(lines.get('defaults')).toContain(`timeout tunnel ${durationMs(spec.timeouts.idle)}ms`);
-        expect(lines.get('frontend clients')).toContain(`bind 127.0.0.1:${spec.port}`);
+        expect(lines.get('frontend clients')).toContain(`bind 127.0.0.1:${spec.port} transparent`);
         expect(textOf(model)).not.toContain('shutdown-sessions');
         const rules = lines.get('frontend clients') ?? [];
         const limited = Object.values(spec.limits?.perClient ?? {}).filter((value) => value !== undefined).length;

@@ -25,8 +25,8 @@ describe('cccam-operator run', () => {
     );
     await until('both mistakes are reported', () => box.events('PoolRefused').length === 2);
     expect(box.events('PoolRefused').map((line) => [line.subject.replace(box.poolFile, 'pool.yaml'), line.message])).toEqual([
-      ['pool.yaml:11 spec.backends[0].weight', 'expected a whole number from 0 to 256'],
-      ['pool.yaml:14 spec.timeouts.idle', 'expected a duration from 60s to 168h, such as 60s'],
+      ['pool.yaml:11 spec.backends[0].weight', 'expected a whole number from 0 to 256, found 999: correct it'],
+      ['pool.yaml:14 spec.timeouts.idle', 'expected a duration from 60s to 168h, such as 60s, found the text "1s": correct it'],
     ]);
     await box.saveText('spec: [}');
     await until('a text that is no YAML is reported', () => box.events('PoolRefused').length === 3);
@@ -56,9 +56,11 @@ describe('cccam-operator run', () => {
     await until('the edit in place is in force', () => box.status?.backends[0]?.weight === 21);
     await promisify(execFile)('rm', [box.poolFile]);
     await until('its absence is reported', () => box.events('PoolUnreadable').length === 1);
-    await throughout('it goes on serving', 300, () => box.condition('Ready') === 'True');
+    await until('the status says so, too', () => box.condition('Accepted') === 'False');
+    await throughout('it goes on serving', 300, async () => (await box.whoServes()) !== null);
     await box.save({ backends: [box.backend(1, { weight: 22 }), box.backend(2)] });
     await until('the new file is in force', () => box.status?.backends[0]?.weight === 22);
+    await until('nothing is refused any more', () => box.condition('Accepted') === 'True');
   });
 
   it('with --once serves, shows one document and leaves HAProxy running', async () => {
@@ -75,7 +77,9 @@ describe('cccam-operator run', () => {
     await box.save({ backends: [{ name: 'rack', replicas: 2 }], podTemplate: {} });
     await expect(box.runOnce()).rejects.toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/CCP_POOL_UNSUPPORTED [\s\S]*line \d+: spec\.backends\[0\]: a managed backend needs Kubernetes/),
+      stderr: expect.stringMatching(
+        /CCP_POOL_UNSUPPORTED [\s\S]*line \d+: spec\.backends\[0\]: expected external\.address, for pods are made in Kubernetes only/,
+      ),
     });
     await box.save({ backends: box.backends() });
     await expect(box.runOnce('--haproxy', '/nowhere/haproxy')).rejects.toMatchObject({
@@ -84,10 +88,16 @@ describe('cccam-operator run', () => {
     });
     await box.save({ backends: box.backends(), proxy: { maxConnections: 1_000_000 } });
     await expect(box.runOnce()).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('CCP_FILE_LIMIT') });
-    await box.save({ port: 1, backends: box.backends() });
-    await expect(box.runOnce('--bind', '192.0.2.200')).rejects.toMatchObject({
+    await box.save({ port: box.server(1).port, backends: box.backends() });
+    await expect(box.runOnce('--bind', box.server(1).host)).rejects.toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('CCP_PORT_UNUSABLE'),
+      stderr: expect.stringContaining('expected the address of a server'),
+    });
+    const other = await box.addServer();
+    await box.save({ port: other.port, backends: box.backends(1) });
+    await expect(box.runOnce('--bind', other.host)).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/CCP_PORT_UNUSABLE .*EADDRINUSE[\s\S]*another program/),
     });
   });
 

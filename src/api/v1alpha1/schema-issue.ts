@@ -3,6 +3,8 @@ import { printable } from '../../runtime/printable.ts';
 import { fieldNames, meantField } from './field-name.ts';
 import { type FieldPath, type Issue, valueAt } from './issue.ts';
 
+/** Unknown fields of one object that are told of: each is compared with every name that there is. */
+const TOLD_FIELDS = 20;
 /** Field names that are listed where none is near. */
 const LISTED_FIELDS = 12;
 
@@ -15,7 +17,7 @@ const LISTED_FIELDS = 12;
 export function schemaIssues(issue: z.core.$ZodIssue, root: z.core.$ZodType, data: unknown): Issue[] {
   const path = issue.path.filter((step) => typeof step !== 'symbol');
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], message: unknownField(root, path, key) }));
+    return issue.keys.slice(0, TOLD_FIELDS).map((key) => ({ path: [...path, key], message: unknownField(root, path, key) }));
   }
   const value = valueAt(data, path);
   const expected = expectation(issue);

@@ -1,4 +1,5 @@
 import { Bell, type Clock } from '../../runtime/clock.ts';
+import { CccamError } from '../../runtime/errors.ts';
 import type { ActualProxy, ActualServer } from '../actual.ts';
 import { heldByOthers, limitOf } from '../effective.ts';
 import type { Report } from '../event.ts';
@@ -241,19 +242,27 @@ export class HealthMonitor {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const begun = clock.monotonic();
-      await this.#lookAtTraffic(signal);
-      const took = clock.monotonic() - begun;
+      const answered = await this.#lookAtTraffic(signal);
+      const took = answered ? clock.monotonic() - begun : 0; // what was not answered has cost HAProxy nothing
       // Never sooner than a question needs, and then as late as it may be, or as soon as there is a question.
       await clock.sleep(Math.max(QUESTION.everyMs, took / QUESTION.share) - took, signal);
       if (!this.#isQuestioned) await this.#traffic.wait(clock, Math.max(TRAFFIC.everyMs - QUESTION.everyMs, took / TRAFFIC.share), signal);
     }
   }
 
-  async #lookAtTraffic(signal: AbortSignal): Promise<void> {
-    if (this.#pids.current === 0) return; // nothing was read yet
+  /** @returns whether it was answered; that HAProxy is away is told by whoever looks at it as a whole */
+  async #lookAtTraffic(signal: AbortSignal): Promise<boolean> {
+    if (this.#pids.current === 0) return false; // nothing was read yet
     const { current, old } = this.#pids;
-    const { clients, servers } = await this.#options.readTraffic(current, old, signal);
-    this.#clients = clients;
-    for (const [name, watched] of this.#servers) this.#change(watched, (now) => watched.lookAtTotals(servers.get(name) ?? new Map(), now));
+    try {
+      const { clients, servers } = await this.#options.readTraffic(current, old, signal);
+      this.#clients = clients;
+      for (const [name, watched] of this.#servers)
+        this.#change(watched, (now) => watched.lookAtTotals(servers.get(name) ?? new Map(), now));
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof CccamError) return false;
+      throw thrown;
+    }
   }
 }
