@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CccamError } from './runtime/errors.ts';
+import { listenAddress } from './runtime/listen-address.ts';
 import { printable } from './runtime/printable.ts';
+import { ANY_ADDRESS } from './runtime/server-address.ts';
 import { keepSmall } from './runtime/small-process.ts';
 import { VERSION } from './runtime/version.ts';
 
@@ -18,19 +20,19 @@ program
   .requiredOption('-f, --file <path>', 'YAML or JSON file with one CccamPool; it is followed')
   .option('--state-dir <path>', 'folder for state and sockets (default: /var/lib/cccam-operator/<pool>, or under your home)')
   .addOption(new Option('--haproxy <path>', 'HAProxy 2.6 or newer').env('CCCAM_HAPROXY').default('haproxy'))
-  .option('--bind <address>', 'address that clients connect to', address, '0.0.0.0')
+  .option('--bind <address>', 'address that clients connect to; by default every one, of IPv4 and IPv6', address, ANY_ADDRESS)
   .option('--http-port <port>', 'port on 127.0.0.1 for observations and metrics; 0 takes any', portOrZero, 9321)
   .option('--no-http', 'serve no observations and metrics')
   .option('--once', 'make it so, show the result and end; HAProxy goes on serving', false)
   .addOption(new Option('--output <kind>', 'how to report').choices(['auto', 'table', 'lines', 'json']).default('auto'))
-  .option('--grace <duration>', 'how long sessions may live on after SIGTERM (default: the pool’s drain deadline)', milliseconds)
+  .option('--grace <duration>', "how long sessions may live on after SIGTERM (default: the pool's drain deadline)", milliseconds)
   .action(async (options) => {
     const { run } = await import('./standalone/run.ts');
     process.exitCode = await run({
       file: options.file,
       stateDir: options.stateDir ?? null,
       haproxy: options.haproxy,
-      bind: options.bind,
+      bind: await listenAddress(options.bind),
       httpPort: options.http === false ? null : options.httpPort,
       once: options.once,
       output: options.output,
@@ -51,7 +53,7 @@ program
   )
   .option('--lease-namespace <name>', 'namespace of the leader lease (default: its own)')
   .option('--lease-name <name>', 'name of the leader lease', 'cccam-operator')
-  .option('--http <address>', 'address and port for health and metrics', endpoint, { host: '0.0.0.0', port: 8080 })
+  .option('--http <address>', 'address and port for health and metrics', endpoint, { host: ANY_ADDRESS, port: 8080 })
   .addOption(new Option('--image <image>', 'our own image, for the agents').env('CCCAM_IMAGE').default('cccam-operator:latest'))
   .addOption(
     new Option('--haproxy-image <image>', 'HAProxy image of pools that name none').env('CCCAM_HAPROXY_IMAGE').default('haproxy:3.0'),
@@ -94,8 +96,8 @@ program
   .description('make the HAProxy of this pod what the ConfigMap of its pool asks for')
   .requiredOption('--config-map <name>', 'ConfigMap to follow')
   .requiredOption('--run-dir <path>', 'folder that is shared with HAProxy')
-  .option('--bind <address>', 'address that clients connect to', address, '0.0.0.0')
-  .option('--http <address>', 'address and port for observations and metrics', endpoint, { host: '0.0.0.0', port: 9321 })
+  .option('--bind <address>', 'address that clients connect to; by default every one, of IPv4 and IPv6', address, ANY_ADDRESS)
+  .option('--http <address>', 'address and port for observations and metrics', endpoint, { host: ANY_ADDRESS, port: 9321 })
   .option('--mounted <folder>', 'mounted copy of the ConfigMap, for a start without an API server')
   .option('--haproxy <path>', 'HAProxy that checks each new structure before it counts')
   .addOption(drainKey())
@@ -107,7 +109,7 @@ program
     process.exitCode = await proxyAgent({
       configMap: options.configMap,
       runDir: options.runDir,
-      bind: options.bind,
+      bind: await listenAddress(options.bind),
       http: options.http,
       mounted: options.mounted ?? null,
       haproxy: options.haproxy ?? null,
@@ -121,7 +123,7 @@ program
   .command('backend-agent')
   .description('watch the CCcam server of this pod, and let the pod end when nobody is left on it')
   .requiredOption('--port <port>', 'CCcam port of the server', portOrZero)
-  .option('--http <address>', 'address and port for the proxies, the kubelet and metrics', endpoint, { host: '0.0.0.0', port: 9322 })
+  .option('--http <address>', 'address and port for the proxies, the kubelet and metrics', endpoint, { host: ANY_ADDRESS, port: 9322 })
   .addOption(drainKey())
   .option('--link-key <key>', 'what a proxy must ask for a link with; in pods of before it was the same')
   .addOption(logLevel())
@@ -215,7 +217,8 @@ function names(text: string): string[] {
 
 function endpoint(text: string): { host: string; port: number } {
   const match = /^(\[[0-9a-f.:]+\]|[0-9.]+):([0-9]{1,5})$/.exec(text);
-  if (match === null || Number(match[2]) > 65_535) throw new InvalidArgumentError('expected an address and a port, such as 0.0.0.0:8080');
+  if (match === null || Number(match[2]) > 65_535)
+    throw new InvalidArgumentError('expected an address and a port, such as 0.0.0.0:8080 or [::]:8080');
   return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[2]) };
 }
 

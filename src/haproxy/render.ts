@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ANY_ADDRESS, isAnyAddress } from '../runtime/server-address.ts';
 import {
   BACKEND,
   type CheckModel,
@@ -162,8 +163,8 @@ function frontendSection(structure: Structure): string[] {
 
 /** An address that the machine does not have yet, such as a virtual one, is listened on all the same: the kernel lets that pass (IP_FREEBIND). */
 function bindLine(bind: Endpoint): string {
-  const everywhere = bind.address === '0.0.0.0' || bind.address === '::';
-  return `    bind ${bindText(bind)}${everywhere ? '' : ' transparent'}`;
+  if (bind.address === ANY_ADDRESS) return `    bind ${bindText(bind)} v4v6`; // whatever net.ipv6.bindv6only says
+  return `    bind ${bindText(bind)}${isAnyAddress(bind.address) ? '' : ' transparent'}`;
 }
 
 /**

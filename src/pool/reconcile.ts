@@ -1,6 +1,7 @@
 import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, PROXY_PORT, pathText } from '../api/v1alpha1/index.ts';
 import { type AgentOfServer, type EndOfProxy, wishName } from '../haproxy/wish.ts';
 import { agentKey } from '../link/key.ts';
+import { ANY_ADDRESS } from '../runtime/server-address.ts';
 import { agentUpgrades } from './agent-upgrade.ts';
 import { attentions } from './attention.ts';
 import { named } from './child.ts';
@@ -22,7 +23,7 @@ import type { Outcome, World } from './world.ts';
 
 /** Where every proxy pod keeps its sockets. */
 const PLACE = {
-  bindAddress: '0.0.0.0',
+  bindAddress: ANY_ADDRESS,
   port: PROXY_PORT,
   sockets: { runtime: `${RUN_FOLDER}/runtime.sock`, peers: `${RUN_FOLDER}/peers.sock` },
   user: null,

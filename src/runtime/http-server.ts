@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CccamError, messageOf, systemCode } from './errors.ts';
+import { listenAddress } from './listen-address.ts';
 
 /** Answers one path. */
 export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -28,7 +29,7 @@ const LIMITS: HttpLimits = { connections: 256, perAddress: 32, headersMs: 10_000
  * Serves a few fixed paths.
  *
  * @param routes by path for GET and HEAD, by `METHOD path` for anything else
- * @param host address to listen on; a box uses 127.0.0.1, so that nobody else can ask
+ * @param host address to listen on; `::` means every one, of IPv4 and IPv6; a box uses 127.0.0.1, so that nobody else can ask
  * @param limits whatever is above them is closed at once
  * @throws CccamError CCP_SETTING_INVALID when the port is taken
  */
@@ -54,7 +55,7 @@ export async function serveHttp(
   server.requestTimeout = 0; // a link is a request that lasts as long as its pod; headers still have their time limit
   server.maxConnections = limits.connections;
   server.on('connection', atMost(limits.perAddress));
-  await listen(server, host, port);
+  await listen(server, await listenAddress(host), port);
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readAddress } from './server-address.ts';
+import { isAnyAddress, readAddress } from './server-address.ts';
 
 describe('readAddress', () => {
   it('prints an address in its one canonical spelling', () => {
@@ -44,5 +44,11 @@ describe('readAddress', () => {
         return isIP(reading.canonical) !== 0 && readAddress(reading.canonical, { loopback: true }).kind === 'address';
       }),
     );
+  });
+});
+
+describe('isAnyAddress', () => {
+  it('knows the two that mean every address', () => {
+    expect(['::', '0.0.0.0', '::1', '127.0.0.1'].map(isAnyAddress)).toEqual([true, true, false, false]);
   });
 });

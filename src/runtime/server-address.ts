@@ -89,3 +89,13 @@ function subnets(rows: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]):
   for (const [address, bits, family] of rows) list.addSubnet(address, bits, family);
   return list;
 }
+
+/** Every address of this machine, of both families. */
+export const ANY_ADDRESS = '::';
+/** Every address of IPv4. */
+export const ANY_IPV4 = '0.0.0.0';
+
+/** Whether an address to listen on means every address of its family, or of both. */
+export function isAnyAddress(address: string): boolean {
+  return address === ANY_ADDRESS || address === ANY_IPV4;
+}

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { listenAddress } from '../runtime/listen-address.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { type RetryPolicy, startClients } from './client.ts';
 import { type ServerMode, SimulatedServer } from './server.ts';
@@ -14,7 +15,7 @@ export interface SimulateServerOptions {
 /** `simulate server`: one server until SIGTERM. SIGTERM cuts everybody off, as OSCam does. */
 export async function simulateServer(options: SimulateServerOptions): Promise<number> {
   const shutdown = new Shutdown();
-  const server = new SimulatedServer(options);
+  const server = new SimulatedServer({ ...options, host: await listenAddress(options.host) });
   server.mode = options.mode;
   await server.listen();
   console.log(`${server.label} listens on ${server.host}:${server.port} (${server.mode})`);

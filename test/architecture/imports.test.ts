@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: readonly string[] }>> = {
   'main.ts': { folders: ['standalone', 'simulate', 'operator', 'proxy-agent', 'backend-agent', 'runtime'], packages: ['commander'] },
   api: { folders: ['runtime'], packages: ['zod', 'fastest-levenshtein'] },
-  pool: { folders: ['api', 'haproxy', 'link'], packages: [] },
+  pool: { folders: ['api', 'haproxy', 'link', 'runtime'], packages: [] },
   haproxy: { folders: ['runtime'], packages: [] },
   proxy: { folders: ['haproxy', 'runtime'], packages: ['prom-client'] },
   standalone: { folders: ['api', 'pool', 'haproxy', 'proxy', 'runtime'], packages: ['yaml', 'zod', 'cli-table3', 'log-update'] },

@@ -12,6 +12,7 @@ import {
 } from '../../api/v1alpha1/index.ts';
 import { drainHook } from '../../link/drain-call.ts';
 import { agentKey } from '../../link/key.ts';
+import { ANY_ADDRESS } from '../../runtime/server-address.ts';
 import { CONTAINER_SECURITY } from './agent-container.ts';
 import type { PoolIdentity } from './identity.ts';
 
@@ -70,7 +71,7 @@ function sidecar(pool: PoolIdentity, backend: BackendSpec, image: string): Json 
       '--port',
       String(backend.port),
       '--http',
-      `0.0.0.0:${BACKEND_AGENT.port}`,
+      `[${ANY_ADDRESS}]:${BACKEND_AGENT.port}`,
       '--drain-key',
       agentKey('end a server', pool.uid, backend.name),
       '--link-key',

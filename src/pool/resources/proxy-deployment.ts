@@ -9,6 +9,7 @@ import {
 } from '../../api/v1alpha1/index.ts';
 import { drainHook } from '../../link/drain-call.ts';
 import { agentKey } from '../../link/key.ts';
+import { ANY_ADDRESS } from '../../runtime/server-address.ts';
 import { type Child, contentName } from '../child.ts';
 import { CONFIG_KEYS } from '../saved-state.ts';
 import { ANY_IMAGE, CONTAINER_SECURITY, type NewPods } from './agent-container.ts';
@@ -110,7 +111,7 @@ function agentContainer(pool: PoolIdentity, image: string): object {
       '--mounted',
       CONFIG_FOLDER,
       '--http',
-      `0.0.0.0:${PROXY_AGENT.port}`,
+      `[${ANY_ADDRESS}]:${PROXY_AGENT.port}`,
       '--drain-key',
       agentKey('end a proxy', pool.uid),
     ],
