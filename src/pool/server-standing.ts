@@ -12,7 +12,7 @@ export interface ServerStanding {
 }
 
 /** The worst first: what one proxy has found out the others may not have noticed yet. A server is full only where all of them say so. */
-const WORST_FIRST: readonly HealthState[] = ['hung', 'refusing', 'unreachable', 'down', 'joining'];
+const WORST_FIRST: readonly HealthState[] = ['hung', 'refusing', 'unreachable', 'down', 'joining', 'checking'];
 
 /** Whether a proxy gets answers from a server. */
 export function answers({ health }: Pick<ServerStanding, 'health'>): boolean {

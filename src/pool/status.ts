@@ -155,6 +155,7 @@ function activeState(entry: RosterEntry, facts: ServerFacts | undefined): Server
 const STATES: Readonly<Record<HealthState, ServerStateName>> = {
   joining: 'Joining',
   up: 'Up',
+  checking: 'Checking',
   full: 'Full',
   refusing: 'RefusesProxy',
   unreachable: 'Unreachable',
@@ -209,6 +210,7 @@ function backendStatuses(pool: StatusSubject, roster: Roster, states: ReadonlyMa
 const BEST_FIRST: readonly ServerStateName[] = [
   'Up',
   'Full',
+  'Checking',
   'Joining',
   'RefusesProxy',
   'Hung',

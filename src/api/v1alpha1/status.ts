@@ -18,6 +18,7 @@ export const condition = z.strictObject({
 export const serverStateName = z.enum([
   'Up',
   'Full',
+  'Checking',
   'Joining',
   'RefusesProxy',
   'Unreachable',

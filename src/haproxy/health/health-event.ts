@@ -3,7 +3,7 @@ import type { HealthState } from './health-state.ts';
 import { healthWords } from './health-words.ts';
 import type { Ruling } from './watched-server.ts';
 
-const REASONS: Readonly<Record<HealthState, ProxyEventReason>> = {
+const REASONS: Readonly<Record<Exclude<HealthState, 'checking'>, ProxyEventReason>> = {
   joining: 'NotAdmitted',
   up: 'ServerUp',
   full: 'ServerFull',
@@ -20,7 +20,8 @@ export function healthEvent(server: string, before: Ruling, after: Ruling, sessi
     if (!firstFailure) return null;
   }
   // That a server which joins is up is told when HAProxy sends it clients; and one place more or less of a full one is no news.
-  if (after.state === 'up' && (before.state === 'joining' || before.state === 'full')) return null;
+  if (after.state === 'up' && ['joining', 'checking', 'full'].includes(before.state)) return null;
+  if (after.state === 'checking') return null; // in a moment it is known
   const { cause, learnedLimit, limitIsSure, state } = after;
   const message =
     state === 'up' ? 'It greets again and takes new sessions.' : healthWords({ state, cause, sessions, learnedLimit, limitIsSure });
@@ -60,7 +61,7 @@ export const LOCAL_TROUBLE_OVER: ProxyEvent = {
 const LOCAL_HINTS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'its local ports are used up; widen net.ipv4.ip_local_port_range, or find who opens so many connections',
   EMFILE: 'the limit of open files is reached; raise it (LimitNOFILE=, ulimit -n)',
-  ENFILE: 'the machine’s limit of open files is reached; raise fs.file-max',
+  ENFILE: "the machine's limit of open files is reached; raise fs.file-max",
   ENOBUFS: 'it is out of memory for sockets',
   ENOMEM: 'it is out of memory',
   EACCES: 'a rule of this machine forbids it (firewall, SELinux, a prohibited route)',

@@ -6,20 +6,27 @@ import { type FailureKind, isFull, type ServerHealth, TELLING_SILENCES } from '.
  *
  * - `joining`: it has not greeted yet since it should serve.
  * - `up`: it greets and takes new sessions.
+ * - `checking`: clients had trouble with it, and it has not greeted yet since it was asked.
  * - `full`: it holds as many sessions as it takes; those go on.
- * - `refusing`: it closes or ignores new connections of this proxy while it serves others; its sessions go on.
+ * - `refusing`: it closes, refuses or ignores new connections of this proxy while it serves others; its sessions go on.
  * - `unreachable`: connections to it are not answered at all.
  * - `hung`: it accepts connections, is silent to all of them, and its own sessions stand still.
  * - `down`: nothing listens, or it sends no greeting.
  */
-export const HEALTH_STATES = ['joining', 'up', 'full', 'refusing', 'unreachable', 'hung', 'down'] as const;
+export const HEALTH_STATES = ['joining', 'up', 'checking', 'full', 'refusing', 'unreachable', 'hung', 'down'] as const;
 export type HealthState = (typeof HEALTH_STATES)[number];
 
 /** Why a server is not `up`: `FailureKind`, or `held` when sessions of earlier workers take its last places. */
-export const HEALTH_CAUSES = ['refused', 'closed', 'silent', 'unreachable', 'ignored', 'unserved', 'held'] as const satisfies readonly (
-  | FailureKind
-  | 'held'
-)[];
+export const HEALTH_CAUSES = [
+  'refused',
+  'closed',
+  'silent',
+  'unreachable',
+  'rejected',
+  'ignored',
+  'unserved',
+  'held',
+] as const satisfies readonly (FailureKind | 'held')[];
 export type HealthCause = (typeof HEALTH_CAUSES)[number];
 
 /** The one word. @param sessions that it holds through this proxy @param hung as `isHung` says */
@@ -29,6 +36,7 @@ export function healthState(health: ServerHealth, sessions: number, hung: boolea
   if (health.verdict === 'up') return isFull(health, sessions) ? 'full' : 'up';
   switch (health.cause) {
     case 'closed':
+    case 'rejected':
     case 'ignored':
       return 'refusing';
     case 'unreachable':

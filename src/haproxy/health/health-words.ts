@@ -13,7 +13,7 @@ export interface HealthFacts {
 }
 
 const BANNED =
-  'Does it ban or limit this proxy’s address (failban, connections per minute)? Allow the address there, or set health.mode to Passive.';
+  "Does it ban or limit this proxy's address (failban, connections per minute)? Allow the address there, or set health.mode to Passive.";
 
 /**
  * What is wrong with a server and what to do, in words for an administrator; empty while it is simply up.
@@ -22,6 +22,8 @@ export function healthWords({ cause, learnedLimit, limitIsSure, sessions, state 
   switch (state) {
     case 'up':
       return '';
+    case 'checking':
+      return 'Clients had trouble with it, and it has not greeted yet when asked: nobody new is sent to it while another server can take them.';
     case 'joining':
       return `It has not sent its greeting yet${cause === null ? '' : ` (${CAUSES[cause]})`}.`;
     case 'full':
@@ -54,17 +56,20 @@ const CAUSES: Readonly<Record<HealthCause, string>> = {
   closed: 'closes new connections at once',
   silent: 'accepts connections and sends nothing',
   unreachable: 'connections are not answered',
+  rejected: 'rejects new connections',
   ignored: 'ignores new connections',
   unserved: 'clients got no answer',
   held: 'its places are held',
 };
 
+const REFUSED = 'Nothing listens on its port. Is the server running, and is the port right?';
 const SILENT = 'It accepts connections and sends no greeting. Is it a CCcam server, and is the port right?';
 const DOWN: Readonly<Record<HealthCause, string>> = {
-  refused: 'Nothing listens on its port. Is the server running, and is the port right?',
+  refused: REFUSED,
   closed: SILENT,
   silent: SILENT,
   unreachable: SILENT,
+  rejected: REFUSED,
   ignored: SILENT,
   unserved: 'Clients could not use it several times in a row. It rests, and is tried again by itself.',
   held: SILENT,

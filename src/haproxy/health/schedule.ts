@@ -1,5 +1,5 @@
 import type { CheckModel } from '../model.ts';
-import type { ServerHealth } from './server-health.ts';
+import { refusesProxy, type ServerHealth } from './server-health.ts';
 
 /** Between refusals where clients have trouble: they come at once, and a server that is being restarted is back soon. */
 const REFUSED_RETRY_MS = 100;
@@ -17,7 +17,7 @@ export function nextProbeMs(health: ServerHealth, sessions: number, check: Check
   const tries = Math.max(health.bad - 1, 0);
   const rare = Math.max(check.intervalMs, LONGEST_MS);
   if (health.cause === 'unserved') return doubled(check.intervalMs, health.restraint - 1, rare);
-  if (health.cause === 'closed' || health.cause === 'ignored') return doubled(check.intervalMs, tries, rare);
+  if (refusesProxy(health.cause)) return doubled(check.intervalMs, tries, rare);
   return doubled(health.verdict === 'joining' ? FIRST_JOIN_MS : check.fastIntervalMs, tries, check.intervalMs);
 }
 

@@ -129,3 +129,18 @@ describe('a server that is not to be probed', () => {
     expect(afterTroubles(tried, 1, check, 11_000)).toMatchObject({ verdict: 'out', restraint: 2 });
   });
 });
+
+describe('a server that refuses new connections', () => {
+  const refused = probed(['refused', 'refused', 'refused'], { sessions: 13 });
+
+  it('bans this proxy where its sessions go on, and is asked ever more rarely', () => {
+    const banned = afterSignOfLife(refused, 13, 4_000);
+    expect(banned).toMatchObject({ verdict: 'out', cause: 'rejected', bad: 1 });
+    expect(probed(['refused', 'refused'], { from: banned, sessions: 13 })).toMatchObject({ cause: 'rejected', bad: 3 });
+  });
+
+  it('is dead once they have ended', () => {
+    expect(afterSignOfLife(refused, 0, 4_000)).toMatchObject({ cause: 'refused' });
+    expect(probed(['refused'], { from: afterSignOfLife(refused, 13, 4_000) })).toMatchObject({ cause: 'refused' });
+  });
+});

@@ -3,10 +3,15 @@ import type { CheckModel } from '../model.ts';
 import { accepted, type LearnedLimit, mayBeFull, NO_LIMIT, refusedAt } from './learned-limit.ts';
 
 /**
- * Why a server takes no new sessions. The first four as in `ProbeOutcome`; `ignored`: it is silent to new connections while its sessions
- * go on; `unserved`: clients got nowhere with it, and it is not to be probed.
+ * Why a server takes no new sessions. The first four as in `ProbeOutcome`; `rejected` and `ignored`: its port refuses, or it is silent to,
+ * new connections while its sessions go on; `unserved`: clients got nowhere with it, and it is not to be probed.
  */
-export type FailureKind = 'refused' | 'closed' | 'silent' | 'unreachable' | 'ignored' | 'unserved';
+export type FailureKind = 'refused' | 'closed' | 'silent' | 'unreachable' | 'rejected' | 'ignored' | 'unserved';
+
+/** Whether a server that fails so serves others meanwhile: it must not be asked often, or a ban never ends. */
+export function refusesProxy(cause: FailureKind | null): boolean {
+  return cause === 'closed' || cause === 'rejected' || cause === 'ignored';
+}
 
 /** What this proxy thinks of a server that should serve. Times are on the monotonic clock. */
 export interface ServerHealth {
@@ -79,8 +84,9 @@ export function afterProbe(health: ServerHealth, outcome: ProbeOutcome, context:
 /** Connections of ours that must have been silent until that tells something. */
 export const TELLING_SILENCES = 2;
 
-/** The server answers its sessions. If it was silent to new connections, it is not hung: it is full, or ignores this proxy. */
+/** The server answers its sessions. If it was silent to new connections or refused them, it is not hung or dead: it is full, or bans this proxy. */
 export function afterSignOfLife(health: ServerHealth, sessions: number, now: number): ServerHealth {
+  if (health.verdict === 'out' && health.cause === 'refused' && sessions > 0) return { ...health, cause: 'rejected', bad: 1 };
   if (health.silences < TELLING_SILENCES || health.verdict === 'joining') return health;
   const known = { ...health, silences: 0 };
   if (mayBeFull(health.limit, sessions, now)) return full(known, sessions, now);
@@ -120,7 +126,7 @@ function afterGreeting(health: ServerHealth, { check, now, sessions }: ProbeCont
     ...relaxed(health, now),
   };
   if (health.verdict === 'up') return { ...next, cause: null };
-  const refusedUs = health.cause === 'closed' || health.cause === 'ignored';
+  const refusedUs = refusesProxy(health.cause);
   // One that limits connections must not be asked twice; and one that joins has nothing to prove again.
   const needed = health.verdict === 'joining' || refusedUs ? 1 : check.rise;
   if (next.good < needed) return next;
@@ -143,7 +149,7 @@ function relaxed(health: ServerHealth, now: number): Partial<ServerHealth> {
 function afterFailure(health: ServerHealth, kind: FailureKind, { check, connections, now, sessions }: ProbeContext): ServerHealth {
   const next: ServerHealth = {
     ...health,
-    cause: kind,
+    cause: kind === 'refused' && health.cause === 'rejected' && sessions > 0 ? 'rejected' : kind,
     good: 0,
     bad: health.bad + connections,
     silences: kind === 'silent' ? health.silences + connections : 0,

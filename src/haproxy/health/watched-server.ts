@@ -5,7 +5,17 @@ import { type HealthCause, type HealthState, healthState, isHung } from './healt
 import { accepted } from './learned-limit.ts';
 import type { ProbeResult } from './prober.ts';
 import { nextProbeMs } from './schedule.ts';
-import { afterHang, afterProbe, afterRest, afterSignOfLife, afterTroubles, isFull, newHealth, type ServerHealth } from './server-health.ts';
+import {
+  afterHang,
+  afterProbe,
+  afterRest,
+  afterSignOfLife,
+  afterTroubles,
+  isFull,
+  newHealth,
+  refusesProxy,
+  type ServerHealth,
+} from './server-health.ts';
 
 /** How a server stands, as far as HAProxy must follow. */
 export interface Ruling {
@@ -34,6 +44,8 @@ export interface ServerFigures {
   readonly troubles: number;
 }
 
+/** For how long HAProxy may still say that a server is down which may serve again: it is told, and read once more. */
+const SETTLE_MS = 1_000;
 /** Longest time for which trouble of clients starts no probe, because the ones before found nothing wrong. */
 const LONGEST_QUIET_MS = 60_000;
 
@@ -52,6 +64,8 @@ export class WatchedServer {
   #quietUntil = 0;
   #quietMs = 0;
   #doubted = false;
+  /** Since when it may serve, on the monotonic clock. */
+  #usableSince = 0;
 
   constructor(server: WantedServer, found: ActualServer | undefined, now: number, spreadMs: number) {
     this.server = server;
@@ -70,11 +84,11 @@ export class WatchedServer {
 
   get ruling(): Ruling {
     const { cause, limit, localError, verdict } = this.health;
-    const state = healthState(this.health, this.sessions, this.hung);
-    const refuses = cause === 'closed' || cause === 'ignored' || limit.sessions !== null;
+    const state = this.#doubted ? 'checking' : healthState(this.health, this.sessions, this.hung);
+    const refuses = refusesProxy(cause) || limit.sessions !== null;
     return {
       state,
-      cause: state === 'up' || state === 'full' ? null : cause,
+      cause: ['up', 'checking', 'full'].includes(state) ? null : cause,
       joined: verdict !== 'joining',
       usable: verdict === 'up' && !this.#doubted,
       doubted: this.#doubted,
@@ -90,7 +104,8 @@ export class WatchedServer {
     this.server = server;
     this.sessions = sessions;
     this.#remember(troubles, check, now);
-    const doubted = troubles > 0 || (found?.admin === 'ready' && found.operational === 'down');
+    const markedDown = found?.admin === 'ready' && found.operational === 'down' && now - this.#usableSince > SETTLE_MS;
+    const doubted = troubles > 0 || markedDown;
     if (this.health.verdict !== 'up' || !doubted) return;
     if (server.passive) {
       this.health = afterTroubles(this.health, troubles, check, now);
@@ -102,8 +117,7 @@ export class WatchedServer {
   lookAtTotals(totals: SessionTotals, now: number): void {
     const before = this.activity;
     this.activity = nextActivity(before, totals, now);
-    const served = [...totals.values()].filter((bytes) => bytes > 0).length;
-    if (before !== null && answeredSince(this.activity, before.at)) this.health = afterSignOfLife(this.health, served, now);
+    if (before !== null && answeredSince(this.activity, before.at)) this.health = afterSignOfLife(this.health, servedSessions(totals), now);
     else if (this.hung) this.health = afterHang(this.health, now);
     else if (this.#deservesQuestion(now) && standsStill(this.activity, isFull(this.health, this.sessions) ? KEEPALIVE_MS : 0))
       this.#suspect(now);
@@ -123,9 +137,13 @@ export class WatchedServer {
   /** Takes over what came of a probe. @param jitter uniform in [0, 1), so that a fleet does not probe in step */
   probed({ connections, outcome }: ProbeResult, check: CheckModel, now: number, jitter: number): void {
     const wasSuspected = this.health.suspected;
+    const wasUsable = this.ruling.usable;
     this.#doubted = false;
     this.health = afterProbe(this.health, outcome, { check, sessions: this.sessions, connections, now });
-    if (outcome.kind === 'greeted' && wasSuspected) this.#calm(check, now);
+    if (outcome.kind === 'silent' && this.activity !== null && answeredSince(this.activity, now - check.timeoutMs))
+      this.health = afterSignOfLife(this.health, servedSessions(this.activity.totals), now); // what its sessions have had meanwhile is known already
+    if (wasSuspected && this.health.verdict === 'up') this.#calm(check, now);
+    if (!wasUsable && this.ruling.usable) this.#usableSince = now;
     this.#schedule(check, now, jitter);
   }
 
@@ -167,4 +185,9 @@ export class WatchedServer {
     }
     this.#growth = { before: undisturbed ? sessions : Math.min(before, this.sessions), sessions: this.sessions, since: now };
   }
+}
+
+/** Sessions that have had anything from the server. */
+function servedSessions(totals: SessionTotals): number {
+  return [...totals.values()].filter((bytes) => bytes > 0).length;
 }
