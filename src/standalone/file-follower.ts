@@ -41,7 +41,7 @@ export interface Following {
 export async function followFile(following: Following, signal: AbortSignal): Promise<void> {
   const bell = new Bell();
   const folder = new FolderWatch(resolve(following.path), bell);
-  const follower = new Follower(following);
+  const follower = new Follower(following, () => folder.movedIn);
   try {
     while (!signal.aborted) {
       folder.watch();
@@ -58,16 +58,19 @@ class Follower {
   readonly #listener: FollowerListener;
   readonly #clock: Clock;
   readonly #looker: FileLooker;
+  readonly #movedIn: () => boolean;
   /** The text that is known; null where the file could not be read. */
   #text: string | null;
   #inode: bigint | null = null;
   #error: string | null = null;
 
-  constructor({ clock, first, listener, looker, path }: Following) {
+  /** @param movedIn whether the file that is there now was moved there as a whole */
+  constructor({ clock, first, listener, looker, path }: Following, movedIn: () => boolean) {
     this.#listener = listener;
     this.#clock = clock;
     this.#looker = looker ?? new FileLooker(resolve(path), clock);
     this.#text = first;
+    this.#movedIn = movedIn;
   }
 
   /** Looks once, and hands on what is new. */
@@ -111,8 +114,10 @@ class Follower {
   /** How long a file must stand still to be taken. */
   #settleMs({ inode, renamed, text }: FileLook): number {
     if (text === this.#text || renamed) return 0;
+    const isNew = inode !== this.#inode;
+    if (isNew && text !== '' && this.#movedIn()) return NEW_FILE_SETTLE_MS;
     if (this.#listener.looksUnfinished(text)) return UNFINISHED_SETTLE_MS;
-    return inode === this.#inode ? SETTLE_MS : NEW_FILE_SETTLE_MS;
+    return isNew ? NEW_FILE_SETTLE_MS : SETTLE_MS;
   }
 }
 
@@ -121,6 +126,11 @@ class FolderWatch {
   readonly #path: string;
   readonly #bell: Bell;
   #watcher: FSWatcher | null = null;
+  /**
+   * Whether the file came to its name and was not written since: one that is made there is. Times of files are too coarse to tell, where
+   * it was renamed within some milliseconds.
+   */
+  movedIn = false;
 
   constructor(path: string, bell: Bell) {
     this.#path = path;
@@ -132,7 +142,8 @@ class FolderWatch {
     if (this.#watcher !== null) return;
     const name = basename(this.#path);
     try {
-      const watcher = watch(dirname(this.#path), (_kind, changed) => {
+      const watcher = watch(dirname(this.#path), (kind, changed) => {
+        if (changed === name) this.movedIn = kind === 'rename';
         if (changed === null || changed === name || changed.startsWith('..')) this.#bell.ring(); // `..data` is how mounted ConfigMaps swap
       });
       watcher.on('error', () => this.close()); // the folder is gone
@@ -145,6 +156,7 @@ class FolderWatch {
   close(): void {
     this.#watcher?.close();
     this.#watcher = null;
+    this.movedIn = false;
     this.#bell.ring();
   }
 }
