@@ -7,7 +7,7 @@ export const PROXY_EVENT_REASONS = {
   ServerRefusesProxy: 'a server closes or ignores new connections of this proxy; its sessions go on',
   ServerUnreachable: 'connections to a server are not answered; its sessions are kept',
   ServerHung: 'a server answers nobody any more, its own sessions neither',
-  ServerDown: 'nothing listens on a server’s port, or it sends no greeting',
+  ServerDown: "nothing listens on a server's port, or it sends no greeting",
   ServersLost: 'servers with more than half of the capacity stopped answering together: nobody is cut off for it',
   ServersFound: 'less than half of the capacity is out of reach again',
   LocalTrouble: 'this machine could not open connections; nothing is concluded about the servers',

@@ -36,14 +36,14 @@ export const LINK_LINE_BYTES = 4_096;
 export function readBackendLine(text: string): BackendLine {
   const { draining, closeInMs, sessions } = JSON.parse(text) as Partial<Record<keyof BackendLine, unknown>>;
   if (typeof draining !== 'boolean' || !isCount(sessions) || !(closeInMs === null || isCount(closeInMs)))
-    throw new TypeError('not a line of a server’s agent');
+    throw new TypeError("not a line of a server's agent");
   return { draining, closeInMs, sessions };
 }
 
 /** Reads a line of a proxy's agent. @throws SyntaxError or TypeError for anything else */
 export function readProxyLine(text: string): ProxyLine {
   const { proxy, routes } = JSON.parse(text) as Partial<Record<keyof ProxyLine, unknown>>;
-  if (typeof proxy !== 'string' || proxy.length > 253 || typeof routes !== 'boolean') throw new TypeError('not a line of a proxy’s agent');
+  if (typeof proxy !== 'string' || proxy.length > 253 || typeof routes !== 'boolean') throw new TypeError("not a line of a proxy's agent");
   return { proxy, routes };
 }
 

@@ -70,7 +70,7 @@ function* clientsShareAddress({ balance, limits }: PoolSpec, { clients, sessions
   if (!matters || clients.most < SHARED_SESSIONS || clients.most < SHARED_PART * sessions) return;
   const message =
     `${clients.most} of ${sessions} sessions come from one address, so one server gets them all and limits count them as one client. ` +
-    'Keep the clients’ own addresses (externalTrafficPolicy Local, or proxy.proxyProtocol), or set balance.stickiness.mode to None.';
+    "Keep the clients' own addresses (externalTrafficPolicy Local, or proxy.proxyProtocol), or set balance.stickiness.mode to None.";
   yield { reason: 'ClientsShareAddress', message };
 }
 
@@ -78,7 +78,7 @@ function* limitsBelowCapacity(roster: Roster, { servers }: ProxyFacts): Generato
   for (const { maxConnections, name } of roster) {
     const learned = servers.get(name)?.learnedLimit ?? null;
     if (learned === null || learned >= maxConnections) continue;
-    const message = `${name} takes no more than ${learned} sessions; its capacity says ${maxConnections}. Correct capacity.maxConnections, or raise the server’s own limit.`;
+    const message = `${name} takes no more than ${learned} sessions; its capacity says ${maxConnections}. Correct capacity.maxConnections, or raise the server's own limit.`;
     yield { reason: 'LimitBelowCapacity', message };
   }
 }

@@ -18,9 +18,9 @@ export const POOL_EVENT_REASONS = {
   PoolNotReady: 'the pool does not serve as it should',
   PoolWarning: 'the pool is in force, and something in it deserves a second look',
   ChildRestored: 'an object of the pool was changed by somebody else and is as it should be again',
-  ChildForeign: 'an object with the name of one of the pool’s belongs to somebody else and is left alone',
+  ChildForeign: "an object with the name of one of the pool's belongs to somebody else and is left alone",
   ChildRemoved: 'an object that the pool does not need any more was deleted',
-  RolloutBegan: 'a backend’s pods are being replaced, one after the other',
+  RolloutBegan: "a backend's pods are being replaced, one after the other",
   DrainUnclear: 'a drain annotation is neither true nor a duration; the pod is drained all the same',
 } as const;
 export type PoolEventReason = keyof typeof POOL_EVENT_REASONS;

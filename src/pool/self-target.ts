@@ -8,7 +8,7 @@ export function selfTargets({ backends }: PoolSpec, isOwn: IsOwn): Issue[] {
   return backends.flatMap(({ external, port }, index) => {
     if (external === undefined || !isOwn(external.address, port)) return [];
     const path = ['spec', 'backends', index, 'external', 'address'];
-    const message = `expected the address of a server, found ${external.address} port ${port}, where clients of this pool connect: write the server’s own address and port`;
+    const message = `expected the address of a server, found ${external.address} port ${port}, where clients of this pool connect: write the server's own address and port`;
     return [{ path, message }];
   });
 }

@@ -32,6 +32,7 @@ export class SimulatedClient {
   #servedBy: string | null = null;
   #lost = 0;
   #attempts = 0;
+  #answeredAt: number | null = null;
   #leaving = false;
 
   constructor(options: SimulatedClientOptions) {
@@ -52,6 +53,11 @@ export class SimulatedClient {
   /** Connections that it has tried. */
   get attempts(): number {
     return this.#attempts;
+  }
+
+  /** When it was last sent anything in the session that it has, on the monotonic clock; null without one. */
+  get answeredAt(): number | null {
+    return this.#servedBy === null ? null : this.#answeredAt;
   }
 
   /** Closes its own session, if any, so that it comes back at once as a new one. */
@@ -88,6 +94,7 @@ export class SimulatedClient {
     let answer = Buffer.alloc(0);
     socket.on('data', (chunk) => {
       const before = received;
+      this.#answeredAt = this.#clock.monotonic();
       received += chunk.length;
       if (before < GREETING_BYTES && received >= GREETING_BYTES) socket.write(HELLO);
       if (this.#servedBy !== null || received < GREETING_BYTES) return;

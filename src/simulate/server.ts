@@ -59,6 +59,8 @@ export class SimulatedServer {
   limit: ServerLimit | null = null;
   /** Its rule against frequent connections, or null. */
   ban: BanRule | null = null;
+  /** Bytes that it greets with; less than 16 is what another program may send. */
+  greetingBytes = GREETING_BYTES;
   /** Whether it sends and answers no keepalives, as servers do that leave them to the client. */
   quiet = false;
 
@@ -177,7 +179,7 @@ export class SimulatedServer {
         await this.#clock.sleep(this.#slowMs);
     }
     if (socket.destroyed) return;
-    socket.write(randomBytes(GREETING_BYTES));
+    socket.write(randomBytes(this.greetingBytes));
     await this.#clock.sleep(SILENCE_LIMIT_MS);
     if (!this.#sessions.has(socket) && this.#mode !== 'leaking') socket.end();
   }

@@ -94,7 +94,7 @@ const RUNTIME_SOCKET = 'runtime.sock';
 /** HAProxy takes the sockets' paths without quotes, and the kernel takes some hundred characters. */
 function assertUsablePath(path: string): void {
   if (isSocketPath(join(path, RUNTIME_SOCKET))) return;
-  throw unusable(path, `cannot hold HAProxy’s sockets: expected a path of ${SOCKET_PATH_WORDS} with the socket’s name`, ELSEWHERE);
+  throw unusable(path, `cannot hold HAProxy's sockets: expected a path of ${SOCKET_PATH_WORDS} with the socket's name`, ELSEWHERE);
 }
 
 async function assertOurs(path: string): Promise<void> {

@@ -70,6 +70,6 @@ export const ADDRESSES: readonly Row[] = [
     10,
     ADDRESS,
     /the address of a server, found 127\.0\.0\.1 port 12000/,
-    /write the server’s own/,
+    /write the server's own/,
   ],
 ];

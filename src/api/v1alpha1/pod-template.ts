@@ -91,7 +91,7 @@ export function* templateIssues(template: unknown, port: number, deadline: strin
   const grace = spec?.['terminationGracePeriodSeconds'];
   const needed = graceSeconds(deadline);
   if (typeof grace === 'number' && grace < needed) {
-    const message = `expected at least ${needed}, the drain’s deadline and a minute, for a pod must not end before its drain: raise it, or leave it out`;
+    const message = `expected at least ${needed}, the drain's deadline and a minute, for a pod must not end before its drain: raise it, or leave it out`;
     yield { path: [...path, 'spec', 'terminationGracePeriodSeconds'], message };
   }
   for (const [field, names] of [
@@ -107,11 +107,11 @@ function* containerIssues(containers: readonly Json[], path: FieldPath): Generat
   const { name, port } = BACKEND_AGENT;
   for (const [index, container] of containers.entries()) {
     if (container['name'] === name)
-      yield { path: [...path, index, 'name'], message: `expected another name than ${name}, the operator’s own container: rename it` };
+      yield { path: [...path, index, 'name'], message: `expected another name than ${name}, the operator's own container: rename it` };
     if (ports(container).includes(port))
       yield {
         path: [...path, index, 'ports'],
-        message: `expected another port than ${port}, that of the operator’s own container: choose one`,
+        message: `expected another port than ${port}, that of the operator's own container: choose one`,
       };
   }
 }

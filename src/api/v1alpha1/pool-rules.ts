@@ -87,7 +87,7 @@ function* podTemplateIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPat
   if (backend.port === BACKEND_AGENT.port)
     yield {
       path: [...path, 'port'],
-      message: `expected another port than ${BACKEND_AGENT.port}, which is that of the operator’s own container: choose one`,
+      message: `expected another port than ${BACKEND_AGENT.port}, which is that of the operator's own container: choose one`,
     };
   const where = backend.podTemplate === undefined ? ['spec', 'podTemplate'] : [...path, 'podTemplate'];
   yield* templateIssues(backend.podTemplate ?? spec.podTemplate, backend.port, spec.drain.deadline, where);

@@ -53,7 +53,7 @@ const backendDrain = z
       .boolean({ error: 'expected true or false' })
       .default(false)
       .meta({ description: 'Whether the server is being drained: no new sessions, old ones stay.' }),
-    deadline: duration('1s', '168h', 'How long the drain may take; the default is the pool’s.').optional(),
+    deadline: duration('1s', '168h', "How long the drain may take; the default is the pool's.").optional(),
   })
   .meta({ description: 'Drains an external server; pods are drained by annotation.' });
 
@@ -80,7 +80,7 @@ const backend = z
     health: z
       .strictObject({ mode: healthMode.optional() })
       .optional()
-      .meta({ description: 'How the servers of this backend are checked; the default is the pool’s.' }),
+      .meta({ description: "How the servers of this backend are checked; the default is the pool's." }),
     podTemplate: podTemplate('this backend').optional(),
   })
   .meta({
@@ -247,7 +247,7 @@ const proxy = z
           .array(network, { error: 'expected a list of networks' })
           .min(1, { error: 'expected at least one network' })
           .max(64, { error: 'expected at most 64 networks' })
-          .meta({ description: 'Networks of the load balancers; nobody else’s header is believed.' }),
+          .meta({ description: "Networks of the load balancers; nobody else's header is believed." }),
       })
       .optional()
       .meta({
@@ -289,7 +289,7 @@ export const poolSpec = z
     ...celRules(
       {
         rule: 'has(self.podTemplate) || self.backends.all(b, has(b.external) || has(b.podTemplate))',
-        message: 'a managed backend needs a podTemplate, its own or the pool’s',
+        message: "a managed backend needs a podTemplate, its own or the pool's",
       },
       { rule: "self.backends.exists(b, b.role == 'Active')", message: 'expected at least one backend with role Active' },
       {
