@@ -12,6 +12,9 @@ wanted="$cache/haproxy-3.0"
 install_packages haproxy
 [ "${1:-}" = system ] && exit 0
 
+# What accidents in network namespaces of the tests are made with.
+install_packages iptables iproute2 procps util-linux
+
 if [ -x "$wanted/haproxy" ] && "$wanted/haproxy" -v >/dev/null 2>&1; then exit 0; fi
 
 install_packages mmdebstrap patchelf

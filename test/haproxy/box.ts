@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly stdout?: string;
   /** Module that is loaded before the program. */
   readonly preload?: string;
+  /** A program that starts it, with its arguments, such as `prlimit`. */
+  readonly through?: readonly string[];
 }
 
 /** The sources, or the bundle where `make bench` names it. */
@@ -153,7 +155,8 @@ export class TestBox {
       ...(options.args ?? []),
     ];
     const sink = options.stdout === undefined ? undefined : await open(options.stdout, 'w');
-    const program = spawn(process.execPath, args, {
+    const [command = process.execPath, ...before] = [...(options.through ?? []), process.execPath];
+    const program = spawn(command, [...before, ...args], {
       stdio: ['ignore', sink?.fd ?? 'pipe', 'inherit'],
       env: { ...process.env, ...options.env },
     });
@@ -226,15 +229,16 @@ export class TestBox {
       retryMs?: number;
       patienceMs?: number | null;
       requestEveryMs?: number;
-      from?: number;
+      from?: number | string;
+      host?: string;
       onServed?: (label: string, waitedMs: number) => void;
     } = {},
   ): readonly SimulatedClient[] {
     const { clients, done } = startClients(
       count,
       {
-        ...(options.from === undefined ? {} : { from: dotted(options.from) }),
-        host: '127.0.0.1',
+        ...(options.from === undefined ? {} : { from: typeof options.from === 'string' ? options.from : dotted(options.from) }),
+        host: options.host ?? '127.0.0.1',
         port: this.port,
         retry: { kind: 'fixed', delayMs: options.retryMs ?? 100 },
         patienceMs: options.patienceMs ?? null,
@@ -321,7 +325,7 @@ export class TestBox {
       await until('HAProxy has ended', () => !isAlive(master.masterPid));
     }
     await Promise.all(this.servers.map((server) => server.kill()));
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 }); // a process that was killed may still be writing
   }
 
   #anyJoining(): boolean {

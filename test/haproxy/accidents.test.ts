@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { ACCIDENTS } from './accidents.ts';
+import { BINARIES } from './binaries.ts';
+import { inNamespace } from './namespace.ts';
+import type { Contender, Damage } from './scenes/stage.ts';
+
+describe.each(BINARIES)('an accident on HAProxy $version', (haproxy) => {
+  it.concurrent.each(ACCIDENTS)('costs no viewer more than the plain file does: $name', { timeout: 250_000 }, async (accident) => {
+    const play = async (contender: Contender): Promise<Damage> =>
+      await inNamespace('accident', { accident: accident.name, contender, haproxy });
+    const [ours, plain] = await Promise.all([play('ours'), play('plain')]);
+    const shown = JSON.stringify({ ours, plain }, null, 1);
+    expect(ours.lost, shown).toBeLessThanOrEqual(accident.most.lost);
+    expect(ours.unserved, shown).toBeLessThanOrEqual(accident.most.unserved);
+    expect(ours.lost + ours.unserved, shown).toBeLessThanOrEqual(plain.lost + plain.unserved);
+    expect(ours.told, shown).toEqual(expect.arrayContaining([...accident.tells]));
+  });
+});
