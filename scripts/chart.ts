@@ -121,6 +121,6 @@ function typeOf(value: unknown): string {
 function rules(rbac: string): string {
   const roles = rbac.split(/^---$/m).map((text) => parse(text) as { metadata: { name: string }; rules: unknown });
   const of = (name: string): unknown => roles.find((role) => role.metadata.name === name)?.rules;
-  const made = { operator: of('cccam-operator'), lease: of('cccam-operator-lease') };
+  const made = { operator: of('cccam-operator-by-hand'), lease: of('cccam-operator-by-hand-lease') };
   return `# Generated from config/rbac/operator.yaml by \`make generate\`; do not edit.\n${stringify(made)}`;
 }

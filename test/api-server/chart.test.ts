@@ -32,12 +32,8 @@ afterAll(async () => {
 
 /** What helm makes of the chart. @throws what helm says of values that it refuses */
 async function text(...values: string[]): Promise<string> {
-  return await release('cccam-operator', values);
-}
-
-async function release(name: string, values: readonly string[]): Promise<string> {
   const sets = values.flatMap((value) => ['--set', value]);
-  const args = ['template', name, CHART, '--namespace', cluster.namespace, ...sets];
+  const args = ['template', 'cccam-operator', CHART, '--namespace', cluster.namespace, ...sets];
   return (await run(join(TOOLS, 'helm'), args, { env: { ...process.env, HELM_CACHE_HOME: folder }, maxBuffer: 1e8 })).stdout;
 }
 
@@ -112,6 +108,22 @@ describe('the chart', () => {
     expect(await annotations('crds.keep=false')).not.toHaveProperty('helm.sh/resource-policy');
   });
 
+  it('installs beside a custom resource that kubectl has brought, says so, and leaves it as it is', async () => {
+    const crd = async (): Promise<unknown> => JSON.parse(await cluster.kubectl('get', 'crd', 'cccampools.cccam.dev', '-o', 'json'));
+    const before = await crd();
+    const helm = async (...args: string[]): Promise<string> => {
+      const env = { ...process.env, HELM_CACHE_HOME: folder, KUBECONFIG: cluster.access.kubeconfig };
+      return (await run(join(TOOLS, 'helm'), [...args, '--namespace', cluster.namespace], { env })).stdout;
+    };
+    try {
+      expect(await helm('install', 'cccam-operator', CHART)).toMatch(/was here already, from kubectl or from another release/);
+      expect(await crd()).toEqual(before);
+    } finally {
+      await helm('uninstall', 'cccam-operator');
+    }
+    expect(await crd()).toEqual(before);
+  });
+
   it('gives the operator exactly the rights with which it is tested', async () => {
     const shipped = parseAllDocuments(await readFile('config/rbac/operator.yaml', 'utf8')).map((each) => each.toJS() as { rules: unknown });
     const objects = await render();
@@ -170,7 +182,7 @@ describe('the chart', () => {
     await cluster.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s');
     for (const values of [[], MONITORING, ['crds.keep=false', 'replicas=1'], [`watchNamespaces={${cluster.namespace}}`, ...MONITORING]]) {
       const file = join(folder, 'all.yaml');
-      await writeFile(file, await release('second', values)); // the roles of the first stand here already, from the file that ships
+      await writeFile(file, await text(...values));
       const { stdout, stderr } = await run(join(TOOLS, 'kubectl'), [
         '--kubeconfig',
         cluster.access.kubeconfig,

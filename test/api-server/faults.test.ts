@@ -121,7 +121,7 @@ describe('an operator survives', () => {
   });
 
   it('a role that is taken from it, and says which', async () => {
-    await cluster.kubectl('delete', 'rolebinding', 'cccam-operator');
+    await cluster.kubectl('delete', 'rolebinding', 'cccam-operator-by-hand');
     weight += 1;
     await cluster.applyPool('p', spec());
     await until('it says what it may not', async () => /forbidden/i.test(await cluster.log()), 60_000);
@@ -130,8 +130,8 @@ describe('an operator survives', () => {
     await cluster.kubectl(
       'create',
       'rolebinding',
-      'cccam-operator',
-      '--clusterrole=cccam-operator',
+      'cccam-operator-by-hand',
+      '--clusterrole=cccam-operator-by-hand',
       `--serviceaccount=${cluster.namespace}:cccam-operator`,
     );
     await change(60_000);

@@ -31,7 +31,7 @@ describe('an operator of several namespaces', () => {
         apiVersion: 'rbac.authorization.k8s.io/v1',
         kind: 'RoleBinding',
         metadata: { name: 'late', namespace: other.namespace },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cccam-operator' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cccam-operator-by-hand' },
         subjects: [{ kind: 'ServiceAccount', name: 'cccam-operator', namespace: cluster.namespace }],
       },
       'rolebindings',

@@ -55,7 +55,7 @@ export class TestCluster extends Namespace {
     const cluster = new TestCluster(access, namespace, folder);
     await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, 'namespaces', '');
     await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'cccam-operator', namespace } }, 'serviceaccounts');
-    for (const role of ['cccam-operator', 'cccam-operator-lease']) {
+    for (const role of ['cccam-operator-by-hand', 'cccam-operator-by-hand-lease']) {
       await cluster.create(
         {
           apiVersion: 'rbac.authorization.k8s.io/v1',

@@ -30,3 +30,10 @@ runAsUser: 65532
 runAsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
+
+{{- /* Whether the custom resource is this release's, or nobody's yet: Helm refuses to touch one that kubectl or another release has brought. */}}
+{{- define "cccam-operator.ownsCrd" -}}
+{{- $there := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "cccampools.cccam.dev" | default dict }}
+{{- $annotations := dig "metadata" "annotations" (dict) $there }}
+{{- if or (not $there) (and (eq (get $annotations "meta.helm.sh/release-name") .Release.Name) (eq (get $annotations "meta.helm.sh/release-namespace") .Release.Namespace)) }}yes{{ end }}
+{{- end }}
