@@ -42,6 +42,22 @@ describe('the traffic of a server', () => {
     expect(standsStill(watched(65 + 100, night))).toBe(true);
   });
 
+  it('is not thought quiet because it was looked at rarely, or because nobody was there', () => {
+    const looks = (...times: number[]): Activity => {
+      let activity: Activity | null = null;
+      for (const second of times) {
+        const sessions = second < 100 ? 0 : 20; // they come in the hundredth second
+        const totals = new Map(Array.from({ length: sessions }, (_, session) => [`1:${session}`, steady(150)(session, second)]));
+        activity = nextActivity(activity, totals, second * 1_000);
+      }
+      if (activity === null) throw new Error('unreachable');
+      return activity;
+    };
+    expect(tellingMs(looks(0, 50, 99, 101, 110, 120, 130, 140, 150))).toBeLessThan(5_000);
+    expect(answeredSince(looks(0, 99, 101), 99_000)).toBe(true);
+    expect(answeredSince(nextActivity(looks(0, 99), new Map([['1:1', 0]]), 101_000), 99_000)).toBe(false);
+  });
+
   it('is nothing to judge by without sessions', () => {
     expect(standsStill(watched(300, () => 0, 0))).toBe(false);
   });

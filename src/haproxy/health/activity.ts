@@ -10,13 +10,15 @@ export interface Activity {
   readonly stillSince: number;
   /** Sessions that had an answer, and over what time; a stretch without any is added once it is over. The last minute. */
   readonly past: readonly { readonly answers: number; readonly ms: number; readonly at: number }[];
-  /** Longest stretch for which nothing may have come and that was over in the end, and when that was. */
+  /** Longest stretch in which a look saw that nothing had come, and that was over in the end, and when that was. */
   readonly longestStill: { readonly ms: number; readonly at: number };
 }
 
 const PAST_MS = 60_000;
 /** Before so much of the past is known, nothing is expected: clients that came together also send their keepalives together. */
 const LEAST_PAST_MS = 10_000;
+/** Where each look sees answers, the server is not known to have been still at all: that we looked rarely is no habit of its. */
+const LOOK_MS = 1_000;
 const LONGEST_COUNTS_MS = 60 * 60_000;
 /** Answers that must have stayed away. Were they to come at random, that would happen once in three thousand (e^-8). */
 const MISSING_ANSWERS = 8;
@@ -29,11 +31,14 @@ const PATIENCE = 1.5;
 export function nextActivity(before: Activity | null, totals: SessionTotals, now: number): Activity {
   if (before === null) return { at: now, totals, stillSince: now, past: [], longestStill: { ms: 0, at: now } };
   const { answers, greeted } = compared(before.totals, totals);
+  // Nobody was there whom anything could have come to.
+  if (before.totals.size === 0) return { ...before, at: now, totals, stillSince: greeted > 0 ? now : before.at };
   if (answers + greeted === 0) return { ...before, at: now, totals };
   const ms = now - before.stillSince;
   const past = [...before.past.filter((each) => now - each.at <= PAST_MS), { answers, ms, at: now }];
   const outdated = now - before.longestStill.at > LONGEST_COUNTS_MS;
-  const longestStill = outdated || ms >= before.longestStill.ms ? { ms, at: now } : before.longestStill;
+  const still = before.at > before.stillSince ? ms : Math.min(ms, LOOK_MS);
+  const longestStill = outdated || still >= before.longestStill.ms ? { ms: still, at: now } : before.longestStill;
   return { at: now, totals, stillSince: now, past, longestStill };
 }
 
