@@ -66,5 +66,5 @@ function describe({ from, message, sessions, sessionsBefore, to }: Transition): 
   const before = sessions === sessionsBefore ? '' : ` (${sessionsBefore} before)`;
   if (to === null) return `gone (was ${from ?? 'unknown'}${sessionsBefore === 0 ? '' : `, with ${sessionsBefore} sessions`})`;
   const change = from === null ? to : `${from} -> ${to}`;
-  return `${change}, ${sessions} sessions${before}${message === undefined ? '' : `. ${message}`}`;
+  return `${change}, ${sessions} ${sessions === 1 ? 'session' : 'sessions'}${before}${message === undefined ? '' : `. ${message}`}`;
 }

@@ -31,9 +31,9 @@ export function healthWords({ cause, learnedLimit, limitIsSure, sessions, state 
         ? `It is full: workers of before a reload hold its places, with ${count(sessions)}.`
         : fullWords(learnedLimit, sessions, limitIsSure);
     case 'refusing':
-      return `It refuses this proxy: it ${CAUSES[cause ?? 'closed']}. Its ${count(sessions)} go on. ${BANNED}`;
+      return `It refuses this proxy: it ${CAUSES[cause ?? 'closed']}. Its sessions (${sessions}) go on. ${BANNED}`;
     case 'unreachable':
-      return `Connections to it are not answered. Its ${count(sessions)} are kept. Check the machine, and the network between it and the proxy.`;
+      return `Connections to it are not answered. Its sessions (${sessions}) are kept. Check the machine, and the network between it and the proxy.`;
     case 'hung':
       return 'It hangs: it accepts connections and answers nobody, its own sessions neither. Restart it.';
     case 'down':
