@@ -79,6 +79,11 @@ bench-cluster: setup ## Measure the operator on a real API server, and print a t
 	node scripts/build.ts
 	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/cluster.ts
 
+.PHONY: soak
+soak: setup ## Take random walks (edits and faults) and compare each with a fresh start: make soak WALKS=32 SEED=7
+	node scripts/build.ts
+	CCCAM_TEST_PROGRAM=dist/main.js node test/soak/main.ts $(or $(WALKS),16) $(SEED)
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf dist coverage

@@ -13,6 +13,6 @@ describe.each(BINARIES)('an accident on HAProxy $version', (haproxy) => {
     expect(ours.lost, shown).toBeLessThanOrEqual(accident.most.lost);
     expect(ours.unserved, shown).toBeLessThanOrEqual(accident.most.unserved);
     expect(ours.lost + ours.unserved, shown).toBeLessThanOrEqual(plain.lost + plain.unserved);
-    expect(ours.told, shown).toEqual(expect.arrayContaining([...accident.tells]));
+    for (const tale of accident.tells) expect(ours.told, shown).toContainEqual(expect.stringMatching(new RegExp(`^(${tale})$`)));
   });
 });

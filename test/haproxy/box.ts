@@ -232,6 +232,7 @@ export class TestBox {
       from?: number | string;
       host?: string;
       onServed?: (label: string, waitedMs: number) => void;
+      onLost?: (label: string) => void;
     } = {},
   ): readonly SimulatedClient[] {
     const { clients, done } = startClients(
@@ -244,6 +245,7 @@ export class TestBox {
         patienceMs: options.patienceMs ?? null,
         ...(options.requestEveryMs === undefined ? {} : { requestEveryMs: options.requestEveryMs }),
         ...(options.onServed === undefined ? {} : { onServed: options.onServed }),
+        ...(options.onLost === undefined ? {} : { onLost: options.onLost }),
       },
       this.#clientsEnd.signal,
       this.#clientAddress,

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 
 /** What a scene hands back, as its last line of output. */
 const MARK = 'scene:';
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 600_000;
 
 /**
  * Plays a scene in namespaces of its own for networks and processes: what it does to addresses, packets and ports is nobody else's affair,

@@ -10,7 +10,7 @@ export interface Accident {
   readonly happens: (stage: Stage) => Promise<void>;
   /** What it must cost ours at most; never more than the plain file either. */
   readonly most: Pick<Damage, 'lost' | 'unserved'>;
-  /** States and events that ours must have told of. */
+  /** States and events that ours must have told of; `a|b` is one of the two. */
   readonly tells: readonly string[];
 }
 

@@ -134,7 +134,7 @@ export const SERVER_ACCIDENTS: readonly Accident[] = [
       await stage.calm(15_000);
     },
     most: NOTHING,
-    tells: ['Full'],
+    tells: ['Full|RefusesProxy'],
   },
   {
     name: 'a server accepts connections and says nothing',

@@ -188,7 +188,7 @@ function otherPort(box: TestBox): number {
 }
 
 const PODS = 'concerns pods, which only a cluster has';
-const LATER = 'is taken and warned about: it is not in force yet';
+const LATER = 'is refused until it works';
 
 /** Fields without an effect on HAProxy, and why. */
 export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {

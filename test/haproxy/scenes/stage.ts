@@ -3,8 +3,8 @@ import type { SimulatedClient } from '../../../src/simulate/client.ts';
 import type { SimulatedServer } from '../../../src/simulate/server.ts';
 import { type StartOptions, TestBox } from '../box.ts';
 import { until } from '../until.ts';
+import { cutOff } from './cut-off.ts';
 import { PlainHaproxy } from './plain-haproxy.ts';
-import { run } from './shell.ts';
 
 export type Contender = 'ours' | 'plain';
 
@@ -23,7 +23,6 @@ export interface Damage {
 
 /** A client that had no answer for so long is without service. */
 const DARK_MS = 3_500;
-const REQUEST_EVERY_MS = 1_000;
 
 /** Servers, clients and one of the two contenders. */
 export class Stage {
@@ -33,6 +32,15 @@ export class Stage {
   #clients: SimulatedClient[] = [];
   #spec: Record<string, unknown> = {};
   #reloads = 0;
+  readonly #losses: string[] = [];
+  readonly #habits = {
+    retryMs: 500,
+    patienceMs: 5_000,
+    requestEveryMs: 1_000,
+    onLost: (label: string): void => {
+      this.#losses.push(`${systemClock.monotonic()} lost a session on ${label}`);
+    },
+  };
 
   private constructor(contender: Contender, box: TestBox, plain: PlainHaproxy) {
     this.contender = contender;
@@ -88,7 +96,7 @@ export class Stage {
 
   /** Clients come to another address than usual. */
   comeTo(host: string, count: number): void {
-    this.#clients.push(...this.box.clients(count, { host, retryMs: 500, patienceMs: 5_000, requestEveryMs: REQUEST_EVERY_MS }));
+    this.#clients.push(...this.box.clients(count, { ...this.#habits, host }));
   }
 
   /** Clients come, and hold their sessions. */
@@ -104,7 +112,7 @@ export class Stage {
 
   /** Clients come, whether there is room for them or not. */
   come(count: number, options: { readonly retryMs?: number; readonly from?: number } = {}): void {
-    this.#clients.push(...this.box.clients(count, { retryMs: 500, patienceMs: 5_000, requestEveryMs: REQUEST_EVERY_MS, ...options }));
+    this.#clients.push(...this.box.clients(count, { ...this.#habits, ...options }));
   }
 
   /** Something of the structure changes, so that new sessions come to another worker. */
@@ -127,12 +135,11 @@ export class Stage {
   }
 
   /** Packets from and to these servers are lost, or what else is to become of some of them. @returns what ends that */
-  async cut(servers: readonly SimulatedServer[] = this.servers, what: readonly string[] = ['-j', 'DROP']): Promise<() => Promise<void>> {
-    const rules = servers.flatMap(({ host }) => ['-s', '-d'].map((way) => ['INPUT', way, host, ...what]));
-    for (const rule of rules) await run('iptables', '-I', ...rule);
-    return async () => {
-      for (const rule of rules) await run('iptables', '-D', ...rule);
-    };
+  async cut(servers: readonly SimulatedServer[] = this.servers, what?: readonly string[]): Promise<() => Promise<void>> {
+    return await cutOff(
+      servers.map(({ host }) => host),
+      what,
+    );
   }
 
   async pass(ms: number): Promise<void> {
@@ -157,7 +164,7 @@ export class Stage {
       unserved: this.#unserved,
       clients: this.#clients.length,
       told: this.told,
-      news: this.box.news.map(({ at, message, reason, subject }) => `${at} ${reason} ${subject}: ${message}`),
+      news: [...this.box.news.map(({ at, message, reason, subject }) => `${at} ${reason} ${subject}: ${message}`), ...this.#losses],
     };
   }
 
