@@ -150,6 +150,8 @@ simulate
   .addOption(
     new Option('--mode <mode>', 'how it behaves').choices(['normal', 'hung', 'banning', 'closing', 'slow', 'leaking']).default('normal'),
   )
+  .option('--limit <count>', 'sessions that it holds at most (default: any number)', count)
+  .addOption(new Option('--when-full <answer>', 'what becomes of one more').choices(['close', 'silent', 'greet']).default('close'))
   .option('--slow <duration>', 'how long a slow one takes to greet', milliseconds, 1_000)
   .action(async (options) => {
     const { simulateServer } = await import('./simulate/command.ts');
@@ -159,6 +161,7 @@ simulate
       label: options.label,
       mode: options.mode,
       slowMs: options.slow,
+      limit: options.limit === undefined ? null : { sessions: options.limit, full: options.whenFull },
     });
   });
 

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { listenAddress } from '../runtime/listen-address.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { type RetryPolicy, startClients } from './client.ts';
-import { type ServerMode, SimulatedServer } from './server.ts';
+import { type ServerLimit, type ServerMode, SimulatedServer } from './server.ts';
 
 export interface SimulateServerOptions {
   readonly host: string;
@@ -10,6 +10,7 @@ export interface SimulateServerOptions {
   readonly label: string;
   readonly mode: ServerMode;
   readonly slowMs: number;
+  readonly limit: ServerLimit | null;
 }
 
 /** `simulate server`: one server until SIGTERM. SIGTERM cuts everybody off, as OSCam does. */
@@ -17,6 +18,7 @@ export async function simulateServer(options: SimulateServerOptions): Promise<nu
   const shutdown = new Shutdown();
   const server = new SimulatedServer({ ...options, host: await listenAddress(options.host) });
   server.mode = options.mode;
+  server.limit = options.limit;
   await server.listen();
   console.log(`${server.label} listens on ${server.host}:${server.port} (${server.mode})`);
   await shutdown.requested();
