@@ -1,8 +1,9 @@
-/** `make demo`: the whole story on this machine in less than two minutes, and a failure if a promise was broken. */
-import { spawn } from 'node:child_process';
+/** The story of `make demo` in less than two minutes, and a failure if a promise was broken. It wants a network of its own. */
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import type { PoolStatus } from '../src/api/v1alpha1/index.ts';
 import { readProcesses } from '../src/haproxy/readback.ts';
@@ -23,6 +24,7 @@ interface DemoLine {
   readonly status: PoolStatus;
 }
 
+const execute = promisify(execFile);
 const folder = await mkdtemp('/tmp/ccp-demo-');
 const file = join(folder, 'pool.yaml');
 const sockets = { runtime: join(folder, 'state/runtime.sock'), master: join(folder, 'state/master.sock') };
@@ -37,7 +39,7 @@ const servers = await Promise.all(
     return server;
   }),
 );
-const [, fresh, far] = servers as [SimulatedServer, SimulatedServer, SimulatedServer];
+const [old, fresh, far] = servers as [SimulatedServer, SimulatedServer, SimulatedServer];
 const capacities = [
   { cores: 2, cards: 4, latencyMs: 10 },
   { cores: 4, cards: 8, latencyMs: 10 },
@@ -87,6 +89,16 @@ const lost = (): number => clients.reduce((sum, client) => sum + client.lost, 0)
 const served = (): boolean => clients.every((client) => client.servedBy !== null);
 const reloads = async (): Promise<number> => (await readProcesses(sockets)).reloads;
 
+/** Packets from and to the servers are lost. @param begin false ends it */
+async function outage(begin: boolean): Promise<void> {
+  for (const { host } of servers)
+    for (const way of ['-s', '-d']) await execute('iptables', [begin ? '-I' : '-D', 'INPUT', way, host, '-j', 'DROP']);
+}
+
+const hasState = (label: string, state: string): boolean =>
+  lines.some(({ message, subject }) => subject.startsWith(`${label}-`) && message.includes(`-> ${state},`));
+
+await execute('ip', ['link', 'set', 'lo', 'up']);
 say(`three simulated servers, and the pool as a file: ${file}`);
 await save();
 console.log(await readFile(file, 'utf8'));
@@ -110,12 +122,9 @@ await until(
 
 say(`${CLIENTS} clients connect to 127.0.0.1:${PORT}`);
 const end = new AbortController();
-const { clients, done } = startClients(
-  CLIENTS,
-  { host: '127.0.0.1', port: PORT, retry: { kind: 'fixed', delayMs: 100 }, patienceMs: null },
-  end.signal,
-  0x7f_46_00_01,
-);
+const CLIENT = { host: '127.0.0.1', port: PORT, retry: { kind: 'fixed', delayMs: 100 }, patienceMs: null, requestEveryMs: 1_000 } as const;
+const first = startClients(CLIENTS, CLIENT, end.signal, 0x7f_46_00_01);
+const clients = [...first.clients];
 await until('all are served, by weight', served);
 console.log(`   sessions: ${servers.map((server) => `${server.label} ${server.sessions}`).join(', ')}`);
 
@@ -145,6 +154,29 @@ await far.listen();
 await until('it is back', () => stateOf('far') === 'Up');
 
 const lostByKill = lost() - lostBefore;
+
+say('the old server is full: it closes one more client than it has, and its capacity says otherwise');
+old.limit = { sessions: old.sessions, full: 'close' };
+const held = old.sessions;
+const more = startClients(60, { ...CLIENT, patienceMs: 3_000 }, end.signal, 0x7f_46_01_01);
+await until('it is told of as full', () => hasState('old', 'Full'));
+await until('the newcomers are served by the others', () => more.clients.every((client) => client.servedBy !== null));
+await until(`its own ${held} sessions go on`, () => old.sessions === held);
+clients.push(...more.clients);
+old.limit = null;
+
+say('the network between the proxy and all servers fails for some seconds');
+const lostBeforeOutage = lost();
+await outage(true);
+await until('it is told that the servers do not answer', () => lines.some(({ reason }) => reason === 'ServersLost'));
+show();
+await outage(false);
+await until('the servers are found again', () => lines.some(({ reason }) => reason === 'ServersFound'));
+await until('every client is answered', () =>
+  clients.every(({ answeredAt }) => answeredAt !== null && systemClock.monotonic() - answeredAt < 2_000),
+);
+await until('nobody was lost', () => lost() === lostBeforeOutage);
+
 say('the idle time is changed: the one thing here that needs a reload');
 await save([{ weight: 128 }], { timeouts: { idle: '45m' } });
 await until('HAProxy runs it', () => lines.some((line) => line.reason === 'Reloaded'));
@@ -164,7 +196,7 @@ if (lostOtherwise !== 0) broken.push(`${lostOtherwise} sessions were lost`);
 if (counted !== 1) broken.push(`${counted} reloads instead of 1`);
 
 end.abort();
-await done;
+await Promise.all([first.done, more.done]);
 program.kill('SIGTERM');
 await programEnded;
 await Promise.all(servers.map((server) => server.kill()));

@@ -9,11 +9,9 @@ wanted="$cache/haproxy-3.0"
 
 . "$(dirname "$0")/packages.sh"
 
-install_packages haproxy
+# The others make networks of their own, and cut them.
+install_packages haproxy iptables iproute2 procps util-linux
 [ "${1:-}" = system ] && exit 0
-
-# What accidents in network namespaces of the tests are made with.
-install_packages iptables iproute2 procps util-linux
 
 if [ -x "$wanted/haproxy" ] && "$wanted/haproxy" -v >/dev/null 2>&1; then exit 0; fi
 
