@@ -150,7 +150,7 @@ simulate
   .addOption(
     new Option('--mode <mode>', 'how it behaves').choices(['normal', 'hung', 'banning', 'closing', 'slow', 'leaking']).default('normal'),
   )
-  .option('--limit <count>', 'sessions that it holds at most (default: any number)', count)
+  .option('--limit <count>', 'sessions that it holds at most; without it as many as come', count)
   .addOption(new Option('--when-full <answer>', 'what becomes of one more').choices(['close', 'silent', 'greet']).default('close'))
   .option('--slow <duration>', 'how long a slow one takes to greet', milliseconds, 1_000)
   .action(async (options) => {
