@@ -5,6 +5,7 @@ import { runCommands, runMasterCommand } from '../../src/haproxy/runtime-socket.
 import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
 import type { Viewers } from '../fakes/audience.ts';
 import { throughout, until } from '../haproxy/until.ts';
+import { ended } from './proxy-processes.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 import type { RunningPod } from './test-kubelet.ts';
 
@@ -202,6 +203,34 @@ describe('a pod with the drain annotation', () => {
     expect((await cluster.pod(pod.name))?.metadata.annotations?.[DRAIN_SINCE_ANNOTATION]).toBe(since);
     await until('it is drained', async () => (await cluster.podCondition(pod.name, DRAINED_CONDITION)) === 'True');
     await annotate(pod, null);
+    await settled();
+    await viewers.leave();
+  });
+
+  it('has its deadline kept by proxies whose clocks are ten minutes wrong, either way', async () => {
+    const proxies = cluster.kubelet.named('p-haproxy-');
+    const skew = async (...skews: number[]): Promise<void> => {
+      for (const [index, proxy] of proxies.entries()) {
+        if (proxy.proxy !== undefined) await ended(proxy.proxy.agent);
+        await cluster.kubelet.startAgent(proxy, skews[index] ?? 0);
+      }
+      await cluster.untilCondition('p', 'ProxiesSynced', 'True', 30_000);
+    };
+    await skew(600_000, -600_000);
+    try {
+      await arrive(60);
+      const pod = podOf('b');
+      const held = sessions(pod);
+      await annotate(pod, '8s');
+      const begun = performance.now();
+      await until('sessions are being closed', () => sessions(pod) < held, 20_000);
+      expect(performance.now() - begun).toBeGreaterThan(7_000);
+      await until('all are closed, by both proxies', () => sessions(pod) === 0, 15_000);
+      expect(performance.now() - begun).toBeLessThan(15_000);
+      await annotate(pod, null);
+    } finally {
+      await skew(0, 0);
+    }
     await settled();
     await viewers.leave();
   });

@@ -16,12 +16,15 @@ export interface RunningProxy {
 export interface AgentOrders {
   readonly configMap: string;
   readonly drainKey: string;
+  /** How wrong the clock of its node is, in milliseconds. */
+  readonly skewMs?: number;
 }
 
 /** Starts the agent of a proxy with the token in its folder. */
 export function startAgent(apiPort: number, name: string, address: string, folder: string, orders: AgentOrders): ChildProcess {
   const log = openSync(join(folder, 'agent.log'), 'a');
-  const { configMap, drainKey } = orders;
+  const { configMap, drainKey, skewMs = 0 } = orders;
+  const clock = skewMs === 0 ? [] : ['--import', './test/fakes/skewed-clock.ts'];
   const args = ['proxy-agent', '--config-map', configMap, '--run-dir', join(folder, 'run'), '--bind', address, '--http', `${address}:9321`];
   const more = [
     '--haproxy',
@@ -35,9 +38,15 @@ export function startAgent(apiPort: number, name: string, address: string, folde
     '--log-level',
     'debug',
   ];
-  const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args, ...more], {
+  const agent = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...clock, PROGRAM, ...args, ...more], {
     stdio: ['ignore', log, log],
-    env: { ...process.env, KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(apiPort), POD: name },
+    env: {
+      ...process.env,
+      KUBERNETES_SERVICE_HOST: '127.0.0.1',
+      KUBERNETES_SERVICE_PORT: String(apiPort),
+      POD: name,
+      CLOCK_SKEW_MS: String(skewMs),
+    },
   });
   closeSync(log);
   return agent;

@@ -109,16 +109,13 @@ export class TestKubelet {
     if (known !== null) await this.#report(known.object, pod);
   }
 
-  /** Starts the agent of a proxy anew. */
-  async startAgent(pod: RunningPod): Promise<void> {
+  /** Starts the agent of a proxy anew. @param skewMs how wrong the clock of its node is */
+  async startAgent(pod: RunningPod, skewMs = 0): Promise<void> {
     if (pod.proxy === undefined) return;
-    pod.proxy.agent = startAgent(
-      this.#access.port,
-      pod.name,
-      pod.address,
-      pod.proxy.folder,
-      agentOrders(this.#store.get(this.#namespace, pod.name)?.object),
-    );
+    pod.proxy.agent = startAgent(this.#access.port, pod.name, pod.address, pod.proxy.folder, {
+      ...agentOrders(this.#store.get(this.#namespace, pod.name)?.object),
+      skewMs,
+    });
   }
 
   /** Brings the mounted copy of a proxy's ConfigMap up to date, as a kubelet does now and then. */
