@@ -116,10 +116,10 @@ describe('the chart', () => {
       return (await run(join(TOOLS, 'helm'), [...args, '--namespace', cluster.namespace], { env })).stdout;
     };
     try {
-      expect(await helm('install', 'cccam-operator', CHART)).toMatch(/was here already, from kubectl or from another release/);
+      expect(await helm('install', 'second', CHART)).toMatch(/was here already, from kubectl or from another release/);
       expect(await crd()).toEqual(before);
     } finally {
-      await helm('uninstall', 'cccam-operator');
+      await helm('uninstall', 'second');
     }
     expect(await crd()).toEqual(before);
   });
