@@ -7,6 +7,7 @@ import { POOL_EVENT_REASONS } from '../../src/pool/pool-event.ts';
 import { ERROR_CODES } from '../../src/runtime/errors.ts';
 import { RUN_NEWS_REASONS } from '../../src/standalone/news.ts';
 import { metricNames } from '../fakes/metric-names.ts';
+import { ACCIDENTS } from '../haproxy/accidents.ts';
 
 const pages = [
   'README.md',
@@ -51,6 +52,11 @@ describe('documentation', () => {
     const text = (await Promise.all(sources.map((path) => readFile(join('src', path), 'utf8')))).join('\n');
     for (const key of [ERROR_CODES, PROXY_EVENT_REASONS, RUN_NEWS_REASONS, POOL_EVENT_REASONS].flatMap(Object.keys))
       expect(text, key).toContain(`'${key}'`);
+  });
+
+  it.each(['README.md', 'docs/operations/failure-modes.md'])('%s tells what every accident of the tests costs', async (page) => {
+    const rows = [...(await readFile(page, 'utf8')).matchAll(/^\| ([^|]+) \| \d+ \/ \d+ \| \d+ \/ \d+ \|$/gm)].map((match) => match[1]);
+    expect(rows).toEqual(ACCIDENTS.map(({ name }) => name));
   });
 
   it('lists every metric, and none that is not there', async () => {

@@ -75,7 +75,7 @@ export const NETWORK_ACCIDENTS: readonly Accident[] = [
     tells: ['Unreachable'],
   },
   {
-    name: 'the proxy’s machine has no route to the servers for 10 s',
+    name: "the proxy's machine has no route to the servers for 10 s",
     servers: 3,
     async happens(stage) {
       await stage.start();
@@ -91,7 +91,7 @@ export const NETWORK_ACCIDENTS: readonly Accident[] = [
     tells: ['LocalTrouble'],
   },
   {
-    name: 'the proxy’s machine runs out of local ports for 10 s',
+    name: "the proxy's machine runs out of local ports for 10 s",
     servers: 2,
     async happens(stage) {
       await stage.start();

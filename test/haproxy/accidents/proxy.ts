@@ -29,14 +29,14 @@ function killed(which: 'master' | 'worker'): (stage: Stage) => Promise<void> {
 /** What happens to the proxy itself. */
 export const PROXY_ACCIDENTS: readonly Accident[] = [
   {
-    name: 'the kernel kills HAProxy’s worker',
+    name: "the kernel kills HAProxy's worker",
     servers: 3,
     happens: killed('worker'),
     most: { lost: 30, unserved: 0 },
     tells: ['HaproxyDied'],
   },
   {
-    name: 'the kernel kills HAProxy’s master',
+    name: "the kernel kills HAProxy's master",
     servers: 3,
     happens: killed('master'),
     most: { lost: 30, unserved: 0 },

@@ -36,7 +36,7 @@ export const SERVER_ACCIDENTS: readonly Accident[] = [
     tells: [],
   },
   {
-    name: 'every server bans the proxy’s address for 20 s',
+    name: "every server bans the proxy's address for 20 s",
     servers: 3,
     async happens(stage) {
       await stage.start();
@@ -52,7 +52,7 @@ export const SERVER_ACCIDENTS: readonly Accident[] = [
     tells: ['RefusesProxy'],
   },
   {
-    name: 'a firewall before every server refuses the proxy’s new connections for 20 s',
+    name: "a firewall before every server refuses the proxy's new connections for 20 s",
     servers: 3,
     async happens(stage) {
       await stage.start();
