@@ -66,6 +66,10 @@ export class WatchedServer {
   #doubted = false;
   /** Since when it may serve, on the monotonic clock. */
   #usableSince = 0;
+  /** Its sessions have had something after that time: the look before the one that saw it. */
+  #heardAfter = Number.NEGATIVE_INFINITY;
+  /** When the last probe began that was not answered: what its sessions had before says nothing. */
+  #unansweredSince = Number.NEGATIVE_INFINITY;
 
   constructor(server: WantedServer, found: ActualServer | undefined, now: number, spreadMs: number) {
     this.server = server;
@@ -117,8 +121,10 @@ export class WatchedServer {
   lookAtTotals(totals: SessionTotals, now: number): void {
     const before = this.activity;
     this.activity = nextActivity(before, totals, now);
-    if (before !== null && answeredSince(this.activity, before.at)) this.health = afterSignOfLife(this.health, servedSessions(totals), now);
-    else if (this.hung) this.health = afterHang(this.health, now);
+    if (before !== null && answeredSince(this.activity, before.at)) {
+      this.#heardAfter = before.at;
+      this.#hearSessions(now);
+    } else if (this.hung) this.health = afterHang(this.health, now);
     else if (this.#deservesQuestion(now) && standsStill(this.activity, isFull(this.health, this.sessions) ? KEEPALIVE_MS : 0))
       this.#suspect(now);
   }
@@ -140,11 +146,18 @@ export class WatchedServer {
     const wasUsable = this.ruling.usable;
     this.#doubted = false;
     this.health = afterProbe(this.health, outcome, { check, sessions: this.sessions, connections, now });
-    if (outcome.kind === 'silent' && this.activity !== null && answeredSince(this.activity, now - check.timeoutMs))
-      this.health = afterSignOfLife(this.health, servedSessions(this.activity.totals), now); // what its sessions have had meanwhile is known already
+    if (outcome.kind === 'silent') this.#unansweredSince = now - check.timeoutMs;
+    if (outcome.kind === 'refused') this.#unansweredSince = now;
+    this.#hearSessions(now); // what they have had meanwhile is known already
     if (wasSuspected && this.health.verdict === 'up') this.#calm(check, now);
     if (!wasUsable && this.ruling.usable) this.#usableSince = now;
     this.#schedule(check, now, jitter);
+  }
+
+  /** Its sessions go on, though new connections are not answered. */
+  #hearSessions(now: number): void {
+    if (this.activity === null || this.#heardAfter < this.#unansweredSince) return;
+    this.health = afterSignOfLife(this.health, servedSessions(this.activity.totals), now);
   }
 
   #changeMode(passive: boolean, now: number): void {
