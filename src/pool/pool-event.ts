@@ -17,6 +17,8 @@ export const POOL_EVENT_REASONS = {
   PoolReady: 'every proxy runs this generation and clients are served',
   PoolNotReady: 'the pool does not serve as it should',
   PoolWarning: 'the pool is in force, and something in it deserves a second look',
+  Attention: 'something will hurt soon, or does: the note says what, and what to do',
+  AttentionOver: 'nothing needs attention any more',
   ChildRestored: 'an object of the pool was changed by somebody else and is as it should be again',
   ChildForeign: "an object with the name of one of the pool's belongs to somebody else and is left alone",
   ChildRemoved: 'an object that the pool does not need any more was deleted',
@@ -61,19 +63,31 @@ function serverEvent({ from, message, server, sessions, to }: Transition): PoolE
 function conditionEvents(previous: PoolStatus | null, next: PoolStatus): PoolEvent[] {
   return next.conditions.flatMap((condition): PoolEvent[] => {
     const before = previous?.conditions.find((each) => each.type === condition.type);
-    return before?.status === condition.status ? [] : conditionEvent(condition, before === undefined);
+    // What needs attention may be another thing than before.
+    const same = before?.status === condition.status && (condition.type !== 'Attention' || before.reason === condition.reason);
+    return same ? [] : conditionEvent(condition, before === undefined);
   });
 }
 
-function conditionEvent({ type, status, message }: Condition, first: boolean): PoolEvent[] {
+function conditionEvent({ type, status, reason, message }: Condition, first: boolean): PoolEvent[] {
   const good = status === 'True';
-  switch (type) {
-    case 'Accepted':
-      return [{ type: good ? 'Normal' : 'Warning', reason: good ? 'PoolAccepted' : 'PoolRefused', note: message }];
-    case 'Ready':
-      if (!good && first) return []; // a pool that has just come is not ready yet, and that is no news
-      return [{ type: good ? 'Normal' : 'Warning', reason: good ? 'PoolReady' : 'PoolNotReady', note: message }];
-    default:
-      return [];
-  }
+  const words = CONDITION_EVENTS[type];
+  if (words === undefined || (!good && first && !words.first)) return []; // what has just come is not ready yet, and that is no news
+  const isWarning = good === words.badWhenTrue;
+  const note = type === 'Attention' && good ? `${reason}: ${message}` : message;
+  return [{ type: isWarning ? 'Warning' : 'Normal', reason: good ? words.whenTrue : words.whenFalse, note }];
 }
+
+interface ConditionWords {
+  readonly whenTrue: PoolEventReason;
+  readonly whenFalse: PoolEventReason;
+  readonly badWhenTrue: boolean;
+  /** Whether it is told of a pool that has just come, too, that the condition is not True. */
+  readonly first: boolean;
+}
+
+const CONDITION_EVENTS: Readonly<Partial<Record<Condition['type'], ConditionWords>>> = {
+  Accepted: { whenTrue: 'PoolAccepted', whenFalse: 'PoolRefused', badWhenTrue: false, first: true },
+  Ready: { whenTrue: 'PoolReady', whenFalse: 'PoolNotReady', badWhenTrue: false, first: false },
+  Attention: { whenTrue: 'Attention', whenFalse: 'AttentionOver', badWhenTrue: true, first: false },
+};
