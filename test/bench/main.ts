@@ -58,13 +58,18 @@ async function sessionsUnderChanges(contender: Contender, changes: number): Prom
   row('reloads for those', contender.name, String(await contender.reloads()), '0');
 }
 
+/** Clients watch: each asks for something every second, and whoever judges a server by that has seen it for a while. */
+const REQUEST_EVERY_MS = 1_000;
+const TRAFFIC_KNOWN_MS = 15_000;
+
 /** One server of three dies or falls silent under 300 clients: how long until each of its clients is served by another. */
 async function failure(contender: Contender, kind: 'crash' | 'hang', limitMs: number): Promise<void> {
   const waits: number[] = [];
-  const clients = contender.clients(300, { retryMs: 100 });
+  const clients = contender.clients(300, { retryMs: 100, requestEveryMs: REQUEST_EVERY_MS });
   await until('300 clients are served', () => clients.every((client) => client.servedBy !== null), 30_000);
   const victim = contender.servers[0];
   if (victim === undefined) return;
+  if (kind === 'hang') await systemClock.sleep(TRAFFIC_KNOWN_MS);
   const theirs = clients.filter((client) => client.servedBy === victim.label);
   const begun = performance.now();
   if (kind === 'crash') await victim.kill();
