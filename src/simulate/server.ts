@@ -44,7 +44,6 @@ export class SimulatedServer {
   readonly label: string;
   readonly host: string;
   readonly #clock: Clock;
-  readonly #slowMs: number;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<Socket>();
   #server: Server | undefined;
@@ -59,6 +58,8 @@ export class SimulatedServer {
   limit: ServerLimit | null = null;
   /** Its rule against frequent connections, or null. */
   ban: BanRule | null = null;
+  /** How long it takes to greet while it is slow. */
+  slowMs: number;
   /** Bytes that it greets with; less than 16 is what another program may send. */
   greetingBytes = GREETING_BYTES;
   /** Whether it sends and answers no keepalives, as servers do that leave them to the client. */
@@ -69,7 +70,7 @@ export class SimulatedServer {
     this.host = options.host;
     this.#port = options.port;
     this.#clock = options.clock ?? systemClock;
-    this.#slowMs = options.slowMs ?? 1_000;
+    this.slowMs = options.slowMs ?? 1_000;
   }
 
   get port(): number {
@@ -176,7 +177,7 @@ export class SimulatedServer {
         socket.resetAndDestroy();
         return;
       case 'slow':
-        await this.#clock.sleep(this.#slowMs);
+        await this.#clock.sleep(this.slowMs);
     }
     if (socket.destroyed) return;
     socket.write(randomBytes(this.greetingBytes));
