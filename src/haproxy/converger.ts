@@ -153,7 +153,7 @@ export class Converger {
       this.#options.onObservation(observe({ wish, actual, difference, refused, localPorts, ...this.#health.standings(wanted, actual) }));
       await this.#closer.closeOverdue(wanted, actual);
       if (wanted.structure.check.closeHungSessions && this.#health.pool.lost.length === 0) {
-        await this.#closer.closeHung(effective, actual, this.#health.hung);
+        await this.#closer.closeHung(effective, actual, this.#health);
       }
       await this.#commands.run(await this.#tables.due(wanted, actual, new Set(this.#health.clients.keys())));
       await this.#writeAndReload(pass, signal);

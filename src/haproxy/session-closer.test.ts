@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aModel, anActualServer, anActualWorker, anEffectiveModel, aServer } from '../../test/fakes/pools.ts';
+import type { WantedServer } from './model.ts';
 import { freePlaces, overdue } from './session-closer.ts';
 
 describe('overdue', () => {
@@ -30,13 +31,19 @@ describe('freePlaces', () => {
     old: [],
   });
 
-  it('counts what servers in rotation can still take, and nothing of those that hang, drain or may not serve', () => {
-    const servers = [aServer(1, { maxConnections: 10 }), aServer(2, { maxConnections: 10 }), aServer(3, { maxConnections: 10 })];
-    expect(freePlaces(anEffectiveModel(servers), proxy(9, 4, 12), [])).toBe(1 + 6 + 0);
-    expect(freePlaces(anEffectiveModel(servers), proxy(9, 4, 0), [aServer(3).name])).toBe(1 + 6);
-    const [one, two, three] = servers;
-    if (one === undefined || two === undefined || three === undefined) throw new Error('unreachable');
-    const model = anEffectiveModel([one, { ...two, usable: false }, { ...three, state: 'drain' }]);
-    expect(freePlaces(model, proxy(9, 4, 0), [])).toBe(1);
+  const servers = [1, 2, 3].map((id) => aServer(id, { maxConnections: 10 }));
+  const [one, two, three] = servers as [WantedServer, WantedServer, WantedServer];
+  const all = new Set(servers.map(({ name }) => name));
+
+  it('counts what servers in rotation can still take, and nothing of those that drain, may not serve or were not heard', () => {
+    expect(freePlaces(anEffectiveModel(servers), proxy(9, 4, 12), all)).toBe(1 + 6 + 0);
+    expect(freePlaces(anEffectiveModel(servers), proxy(9, 4, 0), new Set([one.name, two.name]))).toBe(1 + 6);
+    expect(freePlaces(anEffectiveModel([one, { ...two, usable: false }, { ...three, state: 'drain' }]), proxy(9, 4, 0), all)).toBe(1);
+  });
+
+  it('counts Backups only where no Active server is in rotation, a full one included', () => {
+    const backup = { ...three, backup: true };
+    expect(freePlaces(anEffectiveModel([one, two, backup]), proxy(10, 10, 0), all)).toBe(0);
+    expect(freePlaces(anEffectiveModel([{ ...one, usable: false }, { ...two, usable: false }, backup]), proxy(10, 10, 0), all)).toBe(10);
   });
 });

@@ -1,10 +1,11 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { ActualProxy } from './actual.ts';
 import { sessionsOf } from './actual.ts';
-import type { EffectiveModel, EffectiveServer } from './effective.ts';
+import type { EffectiveModel } from './effective.ts';
 import type { Report } from './event.ts';
 import type { ProxyModel, WantedServer } from './model.ts';
 import { Pace } from './pace.ts';
+import { Promises } from './promises.ts';
 import type { ControlSockets } from './runtime-socket.ts';
 import { closeSessions } from './sessions.ts';
 
@@ -30,6 +31,7 @@ export class SessionCloser {
   #overdue = false;
   readonly #overdueTold = new Set<string>();
   readonly #hungTold = new Set<string>();
+  readonly #promises = new Promises();
 
   constructor(options: SessionCloserOptions) {
     this.#options = options;
@@ -65,24 +67,31 @@ export class SessionCloser {
     this.#pace.giveBack(permits);
   }
 
-  /**
-   * Closes the sessions of hung servers, so that their clients are served elsewhere: as many as others have places for.
-   *
-   * @param hung names of servers that are hung
-   */
-  async closeHung(effective: EffectiveModel, actual: ActualProxy, hung: readonly string[]): Promise<void> {
-    const { onClosed, report, sockets } = this.#options;
-    if (hung.length === 0) this.#hungTold.clear();
-    for (const name of hung) {
-      const count = Math.min(sessionsOf(actual, name), freePlaces(effective, actual, hung));
-      if (count === 0) continue;
+  /** Closes the sessions of hung servers, so that their clients are served elsewhere: as many as others have places for. */
+  async closeHung(effective: EffectiveModel, actual: ActualProxy, health: Hanging): Promise<void> {
+    const { clock, onClosed, report, sockets } = this.#options;
+    if (health.hung.length === 0) this.#hungTold.clear();
+    for (const name of health.hung) {
+      const now = clock.monotonic();
+      const room = freePlaces(effective, actual, health.proven) - this.#promises.outstanding(sessionsElsewhere(actual, health.hung), now);
+      const count = Math.min(sessionsOf(actual, name), room);
+      if (count <= 0) continue;
       const closed = await closeSessions(sockets, workers(actual), { server: name, count, told: this.#hungTold });
       if (closed === 0) continue;
+      this.#promises.add(closed, sessionsElsewhere(actual, health.hung), now);
       onClosed('hung', closed);
       const message = `closed ${closed} sessions of a server that hangs; their clients are served elsewhere`;
       report({ severity: 'Warning', reason: 'SessionsClosed', server: name, message });
     }
   }
+}
+
+/** What is known of servers when sessions are to be closed. */
+export interface Hanging {
+  /** Names of servers that are hung. */
+  readonly hung: readonly string[];
+  /** Names of servers that were heard since then. */
+  readonly proven: ReadonlySet<string>;
 }
 
 /** Servers whose drain is over and that still hold sessions. */
@@ -92,13 +101,21 @@ export function overdue(wanted: ProxyModel, actual: ActualProxy, now: number): W
   );
 }
 
-/** Sessions that the servers in rotation can still take. @param hung names of servers that do not count */
-export function freePlaces(effective: EffectiveModel, actual: ActualProxy, hung: readonly string[]): number {
+/**
+ * Sessions that HAProxy would still send to servers that are known to answer. Backups count only where no Active server is in rotation,
+ * full ones included: HAProxy sends them nobody before.
+ */
+export function freePlaces(effective: EffectiveModel, actual: ActualProxy, proven: ReadonlySet<string>): number {
   const held = new Map(actual.current.servers.map(({ name, sessions }) => [name, sessions]));
-  const takes = (server: EffectiveServer): boolean => server.state === 'ready' && server.usable && !hung.includes(server.name);
-  return effective.servers
-    .filter(takes)
+  const inRotation = effective.servers.filter(({ awaits, state, usable }) => state === 'ready' && usable && !awaits);
+  const actives = inRotation.filter(({ backup }) => !backup);
+  return (actives.length > 0 ? actives : inRotation)
+    .filter(({ name }) => proven.has(name))
     .reduce((sum, { maxConnections, name }) => sum + Math.max(0, maxConnections - (held.get(name) ?? 0)), 0);
+}
+
+function sessionsElsewhere(actual: ActualProxy, hung: readonly string[]): number {
+  return actual.current.servers.reduce((sum, { name, sessions }) => sum + (hung.includes(name) ? 0 : sessions), 0);
 }
 
 /** Workers that answer, old ones first: their sessions are the ones that nobody else looks after. */

@@ -73,7 +73,7 @@ describe('the traffic of a server', () => {
       1_000,
     );
     expect(answeredSince(second, 0)).toBe(true);
-    expect(second.past).toEqual([{ answers: 0, ms: 1_000, at: 1_000 }]);
+    expect(second.past).toEqual([{ answers: 0, sessions: 1, ms: 1_000, at: 1_000 }]);
     const silent = nextActivity(
       second,
       new Map([

@@ -8,8 +8,8 @@ export interface Activity {
   readonly totals: SessionTotals;
   /** Since when nothing at all has come from the server. */
   readonly stillSince: number;
-  /** Sessions that had an answer, and over what time; a stretch without any is added once it is over. The last minute. */
-  readonly past: readonly { readonly answers: number; readonly ms: number; readonly at: number }[];
+  /** Sessions that had an answer, of how many and over what time; a stretch without any is added once it is over. The last minute. */
+  readonly past: readonly { readonly answers: number; readonly sessions: number; readonly ms: number; readonly at: number }[];
   /** Longest stretch in which a look saw that nothing had come, and that was over in the end, and when that was. */
   readonly longestStill: { readonly ms: number; readonly at: number };
 }
@@ -32,10 +32,11 @@ export function nextActivity(before: Activity | null, totals: SessionTotals, now
   if (before === null) return { at: now, totals, stillSince: now, past: [], longestStill: { ms: 0, at: now } };
   const { answers, greeted } = compared(before.totals, totals);
   // Nobody was there whom anything could have come to.
-  if (before.totals.size === 0) return { ...before, at: now, totals, stillSince: greeted > 0 ? now : before.at };
+  const sessions = servedSessions(before.totals);
+  if (sessions === 0) return { ...before, at: now, totals, stillSince: greeted > 0 ? now : before.at };
   if (answers + greeted === 0) return { ...before, at: now, totals };
   const ms = now - before.stillSince;
-  const past = [...before.past.filter((each) => now - each.at <= PAST_MS), { answers, ms, at: now }];
+  const past = [...before.past.filter((each) => now - each.at <= PAST_MS), { answers, sessions, ms, at: now }];
   const outdated = now - before.longestStill.at > LONGEST_COUNTS_MS;
   const still = before.at > before.stillSince ? ms : Math.min(ms, LOOK_MS);
   const longestStill = outdated || still >= before.longestStill.ms ? { ms: still, at: now } : before.longestStill;
@@ -47,18 +48,35 @@ export function answeredSince(activity: Activity, time: number): boolean {
   return activity.stillSince > time;
 }
 
-/** For how long a server must stand still until that tells something, in milliseconds. */
-export function tellingMs({ longestStill, past }: Activity): number {
+/**
+ * For how long a server must stand still until that tells something, in milliseconds: by what each of its sessions had before, so that
+ * those that have left are not waited for.
+ */
+export function tellingMs({ longestStill, past, totals }: Activity): number {
   const answers = past.reduce((sum, each) => sum + each.answers, 0);
   const ms = past.reduce((sum, each) => sum + each.ms, 0);
+  const sessionMs = past.reduce((sum, each) => sum + each.sessions * each.ms, 0);
   const known = answers > 0 && ms >= LEAST_PAST_MS;
-  const expected = known ? Math.min(KEEPALIVE_MS, (MISSING_ANSWERS * ms) / answers) : KEEPALIVE_MS;
+  const everyMs = sessionMs / answers / Math.max(servedSessions(totals), 1);
+  const expected = known ? Math.min(KEEPALIVE_MS, MISSING_ANSWERS * everyMs) : KEEPALIVE_MS;
   return Math.max(expected, PATIENCE * longestStill.ms);
 }
 
-/** Whether the sessions of a server have stood still for so long that it must be asked. Without sessions nothing is to be expected. */
-export function standsStill(activity: Activity, leastMs = 0): boolean {
-  return activity.totals.size > 0 && activity.at - activity.stillSince >= Math.max(tellingMs(activity), leastMs);
+/**
+ * Whether the sessions of a server have stood still for so long that it must be asked. Without sessions nothing is to be expected.
+ *
+ * @param since stillness of before that does not count
+ */
+export function standsStill(activity: Activity, leastMs = 0, since = Number.NEGATIVE_INFINITY): boolean {
+  const stillMs = activity.at - Math.max(activity.stillSince, since);
+  return servedSessions(activity.totals) > 0 && stillMs >= Math.max(tellingMs(activity), leastMs);
+}
+
+/** Sessions that have had anything from the server. */
+export function servedSessions(totals: SessionTotals): number {
+  let count = 0;
+  for (const bytes of totals.values()) if (bytes > 0) count += 1;
+  return count;
 }
 
 /** Sessions that have had something since then; a greeting is a sign of life, but no answer to expect again. */

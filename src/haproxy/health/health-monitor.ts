@@ -11,6 +11,7 @@ import { Fullness } from './fullness.ts';
 import { healthEvent, LOCAL_TROUBLE_OVER, localTrouble, SERVERS_FOUND, serversLost } from './health-event.ts';
 import { type Candidate, type PoolHealth, poolHealth } from './panic.ts';
 import { Prober } from './prober.ts';
+import type { Troubles } from './server-health.ts';
 import { type Ruling, WatchedServer } from './watched-server.ts';
 
 /** Reads the traffic of each session, over these workers. */
@@ -26,6 +27,12 @@ export interface HealthMonitorOptions {
   readonly probe?: Probe;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
+}
+
+const NO_TROUBLES: Troubles = { all: 0, silent: 0 };
+
+function troublesOf(server: ActualServer | undefined): Troubles {
+  return server === undefined ? NO_TROUBLES : { all: server.troubles, silent: server.withoutGreeting };
 }
 
 /** How often the sessions' traffic is looked at, and what share of the time that may take: usually, and while a server is silent to new connections. */
@@ -47,7 +54,7 @@ export class HealthMonitor {
   readonly #due = new Bell();
   readonly #traffic = new Bell();
   readonly #servers = new Map<string, WatchedServer>();
-  readonly #troubles = new Map<string, number>();
+  readonly #troubles = new Map<string, Troubles>();
   readonly #fullness = new Fullness();
   #check: CheckModel | null = null;
   #pids: { readonly current: number; readonly old: readonly number[] } = { current: 0, old: [] };
@@ -92,6 +99,13 @@ export class HealthMonitor {
     return [...this.#servers].flatMap(([name, watched]) => (watched.hung ? [name] : []));
   }
 
+  /** Names of servers that can take the clients of one that hangs: they were heard after it had fallen silent. */
+  get proven(): ReadonlySet<string> {
+    const since = this.#silentSince ?? Number.NEGATIVE_INFINITY;
+    const proven = [...this.#servers].filter(([, { heardAt, ruling, server }]) => ruling.usable && (server.passive || heardAt >= since));
+    return new Set(proven.map(([name]) => name));
+  }
+
   /** System error that keeps probes from being tried, or null. */
   get localError(): string | null {
     return [...this.#servers.values()].map(({ health }) => health.localError).find((code) => code !== null) ?? null;
@@ -134,9 +148,10 @@ export class HealthMonitor {
     for (const server of serving) {
       const running = found.get(server.name);
       const watched = this.#servers.get(server.name) ?? this.#watch(server, running, check, now);
-      const troubles = this.#newTroubles(server.name, running?.troubles ?? 0);
+      const troubles = this.#newTroubles(server.name, troublesOf(running));
       watched.look(server, { found: running, sessions: (running?.sessions ?? 0) + old(server.name), troubles }, check, now);
     }
+    this.#askOthers();
     this.#due.ring();
     if (this.#isQuestioned) this.#traffic.ring();
     this.#announce();
@@ -145,15 +160,31 @@ export class HealthMonitor {
   #watch(server: WantedServer, running: ActualServer | undefined, check: CheckModel, now: number): WatchedServer {
     const watched = new WatchedServer(server, running, now, this.#random() * check.fastIntervalMs);
     this.#servers.set(server.name, watched);
-    this.#troubles.set(server.name, running?.troubles ?? 0); // what was before is not known to be new
+    this.#troubles.set(server.name, troublesOf(running)); // what was before is not known to be new
     return watched;
   }
 
   /** @param total since the worker began */
-  #newTroubles(name: string, total: number): number {
-    const before = this.#troubles.get(name) ?? 0;
+  #newTroubles(name: string, total: Troubles): Troubles {
+    const before = this.#troubles.get(name) ?? NO_TROUBLES;
     this.#troubles.set(name, total);
-    return Math.max(0, total - before);
+    return { all: Math.max(0, total.all - before.all), silent: Math.max(0, total.silent - before.silent) };
+  }
+
+  /** Asks the others as soon as one hangs: what they were before says nothing about whether they can take its clients now. */
+  #askOthers(): void {
+    const since = this.#silentSince;
+    if (since === null) return;
+    for (const watched of this.#servers.values()) {
+      const { health, heardAt, hung, server } = watched;
+      if (!hung && !server.passive && health.verdict === 'up' && heardAt < since) watched.nextProbeAt = this.#options.clock.monotonic();
+    }
+  }
+
+  /** When the first of those that hang fell silent, on the monotonic clock; null while none hangs. */
+  get #silentSince(): number | null {
+    const times = [...this.#servers.values()].flatMap(({ health, hung }) => (hung ? [health.silentSince] : []));
+    return times.length === 0 ? null : Math.min(...times);
   }
 
   /** Probes and looks until the signal is aborted. */

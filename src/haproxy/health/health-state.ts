@@ -47,7 +47,7 @@ export function healthState(health: ServerHealth, sessions: number, hung: boolea
 }
 
 /**
- * Whether a server is hung: silent to connections of ours that were established, twice, and silent on the sessions that it holds for so
+ * Whether a server is hung: silent to connections of ours that were established, twice, and since then on the sessions that it holds for so
  * long that answers were to be expected. One alone proves nothing: a full server is silent to the next client, and at night sessions are.
  *
  * @param activity null while its sessions were not looked at
@@ -55,5 +55,5 @@ export function healthState(health: ServerHealth, sessions: number, hung: boolea
 export function isHung(health: ServerHealth, sessions: number, activity: Activity | null): boolean {
   if (health.silences < TELLING_SILENCES || activity === null) return false;
   // That a full server is silent to one more says nothing at all, so its sessions must say it alone.
-  return standsStill(activity, isFull(health, sessions) ? KEEPALIVE_MS : 0);
+  return standsStill(activity, isFull(health, sessions) ? KEEPALIVE_MS : 0, health.silentSince);
 }

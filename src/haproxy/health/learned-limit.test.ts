@@ -20,26 +20,26 @@ describe('mayBeFull', () => {
   });
 
   it('is no server that goes on refusing while its sessions leave', () => {
-    const learned = refusedAt(NO_LIMIT, 40);
+    const learned = refusedAt(NO_LIMIT, 40, false);
     expect(mayBeFull(learned, 39, 0)).toBe(true);
-    expect(mayBeFull(refusedAt(learned, 39), 38, 0)).toBe(false);
+    expect(mayBeFull(refusedAt(learned, 39, false), 38, 0)).toBe(false);
   });
 });
 
 describe('a learned limit', () => {
   it('is given back carefully: one place, then two, then four, for each connection taken at it', () => {
-    let limit = refusedAt(NO_LIMIT, 40);
+    let limit = refusedAt(NO_LIMIT, 40, false);
     const steps: (number | null)[] = [];
     for (let time = 1; time <= 4; time += 1) {
       limit = accepted(limit, limit.sessions ?? 0, time * MINUTE);
       steps.push(limit.sessions);
     }
     expect(steps).toEqual([41, 43, 47, 55]);
-    expect(refusedAt(limit, 55)).toMatchObject({ sessions: 55, step: 1 });
+    expect(refusedAt(limit, 55, false)).toMatchObject({ sessions: 55, step: 1 });
   });
 
   it('is sure once the server has taken a connection below it again', () => {
-    const learned = refusedAt(NO_LIMIT, 40);
+    const learned = refusedAt(NO_LIMIT, 40, false);
     expect(learned.sure).toBe(false);
     expect(accepted(learned, 39, 0)).toMatchObject({ sure: true, sessions: 40 });
   });
@@ -51,7 +51,7 @@ describe('a learned limit', () => {
         let limit: LearnedLimit = NO_LIMIT;
         for (const [now, { sessions, taken }] of steps.entries()) {
           const before = limit.sessions ?? Number.POSITIVE_INFINITY;
-          limit = taken ? accepted(limit, sessions, now) : refusedAt(limit, sessions);
+          limit = taken ? accepted(limit, sessions, now) : refusedAt(limit, sessions, false);
           const after = limit.sessions ?? Number.POSITIVE_INFINITY;
           if (taken) expect(after).toBeGreaterThanOrEqual(before);
           else expect(after).toBe(Math.min(before, sessions));

@@ -11,6 +11,8 @@ export interface LearnedLimit {
   readonly step: number;
   /** Whether it took a connection again when somebody had left: one that bans or counts connections does not. */
   readonly sure: boolean;
+  /** Whether it was silent to one more instead of closing it: it may only have been slow, and is no ban. */
+  readonly silent: boolean;
   /** Refusals in a row at the limit; the next try waits longer for each. */
   readonly refusals: number;
   /** Sessions that it held when it took another connection, the highest last; times on the monotonic clock. */
@@ -18,7 +20,7 @@ export interface LearnedLimit {
 }
 
 /** Nothing is known yet. */
-export const NO_LIMIT: LearnedLimit = { sessions: null, first: null, step: 1, sure: false, refusals: 0, accepted: [] };
+export const NO_LIMIT: LearnedLimit = { sessions: null, first: null, step: 1, sure: false, silent: false, refusals: 0, accepted: [] };
 
 /** How long a connection that was taken says what the server can hold. */
 const ACCEPTED_MS = 5 * 60_000;
@@ -49,14 +51,15 @@ export function mayBeFull(limit: LearnedLimit, sessions: number, now: number): b
   return !recent(limit, now).some((each) => each.sessions >= sessions);
 }
 
-/** The server took nobody while it held `sessions`, and may be full. */
-export function refusedAt(limit: LearnedLimit, sessions: number): LearnedLimit {
+/** The server took nobody while it held `sessions`, and may be full. @param silent instead of closing */
+export function refusedAt(limit: LearnedLimit, sessions: number, silent: boolean): LearnedLimit {
   const lower = limit.sessions === null || sessions < limit.sessions;
   return {
     ...limit,
     sessions: lower ? sessions : limit.sessions,
     first: limit.first ?? sessions,
     step: 1,
+    silent,
     refusals: lower ? 1 : limit.refusals + 1,
   };
 }

@@ -20,6 +20,16 @@ describe('poolHealth', () => {
     expect(poolHealth(slowly).lost).toEqual([]);
   });
 
+  it('does not forget what was lost together when another server goes later', () => {
+    const together = [server('a', 'silent'), server('b', 'silent', { since: 900 }), server('c', 'silent', { since: 500 })];
+    const later = server('d', 'silent', { since: 90_000 });
+    expect(poolHealth([...together, later, server('e', null)]).lost).toEqual(['a', 'b', 'c']);
+  });
+
+  it('keeps a server in rotation that serves its sessions and ignores new ones, where no other answers', () => {
+    expect(poolHealth([server('a', 'ignored'), server('b', 'unreachable')]).kept).toEqual(new Set(['a', 'b']));
+  });
+
   it('goes by capacity and not by heads', () => {
     const small = [server('a', 'silent', { weight: 10 }), server('b', 'silent', { weight: 10 }), server('c', null, { weight: 100 })];
     expect(poolHealth(small).lost).toEqual([]);

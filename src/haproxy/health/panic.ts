@@ -29,13 +29,13 @@ const WINDOW_MS = 60_000;
 export function poolHealth(candidates: readonly Candidate[]): PoolHealth {
   const away = candidates.filter(isAway);
   const answers = candidates.some(({ verdict }) => verdict === 'up');
-  const latest = Math.max(...away.map(({ since }) => since));
-  const together = away.filter(({ since }) => latest - since <= WINDOW_MS);
-  const panic = together.length > 1 && capacity(together) > capacity(candidates) / 2;
-  return {
-    kept: new Set(answers ? [] : away.map(({ name }) => name)),
-    lost: panic ? together.map(({ name }) => name).sort() : [],
-  };
+  const lost = new Set<string>();
+  for (const { since: from } of away) {
+    const together = away.filter(({ since }) => since >= from && since - from <= WINDOW_MS);
+    if (together.length > 1 && capacity(together) > capacity(candidates) / 2) for (const { name } of together) lost.add(name);
+  }
+  const last = candidates.filter((each) => isAway(each) || (each.verdict === 'out' && each.cause === 'ignored'));
+  return { kept: new Set(answers ? [] : last.map(({ name }) => name)), lost: [...lost].sort() };
 }
 
 /** Whether it does not answer in a way that the network could cause. A server that refuses or closes was reached. */

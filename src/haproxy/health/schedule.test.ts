@@ -26,7 +26,10 @@ describe('nextProbeMs', () => {
 
   it('grows to five minutes for a server that closes at once: bans are lengthened by each try', () => {
     expect(tries(out({ cause: 'closed' }), 7)).toEqual([10, 20, 40, 80, 160, 300, 300]);
-    expect(tries(out({ cause: 'ignored' }), 2)).toEqual([10, 20]);
+  });
+
+  it('stays soon for one that ignores newcomers: it may only be slow, and is no ban', () => {
+    expect(tries(out({ cause: 'ignored' }), 6)).toEqual([1, 2, 4, 8, 10, 10]);
   });
 
   it('is longer for a server that has refused this proxy before', () => {
@@ -34,9 +37,9 @@ describe('nextProbeMs', () => {
   });
 
   it('leaves a full server alone for half a minute and more, and one that has room not', () => {
-    const full = { ...up, limit: refusedAt(NO_LIMIT, 40) };
+    const full = { ...up, limit: refusedAt(NO_LIMIT, 40, false) };
     expect(nextProbeMs(full, 40, check)).toBe(30_000);
-    expect(nextProbeMs({ ...full, limit: refusedAt(full.limit, 40) }, 40, check)).toBe(60_000);
+    expect(nextProbeMs({ ...full, limit: refusedAt(full.limit, 40, false) }, 40, check)).toBe(60_000);
     expect(nextProbeMs(full, 39, check)).toBe(10_000);
   });
 

@@ -5,6 +5,7 @@ import { refusesProxy, type ServerHealth } from './server-health.ts';
 const REFUSED_RETRY_MS = 100;
 const FIRST_JOIN_MS = 250;
 const FULL_FIRST_MS = 30_000;
+const SILENT_FIRST_MS = 5_000;
 /** Longest time between two tries of a server that refuses this proxy or is full: bans of ten minutes and more are lengthened by each try. */
 const LONGEST_MS = 5 * 60_000;
 
@@ -23,11 +24,12 @@ export function nextProbeMs(health: ServerHealth, sessions: number, check: Check
 
 function whileUpMs(health: ServerHealth, sessions: number, check: CheckModel): number {
   if (health.bad > 0) return check.fastIntervalMs;
-  const { refusals, sessions: limit } = health.limit;
+  const { refusals, sessions: limit, silent } = health.limit;
   const rare = Math.max(check.intervalMs, LONGEST_MS);
   // Every place is taken: a check would be refused, or take the last one.
   if (limit !== null && sessions >= limit) {
-    return refusals === 0 ? check.fastIntervalMs : doubled(Math.max(FULL_FIRST_MS, check.intervalMs), refusals - 1, rare);
+    if (refusals === 0) return check.fastIntervalMs;
+    return doubled(silent ? SILENT_FIRST_MS : Math.max(FULL_FIRST_MS, check.intervalMs), refusals - 1, rare);
   }
   return doubled(check.intervalMs, health.restraint, rare);
 }

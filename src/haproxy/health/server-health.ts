@@ -10,7 +10,7 @@ export type FailureKind = 'refused' | 'closed' | 'silent' | 'unreachable' | 'rej
 
 /** Whether a server that fails so serves others meanwhile: it must not be asked often, or a ban never ends. */
 export function refusesProxy(cause: FailureKind | null): boolean {
-  return cause === 'closed' || cause === 'rejected' || cause === 'ignored';
+  return cause === 'closed' || cause === 'rejected';
 }
 
 /** What this proxy thinks of a server that should serve. Times are on the monotonic clock. */
@@ -24,8 +24,9 @@ export interface ServerHealth {
   /** Probes in a row that were greeted, and that were not. */
   readonly good: number;
   readonly bad: number;
-  /** Connections in a row that were established and stayed silent. */
+  /** Connections in a row that were established and stayed silent, and when the first of them began. */
   readonly silences: number;
+  readonly silentSince: number;
   /** Whether clients have trouble with it, so that the next failure decides. */
   readonly suspected: boolean;
   /** How much rarer than usual it is checked: each step doubles the interval. Grows each time that it refused this proxy. */
@@ -61,6 +62,7 @@ export function newHealth(verdict: ServerHealth['verdict'], now: number): Server
     good: 0,
     bad: 0,
     silences: 0,
+    silentSince: now,
     suspected: false,
     restraint: 0,
     restrainedAt: now,
@@ -89,8 +91,8 @@ export function afterSignOfLife(health: ServerHealth, sessions: number, now: num
   if (health.verdict === 'out' && health.cause === 'refused' && sessions > 0) return { ...health, cause: 'rejected', bad: 1 };
   if (health.silences < TELLING_SILENCES || health.verdict === 'joining') return health;
   const known = { ...health, silences: 0 };
-  if (mayBeFull(health.limit, sessions, now)) return full(known, sessions, now);
-  return health.verdict === 'out' ? { ...known, cause: 'ignored' } : known;
+  if (mayBeFull(health.limit, sessions, now)) return full(known, sessions, now, true);
+  return health.verdict === 'out' ? { ...known, cause: 'ignored', bad: 1 } : known;
 }
 
 /** Whether a server holds as many sessions as it has shown to take. */
@@ -98,9 +100,18 @@ export function isFull({ limit }: ServerHealth, sessions: number): boolean {
   return limit.sessions !== null && sessions >= limit.sessions;
 }
 
+/** Trouble of clients since the last look. */
+export interface Troubles {
+  readonly all: number;
+  /** Those whose connection was established and got no greeting; the others were refused, reset or never got there. */
+  readonly silent: number;
+}
+
 /** Clients had trouble with a server that is not to be probed: as many failures in a row as checks would need take it out for a while. */
-export function afterTroubles(health: ServerHealth, troubles: number, check: CheckModel, now: number): ServerHealth {
-  const next = { ...health, bad: health.bad + troubles, silences: health.silences + troubles };
+export function afterTroubles(health: ServerHealth, troubles: Troubles, check: CheckModel, now: number): ServerHealth {
+  const silences = troubles.silent > 0 || troubles.all === 0 ? health.silences + troubles.silent : 0;
+  const silentSince = health.silences > 0 ? health.silentSince : now - check.timeoutMs;
+  const next = { ...health, bad: health.bad + troubles.all, silences, silentSince };
   return next.bad < check.fall ? next : { ...out(next, 'unserved', now), restraint: Math.min(health.restraint + 1, MOST_RESTRAINT) };
 }
 
@@ -127,8 +138,9 @@ function afterGreeting(health: ServerHealth, { check, now, sessions }: ProbeCont
   };
   if (health.verdict === 'up') return { ...next, cause: null };
   const refusedUs = refusesProxy(health.cause);
+  const isHeard = refusedUs || health.cause === 'ignored' || health.verdict === 'joining';
   // One that limits connections must not be asked twice; and one that joins has nothing to prove again.
-  const needed = health.verdict === 'joining' || refusedUs ? 1 : check.rise;
+  const needed = isHeard ? 1 : check.rise;
   if (next.good < needed) return next;
   return {
     ...next,
@@ -153,12 +165,13 @@ function afterFailure(health: ServerHealth, kind: FailureKind, { check, connecti
     good: 0,
     bad: health.bad + connections,
     silences: kind === 'silent' ? health.silences + connections : 0,
+    silentSince: health.silences > 0 ? health.silentSince : now - check.timeoutMs,
   };
   if (health.verdict !== 'up') return next;
   // It is known to be full: one more refusal, whichever way, is no news.
-  if ((kind === 'closed' || kind === 'silent') && isFull(health, sessions)) return full(next, sessions, now);
+  if ((kind === 'closed' || kind === 'silent') && isFull(health, sessions)) return full(next, sessions, now, kind === 'silent');
   const enough = next.bad >= neededFailures(kind, health.suspected, check);
-  if (kind === 'closed' && enough && mayBeFull(health.limit, sessions, now)) return full(next, sessions, now);
+  if (kind === 'closed' && enough && mayBeFull(health.limit, sessions, now)) return full(next, sessions, now, false);
   return enough ? out(next, kind, now) : next;
 }
 
@@ -168,9 +181,9 @@ function neededFailures(kind: FailureKind, suspected: boolean, check: CheckModel
   return kind === 'closed' ? Math.min(check.fall, 2) : check.fall;
 }
 
-function full(health: ServerHealth, sessions: number, now: number): ServerHealth {
+function full(health: ServerHealth, sessions: number, now: number, silent: boolean): ServerHealth {
   const since = health.verdict === 'up' ? health.since : now;
-  return { ...health, verdict: 'up', cause: null, since, bad: 0, suspected: false, limit: refusedAt(health.limit, sessions) };
+  return { ...health, verdict: 'up', cause: null, since, bad: 0, suspected: false, limit: refusedAt(health.limit, sessions, silent) };
 }
 
 function out(health: ServerHealth, cause: FailureKind, now: number): ServerHealth {

@@ -34,9 +34,10 @@ class Story {
     return this;
   }
 
-  look(troubles = 0, operational: 'up' | 'down' = 'up'): this {
+  /** @param troubles of clients @param silent those of them that were connected and got no greeting */
+  look(troubles = 0, operational: 'up' | 'down' = 'up', silent = 0): this {
     const found = anActualServer(SERVER, { operational });
-    this.watched.look(this.watched.server, { found, sessions: this.#sessions, troubles }, check, this.now);
+    this.watched.look(this.watched.server, { found, sessions: this.#sessions, troubles: { all: troubles, silent } }, check, this.now);
     return this;
   }
 
@@ -108,5 +109,40 @@ describe('a server that refuses new connections', () => {
     expect(new Story(13).pass(20, true).probe('refused').probe('refused').probe('refused').pass(5, false).watched.ruling.state).toBe(
       'down',
     );
+  });
+});
+
+describe('a server that is not to be probed', () => {
+  const silentTwice = (story: Story): boolean => story.look(1, 'up', 1).look(1, 'up', 1).watched.hung;
+
+  it('is hung where clients were connected and got no greeting, and its sessions stand still from then on', () => {
+    const story = new Story(20, true).pass(30, true);
+    silentTwice(story);
+    expect(story.pass(5, false).watched.hung).toBe(true);
+  });
+
+  it('is not hung for trouble of any other kind: an outage, a ban, an error of this machine', () => {
+    const story = new Story(20, true).pass(30, true);
+    expect(story.look(3).look(3).pass(60, false).watched.hung).toBe(false);
+  });
+
+  it('learns no limit, for nobody would ever try more', () => {
+    const story = new Story(20, true).pass(30, true);
+    silentTwice(story);
+    expect(story.pass(2, true).watched.ruling).toMatchObject({ learnedLimit: null });
+  });
+});
+
+describe('a quiet server', () => {
+  it('that greets too late once is not hung for what was still before', () => {
+    const story = new Story(20).pass(1, true).pass(120, false).look(1).probe('silent', 2);
+    expect(story.watched.hung).toBe(false);
+    expect(story.pass(3, false).watched.hung).toBe(false);
+    expect(story.pass(60, false).watched.hung).toBe(true);
+  });
+
+  it('without sessions that sends no greeting is down, and refuses nobody', () => {
+    const story = new Story(0).pass(5, false).probe('silent').probe('silent').probe('silent').pass(2, false);
+    expect(story.watched.ruling).toMatchObject({ state: 'down', cause: 'silent' });
   });
 });

@@ -1,6 +1,6 @@
 import type { ActualServer } from '../actual.ts';
 import type { CheckModel, WantedServer } from '../model.ts';
-import { type Activity, answeredSince, KEEPALIVE_MS, nextActivity, type SessionTotals, standsStill } from './activity.ts';
+import { type Activity, answeredSince, KEEPALIVE_MS, nextActivity, type SessionTotals, servedSessions, standsStill } from './activity.ts';
 import { type HealthCause, type HealthState, healthState, isHung } from './health-state.ts';
 import { accepted } from './learned-limit.ts';
 import type { ProbeResult } from './prober.ts';
@@ -15,6 +15,7 @@ import {
   newHealth,
   refusesProxy,
   type ServerHealth,
+  type Troubles,
 } from './server-health.ts';
 
 /** How a server stands, as far as HAProxy must follow. */
@@ -41,7 +42,7 @@ export interface ServerFigures {
   /** Sessions over all workers. */
   readonly sessions: number;
   /** Clients that have had trouble with it since the last look. */
-  readonly troubles: number;
+  readonly troubles: Troubles;
 }
 
 /** For how long HAProxy may still say that a server is down which may serve again: it is told, and read once more. */
@@ -68,6 +69,7 @@ export class WatchedServer {
   #usableSince = 0;
   /** Its sessions have had something after that time: the look before the one that saw it. */
   #heardAfter = Number.NEGATIVE_INFINITY;
+  #greetedAt = Number.NEGATIVE_INFINITY;
   /** When the last probe began that was not answered: what its sessions had before says nothing. */
   #unansweredSince = Number.NEGATIVE_INFINITY;
 
@@ -86,10 +88,15 @@ export class WatchedServer {
     return isHung(this.health, this.sessions, this.activity);
   }
 
+  /** After that time it has greeted, or its sessions have had something. On the monotonic clock. */
+  get heardAt(): number {
+    return Math.max(this.#greetedAt, this.#heardAfter);
+  }
+
   get ruling(): Ruling {
     const { cause, limit, localError, verdict } = this.health;
     const state = this.#doubted ? 'checking' : healthState(this.health, this.sessions, this.hung);
-    const refuses = refusesProxy(cause) || limit.sessions !== null;
+    const refuses = refusesProxy(cause) || cause === 'ignored' || limit.sessions !== null;
     return {
       state,
       cause: ['up', 'checking', 'full'].includes(state) ? null : cause,
@@ -109,7 +116,7 @@ export class WatchedServer {
     this.sessions = sessions;
     this.#remember(troubles, check, now);
     const markedDown = found?.admin === 'ready' && found.operational === 'down' && now - this.#usableSince > SETTLE_MS;
-    const doubted = troubles > 0 || markedDown;
+    const doubted = troubles.all > 0 || markedDown;
     if (this.health.verdict !== 'up' || !doubted) return;
     if (server.passive) {
       this.health = afterTroubles(this.health, troubles, check, now);
@@ -148,6 +155,7 @@ export class WatchedServer {
     this.health = afterProbe(this.health, outcome, { check, sessions: this.sessions, connections, now });
     if (outcome.kind === 'silent') this.#unansweredSince = now - check.timeoutMs;
     if (outcome.kind === 'refused') this.#unansweredSince = now;
+    if (outcome.kind === 'greeted') this.#greetedAt = now;
     this.#hearSessions(now); // what they have had meanwhile is known already
     if (wasSuspected && this.health.verdict === 'up') this.#calm(check, now);
     if (!wasUsable && this.ruling.usable) this.#usableSince = now;
@@ -156,8 +164,10 @@ export class WatchedServer {
 
   /** Its sessions go on, though new connections are not answered. */
   #hearSessions(now: number): void {
-    if (this.activity === null || this.#heardAfter < this.#unansweredSince) return;
-    this.health = afterSignOfLife(this.health, servedSessions(this.activity.totals), now);
+    const served = this.activity === null ? 0 : servedSessions(this.activity.totals);
+    if (served === 0 || this.#heardAfter < this.#unansweredSince) return;
+    // Clients alone tell little about why one of them got nothing: no limit is learned from that, for nobody would ever try more.
+    this.health = this.server.passive ? { ...this.health, silences: 0 } : afterSignOfLife(this.health, served, now);
   }
 
   #changeMode(passive: boolean, now: number): void {
@@ -187,7 +197,7 @@ export class WatchedServer {
   }
 
   /** One session more that lasts longer than a greeting may take, without any trouble: the server took it. */
-  #remember(troubles: number, check: CheckModel, now: number): void {
+  #remember({ all: troubles }: Troubles, check: CheckModel, now: number): void {
     const { before, sessions, since } = this.#growth;
     const undisturbed = troubles === 0 && this.sessions >= sessions;
     if (undisturbed && now - since <= check.timeoutMs + 1_000) return;
@@ -198,9 +208,4 @@ export class WatchedServer {
     }
     this.#growth = { before: undisturbed ? sessions : Math.min(before, this.sessions), sessions: this.sessions, since: now };
   }
-}
-
-/** Sessions that have had anything from the server. */
-function servedSessions(totals: SessionTotals): number {
-  return [...totals.values()].filter((bytes) => bytes > 0).length;
 }
