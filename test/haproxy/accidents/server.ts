@@ -1,6 +1,7 @@
 import type { ServerLimit } from '../../../src/simulate/server.ts';
 import type { Stage } from '../scenes/stage.ts';
 import { type Accident, NOTHING } from './accident.ts';
+import { slowDown } from './slow-down.ts';
 
 /** Three servers with forty places each and 130 clients: ten too many. */
 function fullServers(full: ServerLimit['full']): (stage: Stage) => Promise<void> {
@@ -173,7 +174,7 @@ export const SERVER_ACCIDENTS: readonly Accident[] = [
       await stage.start();
       await stage.hold(30);
       const [first] = stage.servers;
-      if (first !== undefined) first.mode = 'slow';
+      if (first !== undefined) slowDown(first);
       stage.come(20);
       await stage.calm(20_000);
     },
