@@ -215,8 +215,9 @@ export class Converger {
     if (commands.some((command) => command.kind === 'state' && command.state === 'drain'))
       this.#drainedAt = this.#options.clock.monotonic();
     const done = await this.#commands.run(commands);
+    const rulings = this.#health.rulings;
     for (const command of done) {
-      if (command.kind !== 'state' || command.state !== 'ready') continue;
+      if (command.kind !== 'state' || command.state !== 'ready' || rulings.get(command.name)?.usable !== true) continue;
       this.#options.report({ severity: 'Normal', reason: 'Admitted', server: command.name, message: 'greets and takes sessions' });
     }
     return done.length === commands.length;

@@ -1,4 +1,5 @@
 import type { ProxyEvent, ProxyEventReason } from '../event.ts';
+import type { WantedServer } from '../model.ts';
 import type { HealthState } from './health-state.ts';
 import { healthWords } from './health-words.ts';
 import type { Ruling } from './watched-server.ts';
@@ -14,7 +15,7 @@ const REASONS: Readonly<Record<Exclude<HealthState, 'checking'>, ProxyEventReaso
 };
 
 /** What there is to tell when a server's ruling changes; null where it is nothing. */
-export function healthEvent(server: string, before: Ruling, after: Ruling, sessions: number): ProxyEvent | null {
+export function healthEvent({ name, passive }: WantedServer, before: Ruling, after: Ruling, sessions: number): ProxyEvent | null {
   if (before.state === after.state) {
     const firstFailure = after.state === 'joining' && before.cause === null && after.cause !== null;
     if (!firstFailure) return null;
@@ -24,8 +25,12 @@ export function healthEvent(server: string, before: Ruling, after: Ruling, sessi
   if (after.state === 'checking') return null; // in a moment it is known
   const { cause, learnedLimit, limitIsSure, state } = after;
   const message =
-    state === 'up' ? 'It greets again and takes new sessions.' : healthWords({ state, cause, sessions, learnedLimit, limitIsSure });
-  return { severity: state === 'up' ? 'Normal' : 'Warning', reason: REASONS[state], server, message };
+    state === 'up'
+      ? passive
+        ? 'Clients are sent to it again.'
+        : 'It greets again and takes new sessions.'
+      : healthWords({ state, cause, sessions, learnedLimit, limitIsSure });
+  return { severity: state === 'up' ? 'Normal' : 'Warning', reason: REASONS[state], server: name, message };
 }
 
 /** Told when the way to the servers broke rather than they. @param servers their names */

@@ -251,7 +251,7 @@ export class HealthMonitor {
     change(this.#options.clock.monotonic());
     const after = watched.ruling;
     if (JSON.stringify(before) !== JSON.stringify(after)) this.#options.bell.ring();
-    const event = healthEvent(watched.server.name, before, after, watched.sessions);
+    const event = healthEvent(watched.server, before, after, watched.sessions);
     if (event !== null) this.#options.report(event);
     this.#announce();
     if (this.#isQuestioned) this.#traffic.ring();

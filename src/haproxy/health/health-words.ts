@@ -37,7 +37,7 @@ export function healthWords({ cause, learnedLimit, limitIsSure, sessions, state 
     case 'hung':
       return 'It hangs: it accepts connections and answers nobody, its own sessions neither. Restart it.';
     case 'down':
-      return DOWN[cause ?? 'refused'];
+      return cause === null ? 'It was down before this program began, and has not greeted since.' : DOWN[cause];
   }
 }
 

@@ -34,13 +34,18 @@ export function poolHealth(candidates: readonly Candidate[]): PoolHealth {
     const together = away.filter(({ since }) => since >= from && since - from <= WINDOW_MS);
     if (together.length > 1 && capacity(together) > capacity(candidates) / 2) for (const { name } of together) lost.add(name);
   }
-  const last = candidates.filter((each) => isAway(each) || (each.verdict === 'out' && each.cause === 'ignored'));
+  const last = candidates.filter(isLastResort);
   return { kept: new Set(answers ? [] : last.map(({ name }) => name)), lost: [...lost].sort() };
 }
 
 /** Whether it does not answer in a way that the network could cause. A server that refuses or closes was reached. */
 function isAway({ cause, verdict }: Candidate): boolean {
-  return verdict === 'out' && (cause === 'unreachable' || cause === 'silent' || cause === 'unserved');
+  return verdict === 'out' && (cause === 'unreachable' || cause === 'silent');
+}
+
+/** Whether clients may be sent to it where nobody answers: of one that ignores newcomers or was not probed it is not known that they fail. */
+function isLastResort(candidate: Candidate): boolean {
+  return isAway(candidate) || (candidate.verdict === 'out' && (candidate.cause === 'ignored' || candidate.cause === 'unserved'));
 }
 
 /** Every server counts a little, so that a pool of weights 0 has a capacity, too. */

@@ -136,7 +136,8 @@ function afterGreeting(health: ServerHealth, { check, now, sessions }: ProbeCont
     limit: accepted(health.limit, sessions, now),
     ...relaxed(health, now),
   };
-  if (health.verdict === 'up') return { ...next, cause: null };
+  // What refused connections may have been another process, with another limit.
+  if (health.verdict === 'up') return { ...next, cause: null, ...(health.cause === 'refused' ? { limit: NO_LIMIT } : {}) };
   const refusedUs = refusesProxy(health.cause);
   const isHeard = refusedUs || health.cause === 'ignored' || health.verdict === 'joining';
   // One that limits connections must not be asked twice; and one that joins has nothing to prove again.
@@ -147,7 +148,6 @@ function afterGreeting(health: ServerHealth, { check, now, sessions }: ProbeCont
     verdict: 'up',
     cause: null,
     since: now,
-    // What refused connections may have been another process, with another limit.
     ...(health.cause === 'refused' ? { limit: NO_LIMIT } : {}),
     ...(refusedUs ? { restraint: Math.min(health.restraint + 1, MOST_RESTRAINT), restrainedAt: now } : {}),
   };

@@ -11,7 +11,7 @@ class Story {
   readonly watched: WatchedServer;
   #second = 0;
   #bytes = 16;
-  readonly #sessions: number;
+  #sessions: number;
 
   constructor(sessions: number, passive = false) {
     this.#sessions = sessions;
@@ -34,6 +34,12 @@ class Story {
     return this;
   }
 
+  /** Its sessions were closed. */
+  emptied(): this {
+    this.#sessions = 0;
+    return this.pass(1, false);
+  }
+
   /** @param troubles of clients @param silent those of them that were connected and got no greeting */
   look(troubles = 0, operational: 'up' | 'down' = 'up', silent = 0): this {
     const found = anActualServer(SERVER, { operational });
@@ -51,6 +57,9 @@ describe('a server that is silent to new connections', () => {
   it('is hung once its own sessions have stood still for as long as eight answers take', () => {
     const story = new Story(20).pass(30, true).pass(1, false).look(1).pass(1, false).probe('silent', 2);
     expect(story.watched.ruling).toMatchObject({ state: 'hung', usable: false });
+    story.emptied().probe('silent');
+    expect([story.watched.hung, story.watched.ruling.state]).toEqual([false, 'hung']); // still, once nobody is left
+    expect(story.probe('greeted').probe('greeted').watched.ruling.state).toBe('up');
   });
 
   it('is full while they go on: at more than it ever took it has a limit, and that is used', () => {

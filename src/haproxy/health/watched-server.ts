@@ -69,6 +69,8 @@ export class WatchedServer {
   #usableSince = 0;
   /** Its sessions have had something after that time: the look before the one that saw it. */
   #heardAfter = Number.NEGATIVE_INFINITY;
+  /** Whether it was hung, and has not answered anything since. */
+  #wasHung = false;
   #greetedAt = Number.NEGATIVE_INFINITY;
   /** When the last probe began that was not answered: what its sessions had before says nothing. */
   #unansweredSince = Number.NEGATIVE_INFINITY;
@@ -95,7 +97,7 @@ export class WatchedServer {
 
   get ruling(): Ruling {
     const { cause, limit, localError, verdict } = this.health;
-    const state = this.#doubted ? 'checking' : healthState(this.health, this.sessions, this.hung);
+    const state = this.#doubted ? 'checking' : healthState(this.health, this.sessions, this.hung || (this.#wasHung && cause === 'silent'));
     const refuses = refusesProxy(cause) || cause === 'ignored' || limit.sessions !== null;
     return {
       state,
@@ -131,8 +133,10 @@ export class WatchedServer {
     if (before !== null && answeredSince(this.activity, before.at)) {
       this.#heardAfter = before.at;
       this.#hearSessions(now);
-    } else if (this.hung) this.health = afterHang(this.health, now);
-    else if (this.#deservesQuestion(now) && standsStill(this.activity, isFull(this.health, this.sessions) ? KEEPALIVE_MS : 0))
+    } else if (this.hung) {
+      this.#wasHung = true;
+      this.health = afterHang(this.health, now);
+    } else if (this.#deservesQuestion(now) && standsStill(this.activity, isFull(this.health, this.sessions) ? KEEPALIVE_MS : 0))
       this.#suspect(now);
   }
 
@@ -156,6 +160,7 @@ export class WatchedServer {
     if (outcome.kind === 'silent') this.#unansweredSince = now - check.timeoutMs;
     if (outcome.kind === 'refused') this.#unansweredSince = now;
     if (outcome.kind === 'greeted') this.#greetedAt = now;
+    this.#wasHung = this.hung || (this.#wasHung && outcome.kind === 'silent');
     this.#hearSessions(now); // what they have had meanwhile is known already
     if (wasSuspected && this.health.verdict === 'up') this.#calm(check, now);
     if (!wasUsable && this.ruling.usable) this.#usableSince = now;
