@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
+import { bindText } from './render.ts';
 
 /**
  * Makes sure that nobody listens on an address and port. HAProxy itself shares a port with any other of its kind without a word, and
@@ -18,7 +19,7 @@ export async function assertPortFree(bind: { readonly address: string; readonly 
     const code = systemCode(thrown);
     if (code === 'EADDRNOTAVAIL') return;
     throw new CccamError('CCP_PORT_UNUSABLE', {
-      subject: `${bind.address}:${bind.port}`,
+      subject: bindText(bind),
       message: `cannot be listened on (${code ?? messageOf(thrown)})`,
       remedy: HINTS[code ?? ''] ?? 'Choose another address or port.',
       retryable: true,

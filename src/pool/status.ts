@@ -279,7 +279,7 @@ function attentionCondition(attentions: readonly Attention[]): Draft {
     status: 'True',
     reason: first.reason,
     message: attentions
-      .map(({ message }) => message)
+      .map(({ message, reason }, index) => (index === 0 ? message : `${reason}: ${message}`)) // the first one is the condition's own
       .join(' ')
       .slice(0, 4_096),
   };

@@ -94,7 +94,8 @@ export class Controller {
     this.#observation = observation;
     this.decide();
     const previous = this.#status;
-    const address = `${this.#place.bindAddress}:${this.#pool.spec.port}`;
+    const { bindAddress } = this.#place;
+    const address = `${bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress}:${this.#pool.spec.port}`;
     const proxies = proxyFacts(observation);
     const minds = [...this.#minds(), ...attentions(this.#pool.spec, this.#roster, proxies)];
     this.#status = poolStatus(

@@ -54,7 +54,7 @@ export function parsePoolFile(text: string, own: (address: string) => boolean): 
     ({ here, node, path, there }): FileIssue => ({
       line: lineOf(node.range?.[0] ?? 0),
       field: pathText(path),
-      message: `expected something that reads the same everywhere: here it is ${here}, in kubectl apply ${there}. Write what you mean, a text in quotes`,
+      message: `expected something that reads the same everywhere: here it is ${here}, in kubectl apply ${there}. Write what you mean: true, false, a decimal number such as 24001, or a text in quotes`,
     }),
   );
   if (doubtful.length > 0) return refused('CCP_POOL_INVALID', doubtful);

@@ -5,7 +5,7 @@ import { printable } from '../runtime/printable.ts';
 const PROBLEMS: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'expected one pool in a file: take out everything from this `---` on, or put it into a file of its own',
   TAB_AS_INDENT: 'expected spaces: YAML does not take a tab for indentation',
-  DUPLICATE_KEY: 'expected each key once: this one is there twice',
+  DUPLICATE_KEY: 'expected each key once: this one is there twice. Take one out; or is a dash missing before the second one?',
   BAD_INDENT: 'expected another indentation: lines of one list or object begin in the same column',
   BAD_ALIAS: 'expected an anchor of that name above',
   BLOCK_AS_IMPLICIT_KEY: 'expected a value of one line: is the indentation right, and is there a space after the colon?',
