@@ -11,7 +11,7 @@ import { VERSION } from './runtime/version.ts';
 const program = new Command('cccam-operator')
   .description('One address for several CCcam-protocol servers that never drops a viewer by accident.')
   .version(VERSION)
-  .showHelpAfterError()
+  .showHelpAfterError('Add --help to see what there is.')
   .allowExcessArguments(false);
 
 program

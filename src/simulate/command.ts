@@ -40,7 +40,7 @@ const REPORT_EVERY_MS = 5_000;
 /** `simulate clients`: clients that hold sessions until SIGTERM, with a line now and then of who serves them. */
 export async function simulateClients(options: SimulateClientsOptions, clock: Clock = systemClock): Promise<number> {
   const shutdown = new Shutdown();
-  const { clients, done } = startClients(options.count, options, shutdown.ending);
+  const { clients, done } = startClients(options.count, { ...options, ...source(options.host) }, shutdown.ending);
   while (!shutdown.ending.aborted) {
     await clock.sleep(REPORT_EVERY_MS, shutdown.ending);
     const served = Map.groupBy(clients, (client) => client.servedBy ?? '(nobody)');
@@ -50,4 +50,10 @@ export async function simulateClients(options: SimulateClientsOptions, clock: Cl
   await done;
   shutdown.dispose();
   return 0;
+}
+
+/** Clients of this machine's own IPv4 addresses come from many; to any other address from whichever the kernel takes. */
+function source(host: string): { readonly from?: string } {
+  if (host.startsWith('127.')) return {};
+  return { from: host.includes(':') ? '::' : '0.0.0.0' };
 }
