@@ -19,7 +19,8 @@ const address = z
     if (reading.kind === 'refused') context.addIssue({ code: 'custom', message: reading.expected });
   })
   .meta({
-    description: 'IPv4 or IPv6 address of the server. Loopback, link-local, multicast and unspecified addresses are refused, names too.',
+    description:
+      'IPv4 or IPv6 address of the server. Link-local, multicast and unspecified addresses are refused, names too; in a cluster loopback as well.',
     ...celRules({
       rule: 'isIP(self) && ip(self).isGlobalUnicast()',
       message: 'expected a unicast IPv4 or IPv6 address, not loopback or link-local',
