@@ -150,7 +150,9 @@ export class Converger {
       this.#reachable = true;
       const refused = this.#refusals.count(actual.current.pid, actual.current.process.refused, this.#options.clock.monotonic());
       const localPorts = await this.#ports.read(wanted.servers);
-      this.#options.onObservation(observe({ wish, actual, difference, refused, localPorts, ...this.#health.standings(wanted, actual) }));
+      const { maxConnections } = wanted.structure;
+      const standings = this.#health.standings(wanted, actual);
+      this.#options.onObservation(observe({ wish, actual, difference, refused, localPorts, maxConnections, ...standings }));
       await this.#closer.closeOverdue(wanted, actual);
       if (wanted.structure.check.closeHungSessions && this.#health.pool.lost.length === 0) {
         await this.#closer.closeHung(effective, actual, this.#health);

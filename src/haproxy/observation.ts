@@ -26,6 +26,8 @@ export interface ProxyObservation {
   readonly clients: { readonly addresses: number; readonly most: number };
   /** Local ports of connections to the server that takes most of them. */
   readonly localPorts: LocalPorts;
+  /** Sessions that the proxy can hold: what is asked for, or what its limit of open files allows. 0 while it is not known. */
+  readonly maxConnections: number;
   /** Whether servers with more than half of the capacity stopped answering together, so that none of their sessions is closed. */
   readonly panic: boolean;
   readonly servers: readonly ServerObservation[];
@@ -76,11 +78,12 @@ export interface Observed {
   readonly clients: ReadonlyMap<string, number>;
   readonly refused: Refusals;
   readonly localPorts: LocalPorts;
+  readonly maxConnections: number;
 }
 
 /** Sums up a pass over one proxy. */
 export function observe(observed: Observed): ProxyObservation {
-  const { actual, clients, difference, localError, localPorts, panic, refused, standings, wish } = observed;
+  const { actual, clients, difference, localError, localPorts, maxConnections, panic, refused, standings, wish } = observed;
   return {
     wish,
     synced: isSettled(difference),
@@ -94,6 +97,7 @@ export function observe(observed: Observed): ProxyObservation {
     door: actual.current.process.door,
     refused,
     localPorts,
+    maxConnections,
     clients: { addresses: clients.size, most: Math.max(0, ...clients.values()) },
     servers: [
       ...actual.current.servers.map((server) => serverObservation(server, actual, standings.get(server.name) ?? NO_STANDING)),
@@ -117,6 +121,7 @@ export function unreadable(error: ErrorCode, wish: string | null): ProxyObservat
     door: 'open',
     refused: { client: 0, full: 0, lately: { client: 0, full: 0 } },
     localPorts: { taken: 0, of: 0 },
+    maxConnections: 0,
     clients: { addresses: 0, most: 0 },
     servers: [],
   };

@@ -37,6 +37,7 @@ const line = z.discriminatedUnion('kind', [
     refused: z.object({ lately: z.object({ client: z.int().min(0), full: z.int().min(0) }) }),
     clients: z.object({ addresses: z.int().min(0).max(10_000_000), most: z.int().min(0).max(10_000_000) }),
     localPorts: z.object({ taken: z.int().min(0).max(100_000), of: z.int().min(0).max(100_000) }),
+    maxConnections: z.int().min(0).max(10_000_000).default(0), // agents of before do not say it
   }),
   z.object({
     kind: z.literal('server'),
@@ -65,6 +66,7 @@ interface Heard {
   panic: boolean;
   clients: ProxyStatement['clients'];
   localPorts: ProxyStatement['localPorts'];
+  maxConnections: number;
   refusedLately: ProxyStatement['refusedLately'];
   readonly servers: Map<string, ServerStatement>;
 }
@@ -139,6 +141,7 @@ export class ProxyListener {
       localError: null,
       panic: false,
       clients: { addresses: 0, most: 0 },
+      maxConnections: 0,
       refusedLately: { client: 0, full: 0 },
       localPorts: { taken: 0, of: 0 },
       servers: new Map(),
@@ -197,6 +200,7 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
       heard.clients = said.clients;
       heard.refusedLately = said.refused.lately;
       heard.localPorts = said.localPorts;
+      heard.maxConnections = said.maxConnections;
       if (heard.error !== null) heard.servers.clear(); // what it could not read is unknown, and it tells all of it again
       return 'state';
     case 'server': {

@@ -33,6 +33,11 @@ describe('what the owner of a pool should mind', () => {
     expect(reasons({ localPorts: { taken: 80, of: 100 } })).toEqual(['LocalPortsLow']);
   });
 
+  it('is a limit of open files that is too low for what the pool asks for', () => {
+    expect(reasons({ maxConnections: 9_999 })).toEqual(['OpenFilesLow']);
+    expect(reasons({ maxConnections: 10_000 })).toEqual([]);
+  });
+
   it('are clients that are turned away, once they are many', () => {
     expect(reasons({ refusedLately: { client: 19, full: 19 } })).toEqual([]);
     expect(reasons({ refusedLately: { client: 20, full: 20 } })).toEqual(['ClientsRefused', 'ClientsRefused']);

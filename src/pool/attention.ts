@@ -29,6 +29,7 @@ export function attentions(spec: PoolSpec, roster: Roster, proxies: ProxyFacts):
   return [
     ...localErrors(proxies),
     ...portsLow(proxies),
+    ...filesLow(spec, proxies),
     ...clientsRefused(proxies),
     ...clientsShareAddress(spec, proxies),
     ...limitsBelowCapacity(roster, proxies),
@@ -49,6 +50,16 @@ function* portsLow({ localPorts }: ProxyFacts): Generator<Attention> {
   yield {
     reason: 'LocalPortsLow',
     message: `${localPorts.taken} of ${localPorts.of} local ports to one server are taken. Widen net.ipv4.ip_local_port_range, or find the client that connects so often.`,
+  };
+}
+
+function* filesLow({ proxy }: PoolSpec, { maxConnections }: ProxyFacts): Generator<Attention> {
+  if (maxConnections === 0 || maxConnections >= proxy.maxConnections) return;
+  yield {
+    reason: 'OpenFilesLow',
+    message:
+      `A proxy's limit of open files is enough for ${maxConnections} sessions, not for the ${proxy.maxConnections} of proxy.maxConnections; ` +
+      'whoever comes above that is told no. Raise the limit of the container runtime (LimitNOFILE), lower proxy.maxConnections, or take more proxies.',
   };
 }
 

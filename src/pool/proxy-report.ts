@@ -33,6 +33,8 @@ export interface ProxyStatement {
   readonly clients: { readonly addresses: number; readonly most: number };
   readonly refusedLately: { readonly client: number; readonly full: number };
   readonly localPorts: { readonly taken: number; readonly of: number };
+  /** Sessions that it can hold; 0 while that is not known. */
+  readonly maxConnections: number;
   readonly servers: ReadonlyMap<string, ServerStatement>;
 }
 
@@ -90,16 +92,20 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
   };
 }
 
-function sums(statements: readonly ProxyStatement[]): Pick<Tally, 'sessions' | 'clients' | 'refusedLately' | 'localPorts'> {
+function sums(
+  statements: readonly ProxyStatement[],
+): Pick<Tally, 'sessions' | 'clients' | 'refusedLately' | 'localPorts' | 'maxConnections'> {
   const sum = (figure: (statement: ProxyStatement) => number): number => statements.reduce((total, each) => total + figure(each), 0);
   const [scarce = { taken: 0, of: 0 }] = statements
     .map(({ localPorts }) => localPorts)
     .sort((a, b) => b.taken / (b.of || 1) - a.taken / (a.of || 1));
+  const known = statements.flatMap(({ maxConnections }) => (maxConnections === 0 ? [] : [maxConnections]));
   return {
     sessions: sum(({ servers }) => [...servers.values()].reduce((total, { sessions }) => total + sessions, 0)),
     clients: { addresses: sum(({ clients }) => clients.addresses), most: sum(({ clients }) => clients.most) },
     refusedLately: { client: sum(({ refusedLately }) => refusedLately.client), full: sum(({ refusedLately }) => refusedLately.full) },
     localPorts: scarce,
+    maxConnections: known.length === 0 ? 0 : Math.min(...known),
   };
 }
 

@@ -50,6 +50,8 @@ export interface ProxyFacts {
   readonly refusedLately: { readonly client: number; readonly full: number };
   /** Local ports of the proxy with the fewest left. */
   readonly localPorts: { readonly taken: number; readonly of: number };
+  /** Sessions that the proxy with the fewest places can hold; 0 while that is not known. */
+  readonly maxConnections: number;
   /** What they complain of, by code. */
   readonly errors: readonly string[];
   readonly servers: ReadonlyMap<string, ServerFacts>;
@@ -67,6 +69,7 @@ export const NO_PROXY: Omit<ProxyFacts, 'desired'> = {
   clients: { addresses: 0, most: 0 },
   refusedLately: { client: 0, full: 0 },
   localPorts: { taken: 0, of: 0 },
+  maxConnections: 0,
   errors: [],
   servers: new Map(),
 };

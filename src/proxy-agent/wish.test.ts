@@ -54,8 +54,10 @@ describe('readWish', () => {
     ]);
   });
 
-  it('refuses more sessions than it may have open files', () => {
-    expect(() => readWish(wishText(aModel([aServer(1)]), { agents: [] }), { ...PLACE, fileLimit: 1_024 })).toThrow(
+  it('holds as many sessions as its open files allow, and refuses where not even one fits', () => {
+    const few = { ...PLACE, fileLimit: 1_024 };
+    expect(readWish(wishText(aModel([aServer(1)]), { agents: [] }), few).model.structure.maxConnections).toBe(362);
+    expect(() => readWish(wishText(aModel([aServer(1)]), { agents: [] }), { ...PLACE, fileLimit: 128 })).toThrow(
       expect.objectContaining({ code: 'CCP_FILE_LIMIT' }),
     );
   });

@@ -85,7 +85,9 @@ export interface Wish {
 /**
  * Reads what the ConfigMap asks for.
  *
- * @throws CccamError CCP_WISH_UNREADABLE, CCP_CONFIG_UNSAFE for a value outside of its grammar, or CCP_FILE_LIMIT
+ * A proxy whose limit of open files is too low for what is asked holds fewer sessions, and its observations say how many.
+ *
+ * @throws CccamError CCP_WISH_UNREADABLE, CCP_CONFIG_UNSAFE for a value outside of its grammar, or CCP_FILE_LIMIT where not even one fits
  */
 export function readWish(wished: string | undefined, place: AgentPlace): Wish {
   const result = wish.safeParse(wished === undefined ? undefined : parsed(wished));
@@ -99,12 +101,19 @@ export function readWish(wished: string | undefined, place: AgentPlace): Wish {
   }
   const { structure, agents = [], ends = [], servers, shares = [], ...rest } = result.data;
   const share = new Map(shares.find(({ proxy }) => proxy.slice(0, HOST_NAME_MAX) === place.proxy)?.limits);
-  fittingMaxConnections(structure.maxConnections, true, place.fileLimit);
+  const maxConnections = fittingMaxConnections(structure.maxConnections, false, place.fileLimit);
   const model = {
     ...rest,
     servers: servers.map((server) => ({ ...server, maxConnections: share.get(server.id) ?? server.maxConnections })),
     door: 'open' as const,
-    structure: { ...structure, bind: { ...structure.bind, address: place.bindAddress }, alsoBind: [], sockets: place.sockets, user: null },
+    structure: {
+      ...structure,
+      maxConnections,
+      bind: { ...structure.bind, address: place.bindAddress },
+      alsoBind: [],
+      sockets: place.sockets,
+      user: null,
+    },
   };
   // Rendered once before it counts: a value outside of its grammar must be refused here, while the last wish still stands.
   renderConfig(

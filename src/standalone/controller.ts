@@ -153,6 +153,7 @@ function proxyFacts(observation: ProxyObservation): ProxyFacts {
     clients: observation.clients,
     refusedLately: observation.refused.lately,
     localPorts: observation.localPorts,
+    maxConnections: 0, // the machine's own limit of files is told of by itself
     panicking: observation.panic ? ['HAProxy'] : [],
     localErrors: observation.localError === null ? [] : [observation.localError],
     servers: new Map(observation.servers.map((server) => [server.name, serverFacts(server)])),

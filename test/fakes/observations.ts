@@ -40,6 +40,7 @@ export function anObservation(server: Partial<ServerObservation> = {}, changes: 
     door: 'open',
     refused: { client: 0, full: 0, lately: { client: 0, full: 0 } },
     localPorts: { taken: 0, of: 28_232 },
+    maxConnections: 1_000,
     clients: { addresses: 3, most: 1 },
     servers: [aServerObservation(server)],
     ...changes,

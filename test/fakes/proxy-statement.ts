@@ -18,6 +18,7 @@ export const NOTHING_SAID: ProxyStatement = {
   clients: { addresses: 0, most: 0 },
   refusedLately: { client: 0, full: 0 },
   localPorts: { taken: 0, of: 0 },
+  maxConnections: 0,
   servers: new Map(),
 };
 
