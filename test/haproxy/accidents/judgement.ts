@@ -143,6 +143,6 @@ export const JUDGEMENT_ACCIDENTS: readonly Accident[] = [
       await stage.calm(40_000);
     },
     most: NOTHING,
-    tells: ['Down'],
+    tells: [],
   },
 ];
