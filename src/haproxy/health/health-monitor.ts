@@ -243,6 +243,7 @@ export class HealthMonitor {
     const result = await this.#prober.ask({ target, twice, onSlow }, signal);
     if (signal.aborted || this.#servers.get(watched.server.name) !== watched) return;
     this.#change(watched, (now) => watched.probed(result, this.#check ?? check, now, this.#random()));
+    if (this.#silentSince !== null) this.#options.bell.ring(); // whoever is waiting for a place may have one now
   }
 
   /** Lets a change happen, and has HAProxy follow where it matters. */
