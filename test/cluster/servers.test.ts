@@ -89,7 +89,7 @@ describe('servers of a node', () => {
     const rule = ['-p', 'tcp', '--dport', '12000', '--syn', '-j', 'REJECT', '--reject-with', 'tcp-reset'];
     await atServers('-I', proxies, ...rule);
     try {
-      await untilStates('open', /^RefusesProxy$/, 60_000);
+      await untilStates('open', /^RefusesProxy$/, 90_000);
       await lab.lostNobody();
     } finally {
       await atServers('-D', proxies, ...rule);

@@ -115,6 +115,8 @@ describe('a server that refuses new connections', () => {
     story.probe('greeted').probe('refused').probe('refused').probe('refused');
     expect(story.watched.ruling).toMatchObject({ state: 'down', cause: 'refused' });
     expect(story.pass(1, true).watched.ruling).toMatchObject({ state: 'refusing', cause: 'rejected', ownChecks: false });
+    const rarely = new Story(13).pass(20, true).probe('refused').probe('refused').probe('refused').pass(2, false);
+    expect(rarely.pass(1, true).probe('refused').watched.ruling.state).toBe('refusing'); // it was asked again meanwhile
     expect(new Story(13).pass(20, true).probe('refused').probe('refused').probe('refused').pass(5, false).watched.ruling.state).toBe(
       'down',
     );

@@ -155,10 +155,11 @@ export class WatchedServer {
   probed({ connections, outcome }: ProbeResult, check: CheckModel, now: number, jitter: number): void {
     const wasSuspected = this.health.suspected;
     const wasUsable = this.ruling.usable;
+    const wasRefused = this.health.cause === 'refused' || this.health.cause === 'rejected';
     this.#doubted = false;
     this.health = afterProbe(this.health, outcome, { check, sessions: this.sessions, connections, now });
     if (outcome.kind === 'silent') this.#unansweredSince = now - check.timeoutMs;
-    if (outcome.kind === 'refused') this.#unansweredSince = now;
+    if (outcome.kind === 'refused' && !wasRefused) this.#unansweredSince = now; // one that is dead has no sessions soon after the first
     if (outcome.kind === 'greeted') this.#greetedAt = now;
     this.#wasHung = this.hung || (this.#wasHung && outcome.kind === 'silent');
     this.#hearSessions(now); // what they have had meanwhile is known already
