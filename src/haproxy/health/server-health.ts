@@ -133,22 +133,20 @@ function afterGreeting(health: ServerHealth, { check, now, sessions }: ProbeCont
     silences: 0,
     suspected: false,
     localError: null,
-    limit: accepted(health.limit, sessions, now),
+    // What refused connections may have been another process, with another limit.
+    limit: health.cause === 'refused' ? NO_LIMIT : accepted(health.limit, sessions, now),
     ...relaxed(health, now),
   };
-  // What refused connections may have been another process, with another limit.
-  if (health.verdict === 'up') return { ...next, cause: null, ...(health.cause === 'refused' ? { limit: NO_LIMIT } : {}) };
+  if (health.verdict === 'up') return { ...next, cause: null };
   const refusedUs = refusesProxy(health.cause);
-  const isHeard = refusedUs || health.cause === 'ignored' || health.verdict === 'joining';
-  // One that limits connections must not be asked twice; and one that joins has nothing to prove again.
-  const needed = isHeard ? 1 : check.rise;
-  if (next.good < needed) return next;
+  // One that limits connections must not be asked twice; and one that joins, or went on serving, has nothing to prove again.
+  const oneIsEnough = refusedUs || health.cause === 'ignored' || health.verdict === 'joining';
+  if (next.good < (oneIsEnough ? 1 : check.rise)) return next;
   return {
     ...next,
     verdict: 'up',
     cause: null,
     since: now,
-    ...(health.cause === 'refused' ? { limit: NO_LIMIT } : {}),
     ...(refusedUs ? { restraint: Math.min(health.restraint + 1, MOST_RESTRAINT), restrainedAt: now } : {}),
   };
 }
