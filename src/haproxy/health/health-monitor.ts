@@ -99,11 +99,10 @@ export class HealthMonitor {
     return [...this.#servers].flatMap(([name, watched]) => (watched.hung ? [name] : []));
   }
 
-  /** Names of servers that can take the clients of one that hangs: they were heard after it had fallen silent. */
+  /** Names of servers that can take the clients of one that hangs: known to answer since it fell silent. */
   get proven(): ReadonlySet<string> {
     const since = this.#silentSince ?? Number.NEGATIVE_INFINITY;
-    const proven = [...this.#servers].filter(([, { heardAt, ruling, server }]) => ruling.usable && (server.passive || heardAt >= since));
-    return new Set(proven.map(([name]) => name));
+    return new Set([...this.#servers].flatMap(([name, watched]) => (watched.answersSince(since) ? [name] : [])));
   }
 
   /** System error that keeps probes from being tried, or null. */

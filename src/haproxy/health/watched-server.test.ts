@@ -144,6 +144,21 @@ describe('a server that is not to be probed', () => {
   });
 });
 
+describe('whether a server can take the clients of another', () => {
+  it('is known from what was heard since: a greeting, or its sessions', () => {
+    const story = new Story(5).pass(3, true);
+    const since = story.now;
+    expect(story.pass(2, false).watched.answersSince(since)).toBe(false);
+    expect(story.pass(2, true).watched.answersSince(since)).toBe(true);
+    expect(new Story(0).pass(1, false).probe('greeted').watched.answersSince(1_000)).toBe(true);
+  });
+
+  it('is taken for granted of one that is not to be probed while nobody is on it, and only then', () => {
+    expect(new Story(0, true).pass(1, false).watched.answersSince(1_000)).toBe(true);
+    expect(new Story(5, true).pass(1, false).watched.answersSince(1_000)).toBe(false);
+  });
+});
+
 describe('a quiet server', () => {
   it('that greets too late once is not hung for what was still before', () => {
     const story = new Story(20).pass(1, true).pass(120, false).look(1).probe('silent', 2);

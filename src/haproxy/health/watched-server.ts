@@ -95,6 +95,11 @@ export class WatchedServer {
     return Math.max(this.#greetedAt, this.#heardAfter);
   }
 
+  /** Whether it takes clients and was heard since that time; of one that is not probed and has none, nothing is to be heard. */
+  answersSince(time: number): boolean {
+    return this.ruling.usable && (this.heardAt >= time || (this.server.passive && this.sessions === 0));
+  }
+
   get ruling(): Ruling {
     const { cause, limit, localError, verdict } = this.health;
     const state = this.#doubted ? 'checking' : healthState(this.health, this.sessions, this.hung || (this.#wasHung && cause === 'silent'));
