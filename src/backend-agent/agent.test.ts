@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { throughout, until } from '../../test/haproxy/until.ts';
-import { drainHook } from '../link/drain-call.ts';
-import { agentKey } from '../link/key.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { agentKey } from '../wire/agent-key.ts';
+import { drainHook } from '../wire/pre-stop.ts';
 import { BackendAgent } from './agent.ts';
 import { UNHEARD_MS } from './backend-state.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';

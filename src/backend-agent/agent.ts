@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DRAIN_PATH, readDrainCall } from '../link/drain-call.ts';
-import { type BackendLine, LINK_ALIVE_MS, LINK_PATH } from '../link/protocol.ts';
 import { Bell, type Clock, systemClock } from '../runtime/clock.ts';
 import { metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
+import { type BackendLine, LINK_ALIVE_MS, LINK_PATH } from '../wire/agent-link.ts';
+import { DRAIN_PATH, readDrainCall } from '../wire/pre-stop.ts';
 import { BackendMetrics } from './backend-metrics.ts';
 import { type BackendState, drainBegins, drainOver, heard, mayEnd, seen, UNSEEN } from './backend-state.ts';
 import { ProxyLinks } from './proxy-links.ts';

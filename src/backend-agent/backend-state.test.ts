@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CLOSING_MS } from '../link/drain-call.ts';
+import { CLOSING_MS } from '../wire/pre-stop.ts';
 import { ARRIVING_MS, drainBegins, drainOver, ENDING_MS, heard, mayEnd, seen, UNHEARD_MS, UNSEEN } from './backend-state.ts';
 import { NO_SOCKETS } from './socket-table.ts';
 

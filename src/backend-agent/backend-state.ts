@@ -1,4 +1,4 @@
-import { CLOSING_MS, type DrainCall } from '../link/drain-call.ts';
+import { CLOSING_MS, type DrainCall } from '../wire/pre-stop.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
 /** A drain as the kubelet has asked for it. Times are of the clock that never jumps, in milliseconds. */

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { hasKey } from '../link/key.ts';
-import { type BackendLine, LINK_LINE_BYTES, LINK_SILENT_MS, type ProxyLine, readProxyLine } from '../link/protocol.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import { lines } from '../runtime/lines.ts';
+import { hasKey } from '../wire/agent-key.ts';
+import { type BackendLine, LINK_LINE_BYTES, LINK_SILENT_MS, type ProxyLine, readProxyLine } from '../wire/agent-link.ts';
 
 /** More than any pool has; whoever comes after them is told no. */
 const MOST_LINKS = 100;

@@ -71,7 +71,7 @@ export class Converger {
   readonly #refusals = new RefusalCounter();
   readonly #ports: LocalPortWatch;
   #wanted: ProxyModel | undefined;
-  #wish: string | null = null;
+  #revision: string | null = null;
   /** Servers of the last look; those that are not wanted have sticky clients to forget, too. */
   #seen: readonly ActualServer[] = [];
   #reachable = true;
@@ -101,11 +101,11 @@ export class Converger {
   /**
    * Sets what HAProxy should be from now on. Takes effect at once if the converger runs.
    *
-   * @param wish names it; observations tell it back
+   * @param revision names it; observations report it
    */
-  want(model: ProxyModel, wish: string | null = null): void {
+  want(model: ProxyModel, revision: string | null = null): void {
     this.#wanted = model;
-    this.#wish = wish;
+    this.#revision = revision;
     this.#wantedAt = this.#options.clock.monotonic();
     this.#bell.ring();
   }
@@ -140,7 +140,7 @@ export class Converger {
 
   async #pass(signal: AbortSignal): Promise<void> {
     const model = this.#wanted;
-    const wish = this.#wish;
+    const configRevision = this.#revision;
     if (model === undefined) return;
     try {
       const pass = await this.#match(model);
@@ -152,7 +152,7 @@ export class Converger {
       const localPorts = await this.#ports.read(wanted.servers);
       const { maxConnections } = wanted.structure;
       const standings = this.#health.standings(wanted, actual);
-      this.#options.onObservation(observe({ wish, actual, difference, refused, localPorts, maxConnections, ...standings }));
+      this.#options.onObservation(observe({ configRevision, actual, difference, refused, localPorts, maxConnections, ...standings }));
       await this.#closer.closeOverdue(wanted, actual);
       if (wanted.structure.check.closeHungSessions && this.#health.pool.lost.length === 0) {
         await this.#closer.closeHung(effective, actual, this.#health);
@@ -247,6 +247,6 @@ export class Converger {
     }
     this.#reachable = false;
     this.#holding = false;
-    this.#options.onObservation(unreadable(known ? thrown.code : 'CCP_HAPROXY_UNREACHABLE', this.#wish));
+    this.#options.onObservation(unreadable(known ? thrown.code : 'CCP_HAPROXY_UNREACHABLE', this.#revision));
   }
 }

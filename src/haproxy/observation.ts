@@ -8,7 +8,7 @@ import type { Refusals } from './refusals.ts';
 /** What one proxy says of itself: read back, never assumed. Plain data, streamed to whoever asks and the ground of a pool's status. */
 export interface ProxyObservation {
   /** Names what was asked for, as the asker named it; null where nobody did. */
-  readonly wish: string | null;
+  readonly configRevision: string | null;
   /** Whether HAProxy runs exactly what was asked for; servers that wait for their greeting do not count against it. */
   readonly synced: boolean;
   /** Why HAProxy could not be read, or null. */
@@ -67,7 +67,7 @@ export type ServerStanding = Pick<ServerObservation, 'health' | 'cause' | 'learn
 
 /** What a pass over one proxy has come to. */
 export interface Observed {
-  readonly wish: string | null;
+  readonly configRevision: string | null;
   readonly actual: ActualProxy;
   readonly difference: Difference;
   /** By server; those that should not serve are not in there. */
@@ -83,9 +83,9 @@ export interface Observed {
 
 /** Sums up a pass over one proxy. */
 export function observe(observed: Observed): ProxyObservation {
-  const { actual, clients, difference, localError, localPorts, maxConnections, panic, refused, standings, wish } = observed;
+  const { actual, clients, difference, localError, localPorts, maxConnections, panic, refused, standings, configRevision } = observed;
   return {
-    wish,
+    configRevision,
     synced: isSettled(difference),
     error: null,
     masterPid: actual.masterPid,
@@ -107,9 +107,9 @@ export function observe(observed: Observed): ProxyObservation {
 }
 
 /** What there is to say of a proxy that could not be read. */
-export function unreadable(error: ErrorCode, wish: string | null): ProxyObservation {
+export function unreadable(error: ErrorCode, configRevision: string | null): ProxyObservation {
   return {
-    wish,
+    configRevision,
     synced: false,
     error,
     masterPid: null,

@@ -21,7 +21,7 @@ const MAX_SERVERS = 20_000;
 const line = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('proxy'),
-    wish: z.string().max(64).nullable(),
+    configRevision: z.string().max(64).nullable(),
     synced: z.boolean(),
     error: z
       .string()
@@ -59,7 +59,7 @@ const line = z.discriminatedUnion('kind', [
 ]);
 
 interface Heard {
-  wish: string | null;
+  configRevision: string | null;
   synced: boolean;
   error: string | null;
   localError: string | null;
@@ -135,7 +135,7 @@ export class ProxyListener {
   async #listen(signal: AbortSignal): Promise<void> {
     const response = await this.#open(signal);
     const fresh: Heard = {
-      wish: null,
+      configRevision: null,
       synced: false,
       error: null,
       localError: null,
@@ -192,7 +192,7 @@ export class ProxyListener {
 function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
   switch (said.kind) {
     case 'proxy':
-      heard.wish = said.wish;
+      heard.configRevision = said.configRevision;
       heard.synced = said.synced;
       heard.error = said.error;
       heard.localError = said.localError;

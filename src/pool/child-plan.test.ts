@@ -122,7 +122,7 @@ describe('a proxy that is given less time to end than its sessions have', () => 
       (child) => child.kind === 'ConfigMap',
     );
     const data = (map?.['data'] ?? {}) as Record<string, string>;
-    return (JSON.parse(data['servers.json'] ?? '{}') as { ends?: unknown }).ends;
+    return (JSON.parse(data['proxy.json'] ?? '{}') as { ends?: unknown }).ends;
   };
 
   it('is told when to close who is left, early enough to do it a few at a time', () => {

@@ -27,7 +27,7 @@ const DRAINED: ServerStatement = {
 
 /** A proxy that says this of the server `s`, or does not mention it. */
 function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
-  const said = { ...NOTHING_SAID, wish: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
+  const said = { ...NOTHING_SAID, configRevision: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
   return { name: 'p', uid: 'p', agent: null, ready: true, endingSince: null, graceMs: null, said, error: null, ...more };
 }
 
@@ -70,9 +70,9 @@ describe('a server', () => {
     expect(factsOf(aProxy(DRAINED), aProxy(null, { said: 'unreachable' }))?.counted).toBe(false);
   });
 
-  it('is believed to be unknown to a proxy only where that speaks of this very wish', () => {
+  it('is believed to be unknown to a proxy only where that reports this very revision', () => {
     expect(factsOf(aProxy(null))).toMatchObject({ counted: true, outOfRotation: true });
-    const older = { ...NOTHING_SAID, wish: 'v', synced: true };
+    const older = { ...NOTHING_SAID, configRevision: 'v', synced: true };
     expect(factsOf(aProxy(null, { said: older }))).toMatchObject({ counted: false, outOfRotation: false });
   });
 

@@ -22,9 +22,9 @@ export interface ProxyReport {
 
 /** What a proxy says of itself. */
 export interface ProxyStatement {
-  /** The wish that it works on, or null. */
-  readonly wish: string | null;
-  /** Whether its HAProxy is as that wish says. */
+  /** Revision of the config that it works on, or null. */
+  readonly configRevision: string | null;
+  /** Whether its HAProxy runs exactly that. */
   readonly synced: boolean;
   /** System error of its machine that keeps it from probing servers, or null. */
   readonly localError: string | null;
@@ -66,13 +66,13 @@ export interface Tally extends Omit<ProxyFacts, 'desired'> {
  * only where every ready proxy says so; one that cannot be heard does not take a server out, for its clients are served all the same, and
  * neither does one that reaches no server at all: that is its own trouble.
  *
- * @param wish the one that they should have fulfilled
+ * @param revision of the config that they should run
  * @param names servers to sum up
  */
-export function tally(proxies: readonly ProxyReport[], wish: string, names: readonly string[]): Tally {
+export function tally(proxies: readonly ProxyReport[], revision: string, names: readonly string[]): Tally {
   const staying = proxies.filter((proxy) => proxy.endingSince === null);
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
-  const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.wish === wish);
+  const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.configRevision === revision);
   const blind = blindProxies(spoken);
   const statements = proxies.flatMap((proxy) => statement(proxy) ?? []);
   return {
@@ -87,7 +87,7 @@ export function tally(proxies: readonly ProxyReport[], wish: string, names: read
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
     // Where nobody speaks, nothing is known: not even that nobody is there.
     servers: new Map(
-      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, blind, wish)]),
+      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, blind, revision)]),
     ),
   };
 }
@@ -121,16 +121,16 @@ function blindProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
 }
 
 /** @param blind those of the proxies that have no say in what is in rotation */
-function serverFacts(name: string, proxies: readonly ProxyReport[], blind: readonly ProxyReport[], wish: string): ServerFacts {
+function serverFacts(name: string, proxies: readonly ProxyReport[], blind: readonly ProxyReport[], revision: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
   const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null && !blind.includes(proxy));
   const ready = speaking.filter(({ proxy }) => proxy.ready);
   const routes = (some: typeof all): boolean => some.length > 0 && some.every(({ server }) => server?.inRotation === true);
   return {
     sessions: all.reduce((sum, { server }) => sum + (server?.sessions ?? 0), 0),
-    // A proxy that does not mention a server has none of it only where it speaks of this very wish.
-    counted: all.every(({ said, server }) => (server === undefined ? said?.wish === wish : server.counted)),
-    outOfRotation: all.every(({ said, server }) => (server === undefined ? said?.wish === wish : server.admin !== 'ready')),
+    // A proxy that does not mention a server has none of it only where it works on this very revision.
+    counted: all.every(({ said, server }) => (server === undefined ? said?.configRevision === revision : server.counted)),
+    outOfRotation: all.every(({ said, server }) => (server === undefined ? said?.configRevision === revision : server.admin !== 'ready')),
     inRotation: routes(ready),
     staysInRotation: routes(ready.length > 0 ? ready : speaking),
     ...jointStanding((ready.length > 0 ? ready : speaking).flatMap(({ server }) => server ?? [])),

@@ -1,5 +1,5 @@
 import type { ProxyModel } from '../haproxy/model.ts';
-import type { SharesOfProxy } from '../haproxy/wish.ts';
+import type { SharesOfProxy } from '../wire/proxy-config.ts';
 import { limitShares } from './limit-shares.ts';
 import type { ProxyReport } from './proxy-report.ts';
 import type { Roster } from './roster.ts';

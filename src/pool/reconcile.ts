@@ -1,7 +1,7 @@
 import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, PROXY_PORT, pathText } from '../api/v1alpha1/index.ts';
-import { type AgentOfServer, type EndOfProxy, wishName } from '../haproxy/wish.ts';
-import { agentKey } from '../link/key.ts';
 import { ANY_ADDRESS } from '../runtime/server-address.ts';
+import { agentKey } from '../wire/agent-key.ts';
+import { type AgentOfServer, type EndOfProxy, revisionOf } from '../wire/proxy-config.ts';
 import { agentUpgrades } from './agent-upgrade.ts';
 import { attentions } from './attention.ts';
 import { named } from './child.ts';
@@ -50,7 +50,7 @@ export function reconcile(world: World, now: number): Outcome {
 function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: string | null, now: number): Outcome {
   const { identity } = world;
   const { spec } = pool;
-  // No proxy can speak of a wish that is not made yet, so here only what is mentioned counts.
+  // No proxy can report a revision that is not made yet, so here only servers that are mentioned count.
   const heard = tally(
     world.proxies,
     '',
@@ -59,12 +59,12 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
   const roster = withShares(nextRoster(spec, world.roster, sessionCounts(heard), now, world.pods), world.proxies);
   const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas });
   const state = { version: 1, spec: savedSpec, roster } as const;
-  const asked = { agents: agentsOf(world, roster), ends: endsOf(world, pool), shares: sharesOf(model, roster, world.proxies) };
-  const map = named(configMap(identity, model, asked, state));
-  const wish = wishName((map['data'] as Record<string, string>)[CONFIG_KEYS.wish] ?? '');
+  const extras = { agents: agentsOf(world, roster), ends: endsOf(world, pool), shares: sharesOf(model, roster, world.proxies) };
+  const map = named(configMap(identity, model, extras, state));
+  const revision = revisionOf((map['data'] as Record<string, string>)[CONFIG_KEYS.proxy] ?? '');
   const told = tally(
     world.proxies,
-    wish,
+    revision,
     roster.map((entry) => entry.name),
   );
 

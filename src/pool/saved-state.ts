@@ -5,7 +5,7 @@ export const CONFIG_KEYS = {
   /** What HAProxy begins with, complete; for people, and for a start without an agent. */
   config: 'haproxy.cfg',
   /** What the agents make of HAProxy. */
-  wish: 'servers.json',
+  proxy: 'proxy.json',
   /** What must survive a restart of the operator: ids, clocks, servers on their way out, and the last good spec. */
   state: 'state.json',
 } as const;

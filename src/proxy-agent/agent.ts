@@ -11,7 +11,6 @@ import { inCluster } from '../kube/cluster.ts';
 import { ServerClock } from '../kube/server-clock.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
-import { DRAIN_PATH } from '../link/drain-call.ts';
 import { ProxyTelemetry } from '../proxy/telemetry.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
@@ -19,12 +18,13 @@ import { type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { VERSION } from '../runtime/version.ts';
+import { DRAIN_PATH } from '../wire/pre-stop.ts';
 import { BackendLinks } from './backend-links.ts';
+import { ConfigFollower, type ConfigSource } from './config-follower.ts';
 import { ConfigStart } from './config-start.ts';
+import type { AgentConfig, ProxyRuntime } from './proxy-config.ts';
 import { SoftEnder } from './soft-ender.ts';
 import { strictest, withoutTimes } from './strictest.ts';
-import type { AgentPlace, Wish } from './wish.ts';
-import { WishFollower, type WishSource } from './wish-follower.ts';
 
 /** Options of `cccam-operator proxy-agent`. */
 export interface AgentOptions {
@@ -86,7 +86,7 @@ export async function proxyAgent(options: AgentOptions, base: Clock = systemCloc
 
 /** Every part of the agent, and how they are joined. */
 class ProxyAgent {
-  readonly #place: AgentPlace;
+  readonly #runtime: ProxyRuntime;
   readonly #clock: ServerClock;
   readonly #log: Logger;
   readonly #telemetry: ProxyTelemetry;
@@ -94,14 +94,14 @@ class ProxyAgent {
   readonly #converger: Converger;
   readonly #links: BackendLinks;
   readonly #ender: SoftEnder;
-  #wish: Wish | null = null;
+  #config: AgentConfig | null = null;
 
   constructor(options: AgentOptions, fileLimit: number, clock: ServerClock, log: Logger) {
     this.#clock = clock;
     this.#log = log;
     const path = (name: string): string => join(options.runDir, name);
     const sockets = { runtime: path('runtime.sock'), master: path('master.sock'), peers: path('peers.sock') };
-    this.#place = { proxy: hostname(), bindAddress: options.bind, sockets, fileLimit };
+    this.#runtime = { proxy: hostname(), bindAddress: options.bind, sockets, fileLimit };
     this.#telemetry = new ProxyTelemetry(clock);
     const report = (event: ProxyEvent): void => {
       this.#telemetry.count(event);
@@ -122,7 +122,7 @@ class ProxyAgent {
       key: options.drainKey,
       clock,
       log,
-      structure: () => this.#wish?.model.structure ?? null,
+      structure: () => this.#config?.model.structure ?? null,
       onChange: () => this.apply(),
     });
   }
@@ -132,9 +132,9 @@ class ProxyAgent {
     await this.#start.find();
   }
 
-  async run(source: WishSource, signal: AbortSignal): Promise<void> {
-    const follower = new WishFollower(source, this.#place, this.#clock, Math.random, {
-      onWish: (wish) => this.#take(wish),
+  async run(source: ConfigSource, signal: AbortSignal): Promise<void> {
+    const follower = new ConfigFollower(source, this.#runtime, this.#clock, Math.random, {
+      onConfig: (config) => this.#take(config),
       onError: (thrown) => this.#refuse(thrown),
       onReport: (said) => {
         if (said.kind !== 'failed') return;
@@ -156,28 +156,28 @@ class ProxyAgent {
     ]);
   }
 
-  #take(wish: Wish): void {
-    this.#log.debug({ wish: wish.name, servers: wish.model.servers.length }, 'a new wish');
-    this.#wish = wish;
-    this.#start.prepare(wish.model);
-    this.#links.follow(wish.agents);
-    this.#ender.closeAfter = wish.ends.get(hostname()) ?? null;
+  #take(config: AgentConfig): void {
+    this.#log.debug({ configRevision: config.revision, servers: config.model.servers.length }, 'new proxy config');
+    this.#config = config;
+    this.#start.prepare(config.model);
+    this.#links.follow(config.agents);
+    this.#ender.closeAfter = config.ends.get(hostname()) ?? null;
     this.apply();
   }
 
   /** Has HAProxy follow what is asked for now. */
   apply(): void {
-    if (this.#wish === null) return;
-    const model = this.#clock.isKnown ? this.#wish.model : withoutTimes(this.#wish.model);
-    this.#converger.want(strictest(model, this.#links.words, this.#ender.end), this.#wish.name);
+    if (this.#config === null) return;
+    const model = this.#clock.isKnown ? this.#config.model : withoutTimes(this.#config.model);
+    this.#converger.want(strictest(model, this.#links.words, this.#ender.end), this.#config.revision);
   }
 
   #refuse(thrown: unknown): void {
     this.#log.warn(errorFields(thrown), 'the ConfigMap asks for what cannot be; the last good one stands');
-    if (this.#wish !== null) return;
+    if (this.#config !== null) return;
     // Nothing runs yet, and nothing will: whoever listens should know why.
     this.#start.why = messageOf(thrown);
-    const code = thrown instanceof CccamError ? thrown.code : 'CCP_WISH_UNREADABLE';
+    const code = thrown instanceof CccamError ? thrown.code : 'CCP_PROXY_CONFIG_UNREADABLE';
     this.#telemetry.update(unreadable(code, null));
   }
 

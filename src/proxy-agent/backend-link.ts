@@ -1,5 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { KEY_HEADER } from '../link/key.ts';
+import { Bell, type Clock } from '../runtime/clock.ts';
+import { lines } from '../runtime/lines.ts';
+import { KEY_HEADER } from '../wire/agent-key.ts';
 import {
   type BackendLine,
   LINK_ALIVE_MS,
@@ -8,9 +10,7 @@ import {
   LINK_SILENT_MS,
   type ProxyLine,
   readBackendLine,
-} from '../link/protocol.ts';
-import { Bell, type Clock } from '../runtime/clock.ts';
-import { lines } from '../runtime/lines.ts';
+} from '../wire/agent-link.ts';
 
 const RETRY_MS = { first: 200, cap: 5_000 } as const;
 const CONNECT_MS = 3_000;

@@ -2,10 +2,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { throughout, until } from '../../test/haproxy/until.ts';
 import { ProxyLinks } from '../backend-agent/proxy-links.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import { agentKey, KEY_HEADER } from '../link/key.ts';
-import { type BackendLine, LINK_PATH } from '../link/protocol.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
+import { agentKey, KEY_HEADER } from '../wire/agent-key.ts';
+import { type BackendLine, LINK_PATH } from '../wire/agent-link.ts';
 import { BackendLinks } from './backend-links.ts';
 
 const KEY = agentKey('link to a server', 'uid', 'a');

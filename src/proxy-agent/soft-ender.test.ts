@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
 import { aStructure } from '../../test/fakes/pools.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import { drainHook } from '../link/drain-call.ts';
-import { agentKey } from '../link/key.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { agentKey } from '../wire/agent-key.ts';
+import { drainHook } from '../wire/pre-stop.ts';
 import { SoftEnder } from './soft-ender.ts';
 
 const KEY = agentKey('end a proxy', 'uid');

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Structure } from '../haproxy/model.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import { CLOSING_MS, type DrainCall, readDrainCall } from '../link/drain-call.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { CLOSING_MS, type DrainCall, readDrainCall } from '../wire/pre-stop.ts';
 import type { SoftEnd } from './strictest.ts';
 
 /** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */

@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { aModel, aServer, aStructure } from '../../test/fakes/pools.ts';
 import { strictest } from './strictest.ts';
 
-const wish = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 5_000 })]);
-const [first = '', second = ''] = wish.servers.map(({ name }) => name);
+const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 5_000 })]);
+const [first = '', second = ''] = model.servers.map(({ name }) => name);
 
 describe('strictest', () => {
-  it('is the wish while nobody says more', () => {
-    expect(strictest(wish, new Map([[first, { draining: false, closeAfter: null }]]), null)).toEqual(wish);
+  it('is the model while nobody says more', () => {
+    expect(strictest(model, new Map([[first, { draining: false, closeAfter: null }]]), null)).toEqual(model);
   });
 
   it('drains a server whose own agent says that it ends, though the operator does not know yet', () => {
-    const { servers } = strictest(wish, new Map([[first, { draining: true, closeAfter: 9_000 }]]), null);
+    const { servers } = strictest(model, new Map([[first, { draining: true, closeAfter: 9_000 }]]), null);
     expect(servers.map(({ state, closeAfter }) => [state, closeAfter])).toEqual([
       ['drain', 9_000],
       ['drain', 5_000],
@@ -20,15 +20,15 @@ describe('strictest', () => {
   });
 
   it('takes the earliest time, whoever says it, and does not let an agent undo what the operator asks for', () => {
-    expect(strictest(wish, new Map([[second, { draining: true, closeAfter: 3_000 }]]), null).servers[1]?.closeAfter).toBe(3_000);
-    expect(strictest(wish, new Map([[second, { draining: true, closeAfter: 9_000 }]]), null).servers[1]?.closeAfter).toBe(5_000);
-    expect(strictest(wish, new Map([[second, { draining: false, closeAfter: null }]]), null).servers[1]).toEqual(wish.servers[1]);
+    expect(strictest(model, new Map([[second, { draining: true, closeAfter: 3_000 }]]), null).servers[1]?.closeAfter).toBe(3_000);
+    expect(strictest(model, new Map([[second, { draining: true, closeAfter: 9_000 }]]), null).servers[1]?.closeAfter).toBe(5_000);
+    expect(strictest(model, new Map([[second, { draining: false, closeAfter: null }]]), null).servers[1]).toEqual(model.servers[1]);
   });
 
   it('keeps the structure while this proxy ends, and closes everywhere when its time is over', () => {
     const structure = aStructure({ idleMs: 1 });
-    expect(strictest(wish, new Map(), { structure, door: 'shut', closeAfter: null })).toEqual({ ...wish, structure, door: 'shut' });
-    const over = strictest(wish, new Map(), { structure, door: 'shut', closeAfter: 4_000 });
+    expect(strictest(model, new Map(), { structure, door: 'shut', closeAfter: null })).toEqual({ ...model, structure, door: 'shut' });
+    const over = strictest(model, new Map(), { structure, door: 'shut', closeAfter: 4_000 });
     expect(over.servers.map(({ state, closeAfter }) => [state, closeAfter])).toEqual([
       ['drain', 4_000],
       ['drain', 4_000],

@@ -18,13 +18,13 @@ export interface SoftEnd {
  * @param words by server
  * @param end null while this proxy does not end
  */
-export function strictest(wish: ProxyModel, words: ReadonlyMap<string, BackendWord>, end: SoftEnd | null): ProxyModel {
-  const servers = wish.servers.map((server) => {
+export function strictest(model: ProxyModel, words: ReadonlyMap<string, BackendWord>, end: SoftEnd | null): ProxyModel {
+  const servers = model.servers.map((server) => {
     const word = words.get(server.name);
     const drained = word?.draining === true ? drain(server, word.closeAfter) : server;
     return end?.closeAfter === null || end === null ? drained : drain(drained, end.closeAfter);
   });
-  return { ...wish, structure: end?.structure ?? wish.structure, servers, door: end?.door ?? wish.door };
+  return { ...model, structure: end?.structure ?? model.structure, servers, door: end?.door ?? model.door };
 }
 
 function drain(server: WantedServer, closeAfter: number | null): WantedServer {

@@ -22,7 +22,7 @@ export const ERROR_CODES = {
   CCP_API_UNREACHABLE: 'the API server does not answer',
   CCP_API_REFUSED: 'the API server refused a call',
   CCP_LEASE_LOST: 'this process does not hold the lease any more and writes nothing',
-  CCP_WISH_UNREADABLE: 'the ConfigMap of a proxy holds something that this version cannot read',
+  CCP_PROXY_CONFIG_UNREADABLE: 'the ConfigMap of a proxy holds something that this version cannot read',
   CCP_SETTING_INVALID: 'a setting from the environment or the command line is wrong',
 } as const;
 

@@ -75,7 +75,7 @@ export async function openStateFolder(path: string): Promise<StateFolder> {
     path: real,
     configFile: join(real, 'haproxy.cfg'),
     logFile: join(real, 'haproxy.log'),
-    rosterFile: join(real, 'servers.json'),
+    rosterFile: join(real, 'state.json'),
     sockets: { runtime: join(real, RUNTIME_SOCKET), master: join(real, 'master.sock'), peers: join(real, 'peers.sock') },
   };
 }

@@ -26,9 +26,9 @@ afterEach(() => {
   cluster.kubelet.idle = false;
 });
 
-async function wish(pool: string) {
+async function proxyConfig(pool: string) {
   const data = (await cluster.get(CHILD_TYPES.ConfigMap, `${pool}-haproxy`))?.['data'] as Record<string, string> | undefined;
-  return JSON.parse(data?.['servers.json'] ?? '{"servers":[]}') as {
+  return JSON.parse(data?.['proxy.json'] ?? '{"servers":[]}') as {
     servers: { id: number; name: string; weight: number; state: string }[];
   };
 }
@@ -90,7 +90,7 @@ describe('an operator that is killed', () => {
         30_000,
         () => cluster.tails(),
       );
-      const { servers } = await wish(pool);
+      const { servers } = await proxyConfig(pool);
       expect(servers.map(({ id, weight }) => [id, weight])).toEqual([[1, 256]]);
       await cluster.kubectl('delete', 'ccp', pool, '--wait=false');
       await cluster.stopOperator(second, 'SIGKILL');
@@ -118,7 +118,7 @@ describe('an operator that is killed', () => {
       });
       const dead = (): boolean => operator.process.signalCode === 'SIGKILL';
       const drains = async (): Promise<boolean> =>
-        (await wish('drains')).servers.some((server) => server.name.startsWith(pod?.name ?? '-') && server.state === 'drain');
+        (await proxyConfig('drains')).servers.some((server) => server.name.startsWith(pod?.name ?? '-') && server.state === 'drain');
       const told = async (): Promise<boolean> => ((await cluster.status('drains'))?.draining ?? 0) === 1;
       await until('it dies or comes through', async () => dead() || ((await drains()) && (await told())), 20_000);
       await cluster.stopOperator(operator);

@@ -38,9 +38,9 @@ async function replicas(deployment: string): Promise<number | undefined> {
   return spec?.replicas;
 }
 
-async function wish(pool: string) {
+async function proxyConfig(pool: string) {
   const map = await cluster.get(CHILD_TYPES.ConfigMap, `${pool}-haproxy`);
-  return JSON.parse((map?.['data'] as Record<string, string> | undefined)?.['servers.json'] ?? '{}') as {
+  return JSON.parse((map?.['data'] as Record<string, string> | undefined)?.['proxy.json'] ?? '{}') as {
     servers: { name: string; weight: number; state: string }[];
   };
 }
@@ -82,7 +82,7 @@ describe('a pool', () => {
   });
 
   it('asks for the weights of the formula, the same in the object that HAProxy gets and in the status', async () => {
-    const { servers } = await wish('living-room');
+    const { servers } = await proxyConfig('living-room');
     // (4·8/10) : (2·4/100) = 40 : 1, and the largest is 256.
     expect(servers.map(({ weight }) => weight).sort((a, b) => a - b)).toEqual([6, 256, 256]);
     const status = await cluster.status('living-room');
@@ -125,7 +125,7 @@ describe('a pool', () => {
 
   it('puts back what somebody changes by hand, and says so', async () => {
     const edits = [
-      [CHILD_TYPES.ConfigMap, 'living-room-haproxy', { data: { 'servers.json': '{}' } }],
+      [CHILD_TYPES.ConfigMap, 'living-room-haproxy', { data: { 'proxy.json': '{}' } }],
       [CHILD_TYPES.Deployment, 'living-room-haproxy', { spec: { replicas: 5 } }],
       [CHILD_TYPES.Role, 'living-room-haproxy', { rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['*'] }] }],
     ] as const;
@@ -160,7 +160,7 @@ describe('a pool', () => {
 
 describe('a pool that makes no sense', () => {
   it('is told where and why, and the last good one goes on serving, pods and all', async () => {
-    const served = async () => ({ ...(await wish('living-room')), shares: [] }); // a proxy that was one too many may still be leaving
+    const served = async () => ({ ...(await proxyConfig('living-room')), shares: [] }); // a proxy that was one too many may still be leaving
     const before = await served();
     const twice = { name: 'cellar', external: { address: '192.0.2.1' }, port: 12_003 };
     await cluster.applyPool('living-room', { ...SPEC, backends: [...SPEC.backends, twice] });
@@ -171,7 +171,7 @@ describe('a pool that makes no sense', () => {
     const [pod] = cluster.kubelet.named('living-room-rack');
     await cluster.kubectl('annotate', 'pod', pod?.name ?? '', 'cccam.dev/drain=true');
     await until('a drain works all the same', async () =>
-      (await wish('living-room')).servers.some((server) => server.name.startsWith(pod?.name ?? '-') && server.state === 'drain'),
+      (await proxyConfig('living-room')).servers.some((server) => server.name.startsWith(pod?.name ?? '-') && server.state === 'drain'),
     );
     await cluster.kubectl('annotate', 'pod', pod?.name ?? '', 'cccam.dev/drain-');
     await cluster.applyPool('living-room', SPEC);

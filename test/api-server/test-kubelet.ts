@@ -125,7 +125,7 @@ export class TestKubelet {
     const data = (await this.#client.get(ref, this.#end.signal))?.['data'] as Record<string, string> | undefined;
     const folder = join(pod.proxy?.folder ?? '', 'mounted');
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'servers.json'), data?.['servers.json'] ?? '');
+    await writeFile(join(folder, 'proxy.json'), data?.['proxy.json'] ?? '');
   }
 
   /** Ends a proxy's processes at once and starts them anew in an empty folder, as when its containers are made again. */

@@ -6,15 +6,15 @@ import { describe, expect, it } from 'vitest';
 const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: readonly string[] }>> = {
   'main.ts': { folders: ['standalone', 'simulate', 'operator', 'proxy-agent', 'backend-agent', 'runtime'], packages: ['commander'] },
   api: { folders: ['runtime'], packages: ['zod', 'fastest-levenshtein'] },
-  pool: { folders: ['api', 'haproxy', 'link', 'runtime'], packages: [] },
+  pool: { folders: ['api', 'haproxy', 'wire', 'runtime'], packages: [] },
   haproxy: { folders: ['runtime'], packages: [] },
   proxy: { folders: ['haproxy', 'runtime'], packages: ['prom-client'] },
   standalone: { folders: ['api', 'pool', 'haproxy', 'proxy', 'runtime'], packages: ['yaml', 'zod', 'cli-table3', 'log-update'] },
   kube: { folders: ['runtime'], packages: ['@kubernetes/client-node'] },
-  operator: { folders: ['api', 'pool', 'haproxy', 'kube', 'runtime'], packages: ['zod', 'prom-client'] },
-  'proxy-agent': { folders: ['haproxy', 'kube', 'link', 'proxy', 'runtime'], packages: ['zod/mini'] },
-  'backend-agent': { folders: ['link', 'runtime'], packages: ['prom-client'] },
-  link: { folders: [], packages: [] },
+  operator: { folders: ['api', 'pool', 'haproxy', 'kube', 'wire', 'runtime'], packages: ['zod', 'prom-client'] },
+  'proxy-agent': { folders: ['haproxy', 'kube', 'wire', 'proxy', 'runtime'], packages: [] },
+  'backend-agent': { folders: ['wire', 'runtime'], packages: ['prom-client'] },
+  wire: { folders: ['haproxy', 'runtime'], packages: ['zod/mini'] },
   simulate: { folders: ['runtime'], packages: [] },
   // Outside of src: the manifest, for the version.
   runtime: { folders: ['..'], packages: ['pino'] },
@@ -22,20 +22,14 @@ const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[];
 /** Files of runtime that pure and dependency-free folders may use; they import nothing themselves. */
 const LEAVES = ['runtime/errors.ts', 'runtime/clock.ts', 'runtime/lines.ts', 'runtime/printable.ts', 'runtime/server-address.ts'];
 /** The only files of haproxy that the rules may see. */
-const MODEL = [
-  'haproxy/model.ts',
-  'haproxy/render.ts',
-  'haproxy/wish.ts',
-  'haproxy/health/health-state.ts',
-  'haproxy/health/health-words.ts',
-];
+const MODEL = ['haproxy/model.ts', 'haproxy/render.ts', 'haproxy/health/health-state.ts', 'haproxy/health/health-words.ts'];
 /** Plain data in, plain data out: no input, no output, no clock, no chance. */
 const PURE = [
   /^pool\//,
-  /^link\//,
+  /^wire\//,
   /^backend-agent\/backend-state\.ts$/,
   /^proxy-agent\/strictest\.ts$/,
-  /^haproxy\/(model|render|wish|diff|command|token|actual|observation|pace|effective|drift|hold-back)\.ts$/,
+  /^haproxy\/(model|render|diff|command|token|actual|observation|pace|effective|drift|hold-back)\.ts$/,
   /^haproxy\/health\/(activity|fullness|health-event|health-state|health-words|learned-limit|panic|schedule|server-health|session-totals|watched-server)\.ts$/,
 ];
 const IMPURE_MODULES = [
@@ -92,11 +86,11 @@ describe('imports', () => {
     }
   });
 
-  it('of runtime from api, pool and haproxy are leaves that import nothing', () => {
+  it('of runtime from api, pool, haproxy and wire are leaves that import nothing', () => {
     for (const file of files) {
       const local = file.imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => target(file, specifier));
       if (LEAVES.includes(file.path)) expect(local, file.path).toEqual([]);
-      if (!['api', 'pool', 'haproxy'].includes(folderOf(file.path))) continue;
+      if (!['api', 'pool', 'haproxy', 'wire'].includes(folderOf(file.path))) continue;
       for (const path of local.filter((each) => each.startsWith('runtime/')))
         expect(LEAVES, `${file.path} imports ${path}`).toContain(path);
     }

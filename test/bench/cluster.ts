@@ -76,10 +76,10 @@ function podFacts(pod: KubeObject): string[] {
 }
 
 /** Which pods a ConfigMap asks to be drained. */
-function wishFacts(map: KubeObject): string[] {
-  const wish = (map['data'] as Record<string, string> | undefined)?.['servers.json'];
-  if (wish === undefined) return [];
-  const { servers } = JSON.parse(wish) as { servers: { name: string; state: string }[] };
+function configFacts(map: KubeObject): string[] {
+  const config = (map['data'] as Record<string, string> | undefined)?.['proxy.json'];
+  if (config === undefined) return [];
+  const { servers } = JSON.parse(config) as { servers: { name: string; state: string }[] };
   return servers.filter(({ state }) => state === 'drain').map(({ name }) => `${name.slice(0, name.lastIndexOf('-'))} asked`);
 }
 
@@ -200,7 +200,7 @@ async function manyServers(cluster: TestCluster): Promise<void> {
   const hearing = new Hearing();
   const listening = [
     sight.run(POD, podFacts, end.signal),
-    sight.run(CHILD_TYPES.ConfigMap, wishFacts, end.signal),
+    sight.run(CHILD_TYPES.ConfigMap, configFacts, end.signal),
     ...cluster.kubelet.named('-haproxy').map((proxy) => hearing.run(proxy, end.signal)),
   ];
   const ended = Promise.allSettled(listening);
@@ -254,7 +254,7 @@ async function oneChange(cluster: TestCluster, pools: number, operator: RunningO
       'it is in the ConfigMap',
       async () => {
         const data = (await cluster.get(CHILD_TYPES.ConfigMap, `p${pool}-haproxy`))?.['data'] as Record<string, string> | undefined;
-        return data?.['servers.json']?.includes(`"weight":${turn + 1},`) === true;
+        return data?.['proxy.json']?.includes(`"weight":${turn + 1},`) === true;
       },
       20_000,
       () => readFileSync(operator.logFile, 'utf8').slice(-500),

@@ -11,7 +11,7 @@ import type { PodFacts } from '../../src/pool/server-state.ts';
 import type { Outcome, World } from '../../src/pool/world.ts';
 import type { Step } from './cluster-steps.ts';
 import { aPodOf } from './pools.ts';
-import { NOTHING_SAID, statementOf, type Wish } from './proxy-statement.ts';
+import { NOTHING_SAID, type ProxyConfigFacts, statementOf } from './proxy-statement.ts';
 import { StatusLag } from './status-lag.ts';
 
 interface Pod {
@@ -36,9 +36,9 @@ export class ClusterModel {
   #roster: Roster = [];
   #savedSpec: unknown = null;
   #status: World['status'] = null;
-  #wish: Wish = { text: '', servers: new Map() };
-  /** What each proxy works on: the wish itself, or one of before. */
-  #heard = this.#wish;
+  #config: ProxyConfigFacts = { text: '', servers: new Map() };
+  /** What each proxy works on: the current config, or an earlier one. */
+  #heard = this.#config;
   #proxies: ProxyReport['said'][] = ['pending', 'pending'];
   readonly #sessions = new Map<string, number>();
   readonly #lag = new StatusLag();
@@ -101,7 +101,7 @@ export class ClusterModel {
       const entry = this.#roster.find((each) => each.pod?.uid === facts.uid);
       if (facts.address !== null && !facts.finished) expect(entry, `${facts.name} lives and has no server`).toBeDefined();
       if (entry === undefined) continue;
-      const wanted = this.#wish.servers.get(entry.name);
+      const wanted = this.#config.servers.get(entry.name);
       if (facts.endingSince !== null || !facts.containersReady) expect(wanted, `${facts.name} gets new sessions`).toBe('drain');
       this.#checkClock(facts, entry.drain.kind === 'draining' ? entry.drain.since : null);
     }
@@ -143,7 +143,7 @@ export class ClusterModel {
         else pod.facts = { ...pod.facts, address: pod.facts.address ?? this.#address(), containersReady: true };
       }
       this.pass();
-      this.#heard = this.#wish;
+      this.#heard = this.#config;
       this.#proxies = this.#proxies.map(() => this.#statement());
       this.pass();
       this.#controllers();
@@ -233,9 +233,9 @@ export class ClusterModel {
   #apply(child: Child): void {
     this.#children.set(childKey(child), child);
     if (child.kind !== 'ConfigMap') return;
-    const text = (child['data'] as Record<string, string>)['servers.json'] ?? '';
+    const text = (child['data'] as Record<string, string>)['proxy.json'] ?? '';
     const { servers } = JSON.parse(text) as { servers: { name: string; state: string }[] };
-    this.#wish = { text, servers: new Map(servers.map(({ name, state }) => [name, state])) };
+    this.#config = { text, servers: new Map(servers.map(({ name, state }) => [name, state])) };
   }
 
   #remove(name: string): void {
@@ -325,7 +325,7 @@ export class ClusterModel {
         this.#heard = { text: this.#heard.text, servers: new Map(this.#heard.servers) };
         break;
       case 'proxies catch up':
-        this.#heard = this.#wish;
+        this.#heard = this.#config;
         this.#proxies = this.#proxies.map(() => this.#statement());
         break;
       case 'proxy restarts':
@@ -335,7 +335,7 @@ export class ClusterModel {
         this.#proxies = ['unreachable', 'unreachable'];
         break;
       case 'proxy lies':
-        this.#proxies = [{ ...NOTHING_SAID, wish: 'nonsense', synced: true }, this.#proxies[1] ?? 'pending'];
+        this.#proxies = [{ ...NOTHING_SAID, configRevision: 'nonsense', synced: true }, this.#proxies[1] ?? 'pending'];
         break;
       default:
         if ('at' in step) this.#happenToPod(step.kind, pick([...this.#pods.values()], step.at));

@@ -28,7 +28,7 @@ export function aServerObservation(changes: Partial<ServerObservation> = {}): Se
 /** What a proxy observes that serves by one server. */
 export function anObservation(server: Partial<ServerObservation> = {}, changes: Partial<ProxyObservation> = {}): ProxyObservation {
   return {
-    wish: null,
+    configRevision: null,
     synced: true,
     error: null,
     masterPid: 1,

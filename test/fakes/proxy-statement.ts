@@ -1,9 +1,9 @@
-import { wishName } from '../../src/haproxy/wish.ts';
 import type { ProxyReport, ProxyStatement, ServerStatement } from '../../src/pool/proxy-report.ts';
 import type { ServerStanding } from '../../src/pool/server-standing.ts';
+import { revisionOf } from '../../src/wire/proxy-config.ts';
 
 /** What a ConfigMap asks for. */
-export interface Wish {
+export interface ProxyConfigFacts {
   readonly text: string;
   /** States, by server. */
   readonly servers: ReadonlyMap<string, string>;
@@ -11,7 +11,7 @@ export interface Wish {
 
 /** What a proxy says that knows of nothing. */
 export const NOTHING_SAID: ProxyStatement = {
-  wish: null,
+  configRevision: null,
   synced: false,
   localError: null,
   panic: false,
@@ -23,7 +23,7 @@ export const NOTHING_SAID: ProxyStatement = {
 };
 
 /** What a proxy says that has done what it was asked for. */
-export function statementOf({ servers, text }: Wish, sessions: ReadonlyMap<string, number>): ProxyReport['said'] {
+export function statementOf({ servers, text }: ProxyConfigFacts, sessions: ReadonlyMap<string, number>): ProxyReport['said'] {
   const statements = [...servers].map(([name, state]): [string, ServerStatement] => {
     const ready = state === 'ready';
     return [
@@ -38,7 +38,7 @@ export function statementOf({ servers, text }: Wish, sessions: ReadonlyMap<strin
       },
     ];
   });
-  return { ...NOTHING_SAID, wish: text === '' ? null : wishName(text), synced: true, servers: new Map(statements) };
+  return { ...NOTHING_SAID, configRevision: text === '' ? null : revisionOf(text), synced: true, servers: new Map(statements) };
 }
 
 function standing(ready: boolean): ServerStanding {

@@ -192,7 +192,7 @@ async function sequence(k: number): Promise<{ died: boolean; final: string }> {
 }
 
 async function rosterText(box: TestBox): Promise<string> {
-  return await readFile(join(box.stateDir, 'servers.json'), 'utf8');
+  return await readFile(join(box.stateDir, 'state.json'), 'utf8');
 }
 
 /** The end state without what differs from run to run: addresses, times and what the checks have seen so far. */

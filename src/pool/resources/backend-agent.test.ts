@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aPool } from '../../../test/fakes/pools.ts';
-import { agentKey } from '../../link/key.ts';
+import { agentKey } from '../../wire/agent-key.ts';
 import { withBackendAgent } from './backend-agent.ts';
 
 const IDENTITY = { namespace: 'tv', name: 'p', uid: 'u' };

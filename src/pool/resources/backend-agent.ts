@@ -10,9 +10,9 @@ import {
   type PoolSpec,
   readTemplate,
 } from '../../api/v1alpha1/index.ts';
-import { drainHook } from '../../link/drain-call.ts';
-import { agentKey } from '../../link/key.ts';
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
+import { agentKey } from '../../wire/agent-key.ts';
+import { drainHook } from '../../wire/pre-stop.ts';
 import { CONTAINER_SECURITY } from './agent-container.ts';
 import type { PoolIdentity } from './identity.ts';
 

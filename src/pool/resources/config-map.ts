@@ -1,6 +1,6 @@
 import type { ProxyModel } from '../../haproxy/model.ts';
 import { renderConfig } from '../../haproxy/render.ts';
-import { type Asked, wishText } from '../../haproxy/wish.ts';
+import { type ConfigExtras, proxyConfigText } from '../../wire/proxy-config.ts';
 import type { Child } from '../child.ts';
 import { CONFIG_KEYS, type SavedState } from '../saved-state.ts';
 import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
@@ -10,7 +10,7 @@ import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
  *
  * @throws CccamError CCP_CONFIG_UNSAFE when a value is outside of its grammar
  */
-export function configMap(pool: PoolIdentity, model: ProxyModel, asked: Asked, state: SavedState): Child {
+export function configMap(pool: PoolIdentity, model: ProxyModel, extras: ConfigExtras, state: SavedState): Child {
   // Out of service: a HAProxy that begins with it sends nobody anywhere before its agent has heard each server greet.
   const servers = model.servers.map((server) => ({ ...server, inService: false }));
   return {
@@ -19,7 +19,7 @@ export function configMap(pool: PoolIdentity, model: ProxyModel, asked: Asked, s
     metadata: childMetadata(pool, proxyName(pool), 'proxy'),
     data: {
       [CONFIG_KEYS.config]: renderConfig(model.structure, servers),
-      [CONFIG_KEYS.wish]: wishText(model, asked),
+      [CONFIG_KEYS.proxy]: proxyConfigText(model, extras),
       [CONFIG_KEYS.state]: JSON.stringify(state),
     },
   };

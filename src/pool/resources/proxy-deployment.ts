@@ -7,9 +7,9 @@ import {
   PROXY_PORT,
   TEMPLATE_ANNOTATION,
 } from '../../api/v1alpha1/index.ts';
-import { drainHook } from '../../link/drain-call.ts';
-import { agentKey } from '../../link/key.ts';
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
+import { agentKey } from '../../wire/agent-key.ts';
+import { drainHook } from '../../wire/pre-stop.ts';
 import { type Child, contentName } from '../child.ts';
 import { CONFIG_KEYS } from '../saved-state.ts';
 import { ANY_IMAGE, CONTAINER_SECURITY, type NewPods } from './agent-container.ts';
@@ -132,7 +132,7 @@ function agentContainer(pool: PoolIdentity, image: string): object {
 function volumes(pool: PoolIdentity): readonly object[] {
   return [
     { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
-    { name: 'config', configMap: { name: proxyName(pool), items: [{ key: CONFIG_KEYS.wish, path: CONFIG_KEYS.wish }] } },
+    { name: 'config', configMap: { name: proxyName(pool), items: [{ key: CONFIG_KEYS.proxy, path: CONFIG_KEYS.proxy }] } },
     {
       name: 'token',
       projected: {

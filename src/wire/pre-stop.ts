@@ -1,4 +1,4 @@
-import { hasKey, KEY_HEADER } from './key.ts';
+import { hasKey, KEY_HEADER } from './agent-key.ts';
 
 /** What a kubelet asks of an agent before it ends a container: to say when it may. */
 export interface DrainCall {

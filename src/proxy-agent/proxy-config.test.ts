@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aModel, aServer } from '../../test/fakes/pools.ts';
-import { wishName, wishText } from '../haproxy/wish.ts';
-import { readWish } from './wish.ts';
+import { proxyConfigText, revisionOf } from '../wire/proxy-config.ts';
+import { agentConfig } from './proxy-config.ts';
 
 const KEY = '0123456789abcdef'.repeat(2);
 const PLACE = {
@@ -11,42 +11,43 @@ const PLACE = {
   fileLimit: 20_000,
 };
 
-describe('readWish', () => {
+describe('agentConfig', () => {
   it('reads what the operator has written, in the place of this very proxy', () => {
     const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 1_800_000_000_000 })]);
     const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: PLACE.sockets };
-    const text = wishText(model, {
+    const text = proxyConfigText(model, {
       agents: [{ server: model.servers[1]?.name ?? '', port: 9_322, key: KEY }],
       ends: [{ proxy: 'p-haproxy-x', closeAfter: 5 }],
     });
     const ends = new Map([['p-haproxy-x', 5]]);
     const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322, key: KEY }]]);
-    expect(readWish(text, PLACE)).toEqual({ name: wishName(text), model: { ...model, structure }, agents, ends });
+    expect(agentConfig(text, PLACE)).toEqual({ name: revisionOf(text), model: { ...model, structure }, agents, ends });
   });
 
   it('reads what an operator of before has written, that knew of no agents, or of no keys', () => {
     const model = aModel([aServer(1)]);
-    expect(readWish(JSON.stringify(model), PLACE).agents.size).toBe(0);
+    expect(agentConfig(JSON.stringify(model), PLACE).agents.size).toBe(0);
     const agents = [{ server: model.servers[0]?.name, port: 9_322 }];
-    expect(readWish(JSON.stringify({ ...model, agents }), PLACE).agents.size).toBe(0);
+    expect(agentConfig(JSON.stringify({ ...model, agents }), PLACE).agents.size).toBe(0);
   });
 
   it('asks no agent at an address that is not that of its server', () => {
     expect(
-      readWish(wishText(aModel([aServer(1)]), { agents: [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }] }), PLACE).agents.size,
+      agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }] }), PLACE).agents
+        .size,
     ).toBe(0);
   });
 
   it('takes its own share of what servers may hold, and the even one where it was given none', () => {
     const model = aModel([aServer(1), aServer(2)]);
-    const text = wishText(model, {
+    const text = proxyConfigText(model, {
       agents: [],
       shares: [
         { proxy: 'p-haproxy-x', limits: [[2, 900]] },
         { proxy: 'p-haproxy-y', limits: [[1, 0]] },
       ],
     });
-    const limits = (proxy: string) => readWish(text, { ...PLACE, proxy }).model.servers.map(({ maxConnections }) => maxConnections);
+    const limits = (proxy: string) => agentConfig(text, { ...PLACE, proxy }).model.servers.map(({ maxConnections }) => maxConnections);
     expect(['p-haproxy-x', 'p-haproxy-y', 'p-haproxy-z'].map(limits)).toEqual([
       [500, 900],
       [0, 500],
@@ -56,8 +57,8 @@ describe('readWish', () => {
 
   it('holds as many sessions as its open files allow, and refuses where not even one fits', () => {
     const few = { ...PLACE, fileLimit: 1_024 };
-    expect(readWish(wishText(aModel([aServer(1)]), { agents: [] }), few).model.structure.maxConnections).toBe(362);
-    expect(() => readWish(wishText(aModel([aServer(1)]), { agents: [] }), { ...PLACE, fileLimit: 128 })).toThrow(
+    expect(agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [] }), few).model.structure.maxConnections).toBe(362);
+    expect(() => agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [] }), { ...PLACE, fileLimit: 128 })).toThrow(
       expect.objectContaining({ code: 'CCP_FILE_LIMIT' }),
     );
   });
@@ -66,10 +67,10 @@ describe('readWish', () => {
     ['nothing', undefined],
     ['no JSON', '{'],
     ['another shape', '{"servers":[]}'],
-    ['a name with a command in it', wishText(aModel([aServer(1, { name: 'a;shutdown' })]), { agents: [] })],
-    ['an address that is a path', wishText(aModel([aServer(1, { address: 'unix@/x' })]), { agents: [] })],
-    ['a weight out of range', wishText(aModel([aServer(1, { weight: 257 })]), { agents: [] })],
+    ['a name with a command in it', proxyConfigText(aModel([aServer(1, { name: 'a;shutdown' })]), { agents: [] })],
+    ['an address that is a path', proxyConfigText(aModel([aServer(1, { address: 'unix@/x' })]), { agents: [] })],
+    ['a weight out of range', proxyConfigText(aModel([aServer(1, { weight: 257 })]), { agents: [] })],
   ])('refuses %s before it counts', (_what, text) => {
-    expect(() => readWish(text, PLACE)).toThrow(/^(servers\.json|server name|address|weight)/);
+    expect(() => agentConfig(text, PLACE)).toThrow(/^(proxy\.json|server name|address|weight)/);
   });
 });

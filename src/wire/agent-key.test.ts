@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { agentKey, hasKey, KEY_HEADER } from './key.ts';
+import { agentKey, hasKey, KEY_HEADER } from './agent-key.ts';
 
 const KEYS = [
   agentKey('end a proxy', 'uid'),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { drainHook, readDrainCall } from './drain-call.ts';
-import { agentKey } from './key.ts';
+import { agentKey } from './agent-key.ts';
+import { drainHook, readDrainCall } from './pre-stop.ts';
 
 const KEY = agentKey('end a server', 'some-uid');
 

@@ -6,25 +6,25 @@ import type { KubeObject, ResourceType } from '../kube/resource.ts';
 import { Store, type Stored } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { systemCode } from '../runtime/errors.ts';
-import { type AgentPlace, readWish, type Wish } from './wish.ts';
+import { type AgentConfig, agentConfig, type ProxyRuntime } from './proxy-config.ts';
 
 const CONFIG_MAP: ResourceType = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' };
-const KEY = 'servers.json';
+const KEY = 'proxy.json';
 /** How long the API server is waited for at the start before the mounted copy counts. */
 const MOUNTED_AFTER_MS = 3_000;
 
-interface StoredWish extends Stored {
+interface StoredConfig extends Stored {
   readonly text: string | undefined;
 }
 
-export interface WishListener {
+export interface ConfigListener {
   /** HAProxy should be this from now on. */
-  readonly onWish: (wish: Wish) => void;
+  readonly onConfig: (config: AgentConfig) => void;
   readonly onError: (thrown: unknown) => void;
   readonly onReport: (report: ReflectorReport) => void;
 }
 
-export interface WishSource {
+export interface ConfigSource {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly configMap: string;
@@ -33,28 +33,28 @@ export interface WishSource {
 }
 
 /**
- * Follows the one ConfigMap of a pool. What cannot be read and what is deleted changes nothing: the last wish stands. The mounted copy,
+ * Follows the one ConfigMap of a pool. What cannot be read and what is deleted changes nothing: the last valid one stays active. The mounted copy,
  * which the kubelet brings up to a minute late, only counts at a start without an API server.
  */
-export class WishFollower {
-  readonly #reflector: Reflector<StoredWish>;
-  readonly #source: WishSource;
-  readonly #place: AgentPlace;
+export class ConfigFollower {
+  readonly #reflector: Reflector<StoredConfig>;
+  readonly #source: ConfigSource;
+  readonly #runtime: ProxyRuntime;
   readonly #clock: Clock;
-  readonly #listener: WishListener;
+  readonly #listener: ConfigListener;
   #taken: string | undefined;
 
-  constructor(source: WishSource, place: AgentPlace, clock: Clock, random: () => number, listener: WishListener) {
+  constructor(source: ConfigSource, runtime: ProxyRuntime, clock: Clock, random: () => number, listener: ConfigListener) {
     this.#source = source;
-    this.#place = place;
+    this.#runtime = runtime;
     this.#clock = clock;
     this.#listener = listener;
-    const store = new Store<StoredWish>(
+    const store = new Store<StoredConfig>(
       project,
       () => '',
       ({ after }) => after !== null && this.#take(after.text),
     );
-    this.#reflector = new Reflector<StoredWish>({
+    this.#reflector = new Reflector<StoredConfig>({
       client: source.client,
       type: CONFIG_MAP,
       namespace: source.namespace,
@@ -88,16 +88,16 @@ export class WishFollower {
   #take(text: string | undefined): void {
     if (text !== undefined && text === this.#taken) return;
     try {
-      const wish = readWish(text, this.#place);
+      const config = agentConfig(text, this.#runtime);
       this.#taken = text;
-      this.#listener.onWish(wish);
+      this.#listener.onConfig(config);
     } catch (thrown) {
       this.#listener.onError(thrown);
     }
   }
 }
 
-function project(object: KubeObject): StoredWish {
+function project(object: KubeObject): StoredConfig {
   const { name, namespace = '', uid = '', resourceVersion = '' } = object.metadata;
   return { name, namespace, uid, resourceVersion, text: (object['data'] as Record<string, string> | undefined)?.[KEY] };
 }
