@@ -171,7 +171,7 @@ await outage(true);
 await until('it is told that the servers do not answer', () => lines.some(({ reason }) => reason === 'ServersLost'));
 show();
 await outage(false);
-await until('the servers are found again', () => lines.some(({ reason }) => reason === 'ServersFound'));
+await until('the servers are found again', () => lines.some(({ reason }) => reason === 'ServersRecovered'));
 await until('every client is answered', () =>
   clients.every(({ answeredAt }) => answeredAt !== null && systemClock.monotonic() - answeredAt < 2_000),
 );

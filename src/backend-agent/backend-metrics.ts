@@ -7,7 +7,7 @@ export class BackendMetrics {
   readonly registry = new Registry();
   readonly #sockets = new Gauge({
     name: 'cccam_backend_sockets',
-    help: 'Sockets of the CCcam port, by state. Many in closeWait for long are clients that the server does not let go.',
+    help: 'Sockets of the CCcam port, by state. Many in close_wait for long are clients that the server does not let go.',
     labelNames: ['state'],
     registers: [this.registry],
   });

@@ -21,8 +21,8 @@ describe('countSockets', () => {
       ...NO_SOCKETS,
       listening: 1,
       established: 2,
-      closeWait: 1,
-      timeWait: 1,
+      close_wait: 1,
+      time_wait: 1,
     });
   });
 
@@ -49,7 +49,7 @@ describe('readSockets', () => {
     const clients = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
     await until('both are there', async () => held.length === 2 && (await readSockets(port)).established === 2);
     clients[0]?.end();
-    await until('one hangs', async () => (await readSockets(port)).closeWait === 1);
+    await until('one hangs', async () => (await readSockets(port)).close_wait === 1);
     expect((await readSockets(port)).established).toBe(1);
     for (const socket of [...held, ...clients]) socket.resetAndDestroy();
     await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -3,17 +3,17 @@ import { readFile } from 'node:fs/promises';
 /** States of a TCP socket, as the kernel numbers them (include/net/tcp_states.h). */
 const STATES = {
   '01': 'established',
-  '02': 'synSent',
-  '03': 'synReceived',
-  '04': 'finWait',
-  '05': 'finWait',
-  '06': 'timeWait',
+  '02': 'syn_sent',
+  '03': 'syn_received',
+  '04': 'fin_wait',
+  '05': 'fin_wait',
+  '06': 'time_wait',
   '07': 'closed',
-  '08': 'closeWait',
-  '09': 'lastAck',
+  '08': 'close_wait',
+  '09': 'last_ack',
   '0A': 'listening',
   '0B': 'closing',
-  '0C': 'synReceived',
+  '0C': 'syn_received',
 } as const;
 export type SocketState = (typeof STATES)[keyof typeof STATES];
 export const SOCKET_STATES: readonly SocketState[] = [...new Set(Object.values(STATES))];

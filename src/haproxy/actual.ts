@@ -69,7 +69,7 @@ export interface ActualServer {
   /** Sessions refused by the greeting guard since the worker began. */
   readonly withoutGreeting: number;
   /** Everything that went wrong between clients and the server since the worker began: no greeting, refused, reset, sent elsewhere. */
-  readonly troubles: number;
+  readonly clientErrors: number;
   /** Clients remembered by the stick table; read only for servers that are drained, else 0. */
   readonly remembered: number;
 }

@@ -59,7 +59,7 @@ export interface ServerObservation {
   readonly counted: boolean;
   readonly totalSessions: number;
   readonly withoutGreeting: number;
-  readonly troubles: number;
+  readonly clientErrors: number;
 }
 
 /** How a server stands, as far as observations tell it. */
@@ -147,7 +147,7 @@ function serverObservation(server: ActualServer, actual: ActualProxy, standing: 
     counted: isCounted(actual),
     totalSessions: server.totalSessions,
     withoutGreeting: server.withoutGreeting,
-    troubles: server.troubles,
+    clientErrors: server.clientErrors,
   };
 }
 
@@ -176,5 +176,5 @@ const ABSENT = {
   maxConnections: 0,
   totalSessions: 0,
   withoutGreeting: 0,
-  troubles: 0,
+  clientErrors: 0,
 } as const;

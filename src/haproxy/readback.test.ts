@@ -63,7 +63,7 @@ describe('parseServers', () => {
       queued: 0,
       totalSessions: 20,
       withoutGreeting: 3,
-      troubles: 15,
+      clientErrors: 15,
       remembered: 0,
     });
   });

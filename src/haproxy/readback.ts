@@ -13,8 +13,8 @@ const MAINT_BITS = 0x01 | 0x02 | 0x20 | 0x40;
 const DRAIN_BITS = 0x08 | 0x10;
 const CHECK_CONFIGURED_BIT = 0x02;
 const CHECK_ENABLED_BIT = 0x04;
-/** Counters of a server that move when a client has trouble with it; a refused connection that was sent elsewhere shows in the last two only. */
-const TROUBLES = ['dresp', 'econ', 'eresp', 'wretr', 'wredis'] as const;
+/** Counters of a server that move when a client fails on it; a refused connection that was sent elsewhere shows in the last two only. */
+const CLIENT_ERRORS = ['dresp', 'econ', 'eresp', 'wretr', 'wredis'] as const;
 const OPERATIONAL = ['down', 'starting', 'up', 'stopping'] as const;
 
 /** What the readers below need from one HAProxy; a test hands them recorded answers. */
@@ -132,7 +132,7 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
     queued: figure(row, 'qcur'),
     totalSessions: figure(row, 'stot'),
     withoutGreeting: figure(row, 'dresp'),
-    troubles: TROUBLES.reduce((sum, key) => sum + figure(row, key), 0),
+    clientErrors: CLIENT_ERRORS.reduce((sum, key) => sum + figure(row, key), 0),
     remembered: remembered.get(id) ?? 0,
   };
 }

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ProxyEventReason } from '../haproxy/event.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { CLOSE_REASONS, type CloseReason } from '../haproxy/session-closer.ts';
+import { WorkerTotals } from './worker-totals.ts';
 
 const REFUSAL_REASONS = ['client_limit', 'proxy_full'] as const;
 const ADMIN_STATES = ['ready', 'drain', 'maint'] as const;
@@ -24,38 +25,30 @@ export class ProxyMetrics {
     'server',
     'state',
   ]);
-  readonly #ungreeted = this.#gauge('cccam_server_clients_without_greeting', 'Clients that got no greeting, since the worker began.', [
-    'server',
-  ]);
-  readonly #troubles = this.#gauge(
-    'cccam_server_troubles',
-    'Refused, reset, ungreeted and redispatched sessions of a server, since the worker began.',
+  readonly #ungreeted = this.#counter(
+    'cccam_server_clients_without_greeting_total',
+    'Clients that were connected to a server and got no greeting.',
     ['server'],
   );
-  readonly #events = new Counter({
-    name: 'cccam_proxy_events_total',
-    help: 'Events by reason: reloads, repairs, hung servers and so on.',
-    labelNames: ['reason'],
-    registers: [this.registry],
-  });
-
-  readonly #refused = new Counter({
-    name: 'cccam_proxy_clients_refused_total',
-    help: 'Clients that were turned away, by why: the limits of their address, or the proxy is full.',
-    labelNames: ['reason'],
-    registers: [this.registry],
-  });
-  readonly #closed = new Counter({
-    name: 'cccam_sessions_closed_total',
-    help: 'Sessions that were closed by us, by why: the deadline of a drain has passed, or their server hangs.',
-    labelNames: ['reason'],
-    registers: [this.registry],
-  });
-
-  #refusedBefore: { pid: number | null; refused: { readonly client: number; readonly full: number } } = {
-    pid: null,
-    refused: { client: 0, full: 0 },
-  };
+  readonly #clientErrors = this.#counter(
+    'cccam_server_client_errors_total',
+    'Sessions of a server that were refused, reset, redispatched or got no greeting.',
+    ['server'],
+  );
+  readonly #events = this.#counter('cccam_proxy_events_total', 'Events by reason: reloads, repairs, hung servers and so on.', ['reason']);
+  readonly #refused = this.#counter(
+    'cccam_proxy_clients_refused_total',
+    'Clients that were refused, by reason: the limits of their address, or the proxy is full.',
+    ['reason'],
+  );
+  readonly #closed = this.#counter(
+    'cccam_sessions_closed_total',
+    'Sessions that the agent closed, by reason: the deadline of a drain has passed, or their server hangs.',
+    ['reason'],
+  );
+  readonly #totals = new WorkerTotals();
+  /** Servers with counters. */
+  #counted: ReadonlySet<string> = new Set();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -80,8 +73,11 @@ export class ProxyMetrics {
     if (observation.error !== null) return; // the last known figures stay; cccam_proxy_up says that they are old
     this.#workers.set({ kind: 'current' }, observation.currentPid === null ? 0 : 1);
     this.#workers.set({ kind: 'old' }, observation.oldWorkers);
-    this.#countRefused(observation);
+    this.#totals.begin(observation.currentPid);
+    this.#refused.inc({ reason: 'client_limit' }, this.#totals.rise('client_limit', observation.refused.client));
+    this.#refused.inc({ reason: 'proxy_full' }, this.#totals.rise('proxy_full', observation.refused.full));
     for (const gauge of this.#perServer()) gauge.reset(); // a server that is gone must not be shown for ever
+    this.#forgetServers(new Set(observation.servers.map(({ name }) => name)));
     for (const server of observation.servers) {
       const labels = { server: server.name };
       this.#sessions.set(labels, server.sessions);
@@ -90,35 +86,29 @@ export class ProxyMetrics {
       this.#healthy.set(labels, server.operational === 'up' ? 1 : 0);
       this.#weight.set(labels, server.weight);
       this.#limit.set(labels, server.maxConnections);
-      this.#ungreeted.set(labels, server.withoutGreeting);
-      this.#troubles.set(labels, server.troubles);
+      this.#ungreeted.inc(labels, this.#totals.rise(`ungreeted ${server.name}`, server.withoutGreeting));
+      this.#clientErrors.inc(labels, this.#totals.rise(`errors ${server.name}`, server.clientErrors));
       for (const state of ADMIN_STATES) this.#admin.set({ ...labels, state }, server.admin === state ? 1 : 0);
     }
   }
 
-  /** HAProxy counts since its worker began; over reloads and restarts a counter must not fall. */
-  #countRefused({ currentPid, refused }: ProxyObservation): void {
-    const before = currentPid === this.#refusedBefore.pid ? this.#refusedBefore.refused : { client: 0, full: 0 };
-    this.#refused.inc({ reason: 'client_limit' }, Math.max(0, refused.client - before.client));
-    this.#refused.inc({ reason: 'proxy_full' }, Math.max(0, refused.full - before.full));
-    this.#refusedBefore = { pid: currentPid, refused };
+  #forgetServers(names: ReadonlySet<string>): void {
+    for (const name of this.#counted) {
+      if (names.has(name)) continue;
+      for (const counter of [this.#ungreeted, this.#clientErrors]) counter.remove({ server: name });
+    }
+    this.#counted = names;
   }
 
   #perServer(): Gauge[] {
-    return [
-      this.#sessions,
-      this.#oldSessions,
-      this.#inRotation,
-      this.#healthy,
-      this.#weight,
-      this.#limit,
-      this.#admin,
-      this.#ungreeted,
-      this.#troubles,
-    ];
+    return [this.#sessions, this.#oldSessions, this.#inRotation, this.#healthy, this.#weight, this.#limit, this.#admin];
   }
 
   #gauge(name: string, help: string, labelNames: string[]): Gauge {
     return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 }

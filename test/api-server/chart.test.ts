@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { KubeObject } from '../../src/kube/resource.ts';
-import { metricNames } from '../fakes/metric-names.ts';
+import { exportedMetrics } from '../fakes/exported-metrics.ts';
 import { TOOLS } from './control-plane.ts';
 import { TestCluster } from './test-cluster.ts';
 
@@ -228,7 +228,7 @@ describe('the alerts', () => {
   });
 
   it('and the dashboard look only at metrics that there are', async () => {
-    const known = new Set(await metricNames());
+    const known = new Set((await exportedMetrics()).map(({ name }) => name));
     const used = `${await readFile(ALERTS, 'utf8')}${await readFile(DASHBOARD, 'utf8')}`.matchAll(
       /\b(?:cccam|controller_runtime|rest_client|leader_election)_[a-z_]+/g,
     );
@@ -287,7 +287,7 @@ const ALERT_TESTS = [
   {
     interval: '1m',
     input_series: [
-      { series: 'cccam_backend_sockets{state="closeWait",pod="s"}', values: '60x60' },
+      { series: 'cccam_backend_sockets{state="close_wait",pod="s"}', values: '60x60' },
       { series: 'cccam_backend_sockets{state="established",pod="s"}', values: '600x60' },
     ],
     alert_rule_test: [
@@ -297,7 +297,7 @@ const ALERT_TESTS = [
         alertname: 'CccamServerLeaksSockets',
         exp_alerts: [
           {
-            exp_labels: { severity: 'warning', pod: 's', state: 'closeWait' },
+            exp_labels: { severity: 'warning', pod: 's', state: 'close_wait' },
             exp_annotations: {
               summary: 'The server in pod s does not let go of clients that have left',
               description: '60 sockets wait for it to close them. Drain the pod and delete it before it runs out of files.',

@@ -6,7 +6,7 @@ import { PROXY_EVENT_REASONS } from '../../src/haproxy/event.ts';
 import { POOL_EVENT_REASONS } from '../../src/pool/pool-event.ts';
 import { ERROR_CODES } from '../../src/runtime/errors.ts';
 import { RUN_NEWS_REASONS } from '../../src/standalone/news.ts';
-import { metricNames } from '../fakes/metric-names.ts';
+import { exportedMetrics } from '../fakes/exported-metrics.ts';
 import { ACCIDENTS } from '../haproxy/accidents.ts';
 
 const pages = [
@@ -59,10 +59,21 @@ describe('documentation', () => {
     expect(rows).toEqual(ACCIDENTS.map(({ name }) => name));
   });
 
-  it('lists every metric, and none that is not there', async () => {
+  it('lists every metric with the values of its labels, and none that is not there', async () => {
     const text = await readFile('docs/reference/observations.md', 'utf8');
     const listed = new Set([...text.matchAll(/`(cccam_[a-z_]+)/g)].map((match) => match[1]));
-    const metrics = (await metricNames()).filter((name) => name.startsWith('cccam_'));
-    expect([...listed].sort()).toEqual(metrics.sort());
+    const metrics = (await exportedMetrics()).filter(({ name }) => name.startsWith('cccam_'));
+    expect([...listed].sort()).toEqual(metrics.map(({ name }) => name).sort());
+    for (const { labelValues, name } of metrics) {
+      const row = text.split('\n').find((line) => line.startsWith(`| \`${name}`)) ?? '';
+      for (const value of labelValues) expect(row, name).toContain(`\`${value}\``);
+    }
+  });
+
+  it('follows the conventions of Prometheus: counters end in _total, label values are in snake_case', async () => {
+    for (const { labelValues, name, type } of (await exportedMetrics()).filter((metric) => metric.name.startsWith('cccam_'))) {
+      expect(name.endsWith('_total'), name).toBe(type === 'counter');
+      for (const value of labelValues) expect(value, name).toMatch(/^[a-z0-9_]+$/);
+    }
   });
 });

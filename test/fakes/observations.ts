@@ -20,7 +20,7 @@ export function aServerObservation(changes: Partial<ServerObservation> = {}): Se
     counted: true,
     totalSessions: 3,
     withoutGreeting: 0,
-    troubles: 0,
+    clientErrors: 0,
     ...changes,
   };
 }

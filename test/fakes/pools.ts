@@ -90,7 +90,7 @@ export function anActualServer(server: WantedServer, changes: Partial<ActualServ
     queued: 0,
     totalSessions: 0,
     withoutGreeting: 0,
-    troubles: 0,
+    clientErrors: 0,
     remembered: 0,
     ...changes,
   };

@@ -42,23 +42,23 @@ export function serversLost(servers: readonly string[]): ProxyEvent {
 }
 
 /** Told when enough of them answer again. */
-export const SERVERS_FOUND: ProxyEvent = {
+export const SERVERS_RECOVERED: ProxyEvent = {
   severity: 'Normal',
-  reason: 'ServersFound',
+  reason: 'ServersRecovered',
   server: null,
   message: 'The servers answer again, or enough of them do.',
 };
 
 /** Told when this machine cannot open connections. @param code of the system error */
-export function localTrouble(code: string): ProxyEvent {
+export function localErrorEvent(code: string): ProxyEvent {
   const message = `This machine cannot open connections to servers (${code}): ${LOCAL_HINTS[code] ?? 'check its network settings'}. Nothing is concluded about the servers.`;
-  return { severity: 'Warning', reason: 'LocalTrouble', server: null, message };
+  return { severity: 'Warning', reason: 'LocalErrors', server: null, message };
 }
 
 /** Told when it can again. */
-export const LOCAL_TROUBLE_OVER: ProxyEvent = {
+export const LOCAL_ERROR_RESOLVED: ProxyEvent = {
   severity: 'Normal',
-  reason: 'LocalTroubleOver',
+  reason: 'LocalErrorsResolved',
   server: null,
   message: 'This machine can open connections to servers again.',
 };

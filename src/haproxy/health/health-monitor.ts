@@ -8,10 +8,10 @@ import type { CheckModel, ProxyModel, WantedServer } from '../model.ts';
 import type { Observed, ServerStanding } from '../observation.ts';
 import type { Traffic } from '../sessions.ts';
 import { Fullness } from './fullness.ts';
-import { healthEvent, LOCAL_TROUBLE_OVER, localTrouble, SERVERS_FOUND, serversLost } from './health-event.ts';
+import { healthEvent, LOCAL_ERROR_RESOLVED, localErrorEvent, SERVERS_RECOVERED, serversLost } from './health-event.ts';
 import { type Candidate, type PoolHealth, poolHealth } from './panic.ts';
 import { Prober } from './prober.ts';
-import type { Troubles } from './server-health.ts';
+import type { ClientErrors } from './server-health.ts';
 import { type Ruling, WatchedServer } from './watched-server.ts';
 
 /** Reads the traffic of each session, over these workers. */
@@ -29,10 +29,10 @@ export interface HealthMonitorOptions {
   readonly random?: () => number;
 }
 
-const NO_TROUBLES: Troubles = { all: 0, silent: 0 };
+const NO_CLIENT_ERRORS: ClientErrors = { all: 0, silent: 0 };
 
-function troublesOf(server: ActualServer | undefined): Troubles {
-  return server === undefined ? NO_TROUBLES : { all: server.troubles, silent: server.withoutGreeting };
+function clientErrorsOf(server: ActualServer | undefined): ClientErrors {
+  return server === undefined ? NO_CLIENT_ERRORS : { all: server.clientErrors, silent: server.withoutGreeting };
 }
 
 /** How often the sessions' traffic is looked at, and what share of the time that may take: usually, and while a server is silent to new connections. */
@@ -54,7 +54,7 @@ export class HealthMonitor {
   readonly #due = new Bell();
   readonly #traffic = new Bell();
   readonly #servers = new Map<string, WatchedServer>();
-  readonly #troubles = new Map<string, Troubles>();
+  readonly #clientErrors = new Map<string, ClientErrors>();
   readonly #fullness = new Fullness();
   #check: CheckModel | null = null;
   #pids: { readonly current: number; readonly old: readonly number[] } = { current: 0, old: [] };
@@ -133,7 +133,7 @@ export class HealthMonitor {
   look(wanted: ProxyModel, actual: ActualProxy): void {
     const { check } = wanted.structure;
     const now = this.#options.clock.monotonic();
-    if (actual.current.pid !== this.#pids.current) this.#troubles.clear(); // a new worker counts from 0
+    if (actual.current.pid !== this.#pids.current) this.#clientErrors.clear(); // a new worker counts from 0
     this.#pids = {
       current: actual.current.pid,
       old: actual.old.filter((worker) => worker.sessions !== null).map((worker) => worker.pid),
@@ -143,12 +143,12 @@ export class HealthMonitor {
     const old = (name: string): number => actual.old.reduce((sum, worker) => sum + (worker.sessions?.get(name) ?? 0), 0);
     const serving = wanted.servers.filter((server) => server.state === 'ready');
     const names = new Set(serving.map(({ name }) => name));
-    for (const known of [this.#servers, this.#troubles]) for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+    for (const known of [this.#servers, this.#clientErrors]) for (const name of known.keys()) if (!names.has(name)) known.delete(name);
     for (const server of serving) {
       const running = found.get(server.name);
       const watched = this.#servers.get(server.name) ?? this.#watch(server, running, check, now);
-      const troubles = this.#newTroubles(server.name, troublesOf(running));
-      watched.look(server, { found: running, sessions: (running?.sessions ?? 0) + old(server.name), troubles }, check, now);
+      const clientErrors = this.#newClientErrors(server.name, clientErrorsOf(running));
+      watched.look(server, { found: running, sessions: (running?.sessions ?? 0) + old(server.name), clientErrors }, check, now);
     }
     this.#askOthers();
     this.#due.ring();
@@ -159,14 +159,14 @@ export class HealthMonitor {
   #watch(server: WantedServer, running: ActualServer | undefined, check: CheckModel, now: number): WatchedServer {
     const watched = new WatchedServer(server, running, now, this.#random() * check.fastIntervalMs);
     this.#servers.set(server.name, watched);
-    this.#troubles.set(server.name, troublesOf(running)); // what was before is not known to be new
+    this.#clientErrors.set(server.name, clientErrorsOf(running)); // what was before is not known to be new
     return watched;
   }
 
   /** @param total since the worker began */
-  #newTroubles(name: string, total: Troubles): Troubles {
-    const before = this.#troubles.get(name) ?? NO_TROUBLES;
-    this.#troubles.set(name, total);
+  #newClientErrors(name: string, total: ClientErrors): ClientErrors {
+    const before = this.#clientErrors.get(name) ?? NO_CLIENT_ERRORS;
+    this.#clientErrors.set(name, total);
     return { all: Math.max(0, total.all - before.all), silent: Math.max(0, total.silent - before.silent) };
   }
 
@@ -261,11 +261,11 @@ export class HealthMonitor {
   #announce(): void {
     const { report } = this.#options;
     const { lost } = this.pool;
-    if (lost.length > 0 !== this.#panic) report(lost.length > 0 ? serversLost(lost) : SERVERS_FOUND);
+    if (lost.length > 0 !== this.#panic) report(lost.length > 0 ? serversLost(lost) : SERVERS_RECOVERED);
     this.#panic = lost.length > 0;
     const { localError } = this;
-    if (localError !== null && this.#localError === null) report(localTrouble(localError));
-    if (localError === null && this.#localError !== null) report(LOCAL_TROUBLE_OVER);
+    if (localError !== null && this.#localError === null) report(localErrorEvent(localError));
+    if (localError === null && this.#localError !== null) report(LOCAL_ERROR_RESOLVED);
     this.#localError = localError;
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aStructure } from '../../../test/fakes/pools.ts';
 import type { ProbeOutcome } from '../greeting.ts';
-import { afterHang, afterProbe, afterRest, afterSignOfLife, afterTroubles, newHealth, type ServerHealth } from './server-health.ts';
+import { afterClientErrors, afterHang, afterProbe, afterRest, afterSignOfLife, newHealth, type ServerHealth } from './server-health.ts';
 
 const check = aStructure().check;
 
@@ -121,12 +121,12 @@ describe('a server that is silent to new connections', () => {
 describe('a server that is not to be probed', () => {
   it('rests when clients failed as often as checks may, and goes back at the first failure after that', () => {
     const up = newHealth('up', 0);
-    expect(afterTroubles(up, { all: 2, silent: 2 }, check, 0).verdict).toBe('up');
-    const resting = afterTroubles(up, { all: 3, silent: 3 }, check, 0);
+    expect(afterClientErrors(up, { all: 2, silent: 2 }, check, 0).verdict).toBe('up');
+    const resting = afterClientErrors(up, { all: 3, silent: 3 }, check, 0);
     expect(resting).toMatchObject({ verdict: 'out', cause: 'unserved', restraint: 1 });
     const tried = afterRest(resting, check, 10_000);
     expect(tried.verdict).toBe('up');
-    expect(afterTroubles(tried, { all: 1, silent: 1 }, check, 11_000)).toMatchObject({ verdict: 'out', restraint: 2 });
+    expect(afterClientErrors(tried, { all: 1, silent: 1 }, check, 11_000)).toMatchObject({ verdict: 'out', restraint: 2 });
   });
 });
 

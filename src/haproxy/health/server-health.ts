@@ -101,17 +101,17 @@ export function isFull({ limit }: ServerHealth, sessions: number): boolean {
 }
 
 /** Trouble of clients since the last look. */
-export interface Troubles {
+export interface ClientErrors {
   readonly all: number;
   /** Those whose connection was established and got no greeting; the others were refused, reset or never got there. */
   readonly silent: number;
 }
 
 /** Clients had trouble with a server that is not to be probed: as many failures in a row as checks would need take it out for a while. */
-export function afterTroubles(health: ServerHealth, troubles: Troubles, check: CheckModel, now: number): ServerHealth {
-  const silences = troubles.silent > 0 || troubles.all === 0 ? health.silences + troubles.silent : 0;
+export function afterClientErrors(health: ServerHealth, clientErrors: ClientErrors, check: CheckModel, now: number): ServerHealth {
+  const silences = clientErrors.silent > 0 || clientErrors.all === 0 ? health.silences + clientErrors.silent : 0;
   const silentSince = health.silences > 0 ? health.silentSince : now - check.timeoutMs;
-  const next = { ...health, bad: health.bad + troubles.all, silences, silentSince };
+  const next = { ...health, bad: health.bad + clientErrors.all, silences, silentSince };
   return next.bad < check.fall ? next : { ...out(next, 'unserved', now), restraint: Math.min(health.restraint + 1, MOST_RESTRAINT) };
 }
 

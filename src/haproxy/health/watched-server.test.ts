@@ -40,10 +40,15 @@ class Story {
     return this.pass(1, false);
   }
 
-  /** @param troubles of clients @param silent those of them that were connected and got no greeting */
-  look(troubles = 0, operational: 'up' | 'down' = 'up', silent = 0): this {
+  /** @param clientErrors of clients @param silent those of them that were connected and got no greeting */
+  look(clientErrors = 0, operational: 'up' | 'down' = 'up', silent = 0): this {
     const found = anActualServer(SERVER, { operational });
-    this.watched.look(this.watched.server, { found, sessions: this.#sessions, troubles: { all: troubles, silent } }, check, this.now);
+    this.watched.look(
+      this.watched.server,
+      { found, sessions: this.#sessions, clientErrors: { all: clientErrors, silent } },
+      check,
+      this.now,
+    );
     return this;
   }
 

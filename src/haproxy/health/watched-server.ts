@@ -6,16 +6,16 @@ import { accepted } from './learned-limit.ts';
 import type { ProbeResult } from './prober.ts';
 import { nextProbeMs } from './schedule.ts';
 import {
+  afterClientErrors,
   afterHang,
   afterProbe,
   afterRest,
   afterSignOfLife,
-  afterTroubles,
+  type ClientErrors,
   isFull,
   newHealth,
   refusesProxy,
   type ServerHealth,
-  type Troubles,
 } from './server-health.ts';
 
 /** How a server stands, as far as HAProxy must follow. */
@@ -42,7 +42,7 @@ export interface ServerFigures {
   /** Sessions over all workers. */
   readonly sessions: number;
   /** Clients that have had trouble with it since the last look. */
-  readonly troubles: Troubles;
+  readonly clientErrors: ClientErrors;
 }
 
 /** For how long HAProxy may still say that a server is down which may serve again: it is told, and read once more. */
@@ -117,16 +117,16 @@ export class WatchedServer {
   }
 
   /** Takes over what was read. */
-  look(server: WantedServer, { found, sessions, troubles }: ServerFigures, check: CheckModel, now: number): void {
+  look(server: WantedServer, { found, sessions, clientErrors }: ServerFigures, check: CheckModel, now: number): void {
     if (server.passive !== this.server.passive) this.#changeMode(server.passive, now);
     this.server = server;
     this.sessions = sessions;
-    this.#remember(troubles, check, now);
+    this.#remember(clientErrors, check, now);
     const markedDown = found?.admin === 'ready' && found.operational === 'down' && now - this.#usableSince > SETTLE_MS;
-    const doubted = troubles.all > 0 || markedDown;
+    const doubted = clientErrors.all > 0 || markedDown;
     if (this.health.verdict !== 'up' || !doubted) return;
     if (server.passive) {
-      this.health = afterTroubles(this.health, troubles, check, now);
+      this.health = afterClientErrors(this.health, clientErrors, check, now);
       this.#schedule(check, now, 0);
     } else if (!this.health.suspected && now >= this.#quietUntil) this.#suspect(now);
   }
@@ -208,9 +208,9 @@ export class WatchedServer {
   }
 
   /** One session more that lasts longer than a greeting may take, without any trouble: the server took it. */
-  #remember({ all: troubles }: Troubles, check: CheckModel, now: number): void {
+  #remember({ all: clientErrors }: ClientErrors, check: CheckModel, now: number): void {
     const { before, sessions, since } = this.#growth;
-    const undisturbed = troubles === 0 && this.sessions >= sessions;
+    const undisturbed = clientErrors === 0 && this.sessions >= sessions;
     if (undisturbed && now - since <= check.timeoutMs + 1_000) return;
     if (undisturbed && sessions > before) {
       this.health = { ...this.health, limit: accepted(this.health.limit, sessions - 1, now) };

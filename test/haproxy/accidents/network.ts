@@ -88,7 +88,7 @@ export const NETWORK_ACCIDENTS: readonly Accident[] = [
       await stage.calm(40_000);
     },
     most: NOTHING,
-    tells: ['LocalTrouble'],
+    tells: ['LocalErrors'],
   },
   {
     name: "the proxy's machine runs out of local ports for 10 s",
@@ -103,6 +103,6 @@ export const NETWORK_ACCIDENTS: readonly Accident[] = [
       await stage.calm(20_000);
     },
     most: NOTHING,
-    tells: ['LocalTrouble'],
+    tells: ['LocalErrors'],
   },
 ];
