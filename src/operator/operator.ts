@@ -253,7 +253,7 @@ class Operator {
 
   async #serve(): Promise<HttpServer> {
     const routes = new Map<string, Route>([
-      ['/healthz', (_request, response) => this.#alive(response)],
+      ['/healthz', (_request, response) => this.#healthz(response)],
       [
         '/readyz',
         (_request, response) =>
@@ -264,7 +264,7 @@ class Operator {
     return await serveHttp(this.#options.http.host, this.#options.http.port, routes);
   }
 
-  #alive(response: Parameters<Route>[1]): void {
+  #healthz(response: Parameters<Route>[1]): void {
     const stuck = this.#watches.stalled(STUCK_MS);
     sendText(response, stuck.length === 0 ? 200 : 503, stuck.length === 0 ? 'ok\n' : `a watch does nothing: ${stuck.join(', ')}\n`);
   }

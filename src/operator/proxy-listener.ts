@@ -55,7 +55,8 @@ const line = z.discriminatedUnion('kind', [
     limitIsSure: z.boolean(),
   }),
   z.object({ kind: z.literal('gone'), name: z.string().max(253) }),
-  z.object({ kind: z.literal('alive') }),
+  z.object({ kind: z.literal('synced') }),
+  z.object({ kind: z.literal('heartbeat') }),
 ]);
 
 interface Heard {
@@ -151,7 +152,7 @@ export class ProxyListener {
         const said = line.parse(JSON.parse(text));
         const news = take(fresh, said);
         if (this.#heard !== fresh) {
-          if (said.kind !== 'alive') continue; // the first lines tell everything; until then what was heard before stands
+          if (said.kind !== 'synced') continue; // the lines before it are a snapshot; until it is whole the last one stands
           this.#heard = fresh;
           this.#lostAt = null;
           this.#settled();
@@ -223,7 +224,8 @@ function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
     case 'gone':
       heard.servers.delete(said.name);
       return 'state';
-    case 'alive':
+    case 'synced':
+    case 'heartbeat':
       return null;
   }
 }

@@ -34,7 +34,7 @@ describe('ObservationStream', () => {
     stream.publish(anObservation());
     const { lines, response } = listener();
     stream.add(response);
-    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'server', 'alive']);
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'server', 'synced']);
   });
 
   it('tells a change of state at once, and counts at most every 10 s', async () => {
@@ -71,7 +71,7 @@ describe('ObservationStream', () => {
     const { lines, response } = listener();
     stream.add(response);
     stream.publish(anObservation());
-    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'alive', 'server', 'proxy']);
+    expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'synced', 'server', 'proxy']);
   });
 
   it('says that a server is gone, but not because HAProxy did not answer', () => {
@@ -86,7 +86,7 @@ describe('ObservationStream', () => {
     expect(lines.map((line) => line['kind'])).toEqual(['proxy', 'gone', 'proxy']);
   });
 
-  it('gives a sign of life when nothing changes', async () => {
+  it('sends a heartbeat while nothing changes', async () => {
     const clock = new FakeClock();
     const stream = new ObservationStream(clock);
     const { lines, response } = listener();
@@ -94,7 +94,7 @@ describe('ObservationStream', () => {
     stream.publish(anObservation());
     await clock.advance(10_000);
     stream.publish(anObservation());
-    expect(lines.at(-1)).toEqual({ kind: 'alive' });
+    expect(lines.at(-1)).toEqual({ kind: 'heartbeat' });
   });
 
   it('cuts off a listener that does not read', () => {

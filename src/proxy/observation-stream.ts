@@ -7,13 +7,15 @@ const COUNTS_EVERY_MS = 10_000;
 /** A listener that has not read for so many bytes is cut off; it comes back and is told everything anew. */
 const BACKLOG_BYTES = 1_048_576;
 
-/** Lines of `GET /v1/observations`, newline-delimited JSON. The lines up to the first `alive` tell everything, the others what has changed. */
+/** Lines of `GET /v1/observations`, newline-delimited JSON: a snapshot, `synced`, then changes. */
 export type ObservationLine =
   | ({ readonly kind: 'proxy' } & Omit<ProxyObservation, 'servers'>)
   | ({ readonly kind: 'server' } & ServerObservation)
   | { readonly kind: 'gone'; readonly name: string }
+  /** Ends the snapshot. */
+  | { readonly kind: 'synced' }
   /** Nothing has changed; the connection lives. */
-  | { readonly kind: 'alive' };
+  | { readonly kind: 'heartbeat' };
 
 /** Tells listeners what a proxy observes: changes of state at once, counts now and then. */
 export class ObservationStream {
@@ -53,7 +55,8 @@ export class ObservationStream {
     // The servers come before the proxy that claims to be as it was asked for.
     const lines = [...this.#serverChanges(observation, countsDue), ...this.#proxyChange(observation, countsDue)];
     if (countsDue) this.#countsAt = now;
-    if (countsDue || first) lines.push({ kind: 'alive' });
+    if (first) lines.push({ kind: 'synced' });
+    else if (countsDue) lines.push({ kind: 'heartbeat' });
     if (lines.length === 0) return;
     for (const listener of this.#listeners) send(listener, lines);
   }
@@ -94,7 +97,7 @@ function everything(observation: ProxyObservation): ObservationLine[] {
   return [
     proxyLine(observation),
     ...observation.servers.map((server): ObservationLine => ({ kind: 'server', ...server })),
-    { kind: 'alive' },
+    { kind: 'synced' },
   ];
 }
 
