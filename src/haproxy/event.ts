@@ -1,7 +1,7 @@
 /** Every reason of an event about a proxy, with what it means. `docs/reference/events.md` lists the same; a test compares them. */
 export const PROXY_EVENT_REASONS = {
-  Admitted: 'a server was heard to greet and takes sessions now',
-  NotAdmitted: 'a server that should serve does not greet; it stays out of rotation and is asked again',
+  GreetingReceived: 'a server was heard to greet and takes sessions now',
+  GreetingMissing: 'a server that should serve does not greet; it stays out of rotation and is asked again',
   ServerUp: 'a server greets again and takes new sessions',
   ServerFull: 'a server takes no more sessions than it holds; those go on',
   ServerRefusesProxy: 'a server closes or ignores new connections of this proxy; its sessions go on',

@@ -164,7 +164,7 @@ function childEvents(world: World, apply: readonly Child[], remove: ChildPlan['r
       }),
     ),
     ...foreign.map(
-      (key): PoolEvent => ({ type: 'Warning', reason: 'ChildForeign', note: `${key} belongs to somebody else and is left alone` }),
+      (key): PoolEvent => ({ type: 'Warning', reason: 'NotOwned', note: `${key} belongs to somebody else and is left alone` }),
     ),
     ...remove.map(
       ({ kind, name }): PoolEvent => ({ type: 'Normal', reason: 'ChildRemoved', note: `${kind}/${name} is not needed any more` }),

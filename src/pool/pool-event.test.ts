@@ -7,7 +7,7 @@ function minding(reason: string | null): PoolStatus {
   const condition: Condition = {
     type: 'Attention',
     status: reason === null ? 'False' : 'True',
-    reason: reason ?? 'NothingToMind',
+    reason: reason ?? 'AllClear',
     message: 'what to do',
     lastTransitionTime: '2026-01-01T00:00:00Z',
   };
@@ -23,6 +23,6 @@ describe('events of a pool that needs attention', () => {
     expect(told(minding(null), minding('ClientsRefused'))).toEqual(['Attention: ClientsRefused: what to do']);
     expect(told(minding('ClientsRefused'), minding('ClientsRefused'))).toEqual([]);
     expect(told(minding('ClientsRefused'), minding('LocalPortsLow'))).toEqual(['Attention: LocalPortsLow: what to do']);
-    expect(told(minding('LocalPortsLow'), minding(null))).toEqual(['AttentionOver: what to do']);
+    expect(told(minding('LocalPortsLow'), minding(null))).toEqual(['AttentionResolved: what to do']);
   });
 });

@@ -18,12 +18,12 @@ export const POOL_EVENT_REASONS = {
   PoolNotReady: 'the pool does not serve as it should',
   PoolWarning: 'the pool is in force, and something in it deserves a second look',
   Attention: 'something will hurt soon, or does: the note says what, and what to do',
-  AttentionOver: 'nothing needs attention any more',
+  AttentionResolved: 'nothing needs attention any more',
   ChildRestored: 'an object of the pool was changed by somebody else and is as it should be again',
-  ChildForeign: "an object with the name of one of the pool's belongs to somebody else and is left alone",
+  NotOwned: "an object with the name of one of the pool's belongs to somebody else and is left alone",
   ChildRemoved: 'an object that the pool does not need any more was deleted',
   RolloutBegan: "a backend's pods are being replaced, one after the other",
-  DrainUnclear: 'a drain annotation is neither true nor a duration; the pod is drained all the same',
+  DrainAnnotationInvalid: 'a drain annotation is neither true nor a duration; the pod is drained all the same',
 } as const;
 export type PoolEventReason = keyof typeof POOL_EVENT_REASONS;
 
@@ -89,5 +89,5 @@ interface ConditionWords {
 const CONDITION_EVENTS: Readonly<Partial<Record<Condition['type'], ConditionWords>>> = {
   Accepted: { whenTrue: 'PoolAccepted', whenFalse: 'PoolRefused', badWhenTrue: false, first: true },
   Ready: { whenTrue: 'PoolReady', whenFalse: 'PoolNotReady', badWhenTrue: false, first: false },
-  Attention: { whenTrue: 'Attention', whenFalse: 'AttentionOver', badWhenTrue: true, first: false },
+  Attention: { whenTrue: 'Attention', whenFalse: 'AttentionResolved', badWhenTrue: true, first: false },
 };

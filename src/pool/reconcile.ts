@@ -176,7 +176,7 @@ function warnings(world: World): PoolEvent[] {
     ...unclear.map(
       (pod): PoolEvent => ({
         type: 'Warning',
-        reason: 'DrainUnclear',
+        reason: 'DrainAnnotationInvalid',
         note: `${pod.name}: expected true or a duration such as 10m; it is drained as if true`,
       }),
     ),

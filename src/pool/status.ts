@@ -276,7 +276,7 @@ function progressingCondition(synced: boolean, draining: readonly string[], { pa
 
 function attentionCondition(attentions: readonly Attention[]): Draft {
   const [first] = attentions;
-  if (first === undefined) return { type: 'Attention', status: 'False', reason: 'NothingToMind', message: 'Nothing needs attention.' };
+  if (first === undefined) return { type: 'Attention', status: 'False', reason: 'AllClear', message: 'Nothing needs attention.' };
   return {
     type: 'Attention',
     status: 'True',
@@ -292,7 +292,7 @@ function degradedCondition(down: readonly string[], { blind, panicking }: ProxyF
   const type = 'Degraded';
   if (foreign.length > 0) {
     const message = `Not ours, and left alone: ${listed(foreign)}. Rename the pool, or remove what has its name.`;
-    return { type, status: 'True', reason: 'ChildForeign', message };
+    return { type, status: 'True', reason: 'NotOwned', message };
   }
   if (panicking.length > 0) {
     const message = `More than half of the capacity stopped answering together (${listed(panicking)}). No session is closed for it. Check the network between the proxies and the servers.`;
@@ -301,7 +301,7 @@ function degradedCondition(down: readonly string[], { blind, panicking }: ProxyF
   if (down.length > 0) return { type, status: 'True', reason: 'ServerDown', message: listed(down) };
   if (blind.length > 0) {
     const message = `${listed(blind)}: reaches no server, while others do. Can its node reach the servers?`;
-    return { type, status: 'True', reason: 'ProxyBlind', message };
+    return { type, status: 'True', reason: 'NoReachableServers', message };
   }
   return { type, status: 'False', reason: 'AllServersUp', message: 'Every server that should serve is up.' };
 }

@@ -78,7 +78,7 @@ export class Acceptance {
       return;
     }
     const message = `The file cannot be used. The pool that came into force at ${fallback.savedAt} serves until the file is right.`;
-    output.news({ severity: 'Warning', reason: 'LastGoodServed', subject: file, message });
+    output.news({ severity: 'Warning', reason: 'LastValidPoolActive', subject: file, message });
     this.#refuse(seen === null ? 'PoolUnreadable' : 'PoolRefused', fallback.issues);
   }
 

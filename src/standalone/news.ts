@@ -11,9 +11,9 @@ export const RUN_NEWS_REASONS = {
   PoolRefused: 'the changed file was refused; the last good pool goes on serving',
   PoolUnreadable: 'the file cannot be read now; the last good pool goes on serving',
   PoolWarning: 'the pool is in force, but its owner should mind something',
-  LastGoodServed: 'the file is broken or gone; the pool that was in force last serves',
+  LastValidPoolActive: 'the file is broken or gone; the pool that was in force last serves',
   Attention: 'the machine or the clients need attention before it hurts',
-  AttentionOver: 'nothing needs attention any more',
+  AttentionResolved: 'nothing needs attention any more',
   StateSetAside: 'the state of before could not be read and was set aside',
   WorkerUser: 'HAProxy runs with more rights than it needs',
   Listening: 'observations and metrics can be read there',
@@ -56,7 +56,7 @@ function serverNews(transition: Transition): News {
 function attentionNews(previous: PoolStatus | null, next: PoolStatus, pool: string): News[] {
   const [before, now] = [previous, next].map((status) => status?.conditions.find(({ type }) => type === 'Attention'));
   if (now === undefined || before?.reason === now.reason || (before === undefined && now.status === 'False')) return [];
-  const reason: RunNewsReason = now.status === 'True' ? 'Attention' : 'AttentionOver';
+  const reason: RunNewsReason = now.status === 'True' ? 'Attention' : 'AttentionResolved';
   return [{ severity: now.status === 'True' ? 'Warning' : 'Normal', reason, subject: `${pool} ${now.reason}`, message: now.message }];
 }
 

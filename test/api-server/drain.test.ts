@@ -239,7 +239,7 @@ describe('a pod with the drain annotation', () => {
     const pod = podOf('b');
     await annotate(pod, 'soon; set server x');
     await until('it is drained', async () => (await serverStatus(pod))?.state === 'Drained');
-    await until('an event tells', async () => (await cluster.events('p')).includes('DrainUnclear'));
+    await until('an event tells', async () => (await cluster.events('p')).includes('DrainAnnotationInvalid'));
     await annotate(pod, null);
     await settled();
   });

@@ -226,7 +226,7 @@ describe('an object with the name of a child that belongs to somebody else', () 
     );
     const before = await cluster.get(CHILD_TYPES.ConfigMap, name);
     await cluster.applyPool('kitchen', SPEC);
-    await cluster.untilCondition('kitchen', 'Degraded', 'True/ChildForeign');
+    await cluster.untilCondition('kitchen', 'Degraded', 'True/NotOwned');
     await until('both are named', async () => {
       const message = (await cluster.condition('kitchen', 'Degraded'))?.message ?? '';
       return message.includes(`ConfigMap/${name}`) && message.includes(`ServiceAccount/${name}`);

@@ -18,8 +18,8 @@ describe.each(BINARIES)('servers that do not serve on HAProxy $version', (binary
       await throughout('only the other one serves', 1_500, () => clients.every((client) => client.servedBy === 's2' && client.lost === 0));
       expect(clients.reduce((sum, client) => sum + client.attempts, 0)).toBeLessThan(30 * 40); // they waited for the start, and were never sent astray after it
       expect(box.serverStatus(1)?.state).not.toBe('Up');
-      expect(box.events('Admitted', 1)).toEqual([]);
-      await until('the program says so', () => box.events('NotAdmitted', 1).length === 1);
+      expect(box.events('GreetingReceived', 1)).toEqual([]);
+      await until('the program says so', () => box.events('GreetingMissing', 1).length === 1);
     },
   );
 

@@ -58,9 +58,9 @@ export const CONDITION_REASONS = {
   Settled: 'nothing is under way',
   ServerDown: 'at least one server that should serve is down',
   ServersLost: 'servers with more than half of the capacity stopped answering together; no session is closed for it',
-  ProxyBlind: 'a proxy reaches no server, while others do',
+  NoReachableServers: 'a proxy reaches no server, while others do',
   AllServersUp: 'every server that should serve is up',
-  NothingToMind: 'nothing needs attention',
+  AllClear: 'nothing needs attention',
   LocalErrors: "a proxy's machine cannot open connections; nothing is concluded about the servers",
   LocalPortsLow: 'local ports for connections to a server are nearly used up',
   OpenFilesLow: 'the limit of open files allows fewer sessions than the pool asks for',
@@ -71,6 +71,6 @@ export const CONDITION_REASONS = {
   NoSpareCapacity: 'the other servers cannot hold every session if the largest one dies',
   RollingOut: 'a changed pod template reaches one backend after the other',
   Paused: 'the pool is paused: nothing but its status is written',
-  ChildForeign: "an object with the name of one of the pool's belongs to somebody else and is left alone",
+  NotOwned: "an object with the name of one of the pool's belongs to somebody else and is left alone",
 } as const;
 export type ConditionReason = keyof typeof CONDITION_REASONS;

@@ -5,7 +5,7 @@ import { healthWords } from './health-words.ts';
 import type { Ruling } from './watched-server.ts';
 
 const REASONS: Readonly<Record<Exclude<HealthState, 'checking'>, ProxyEventReason>> = {
-  joining: 'NotAdmitted',
+  joining: 'GreetingMissing',
   up: 'ServerUp',
   full: 'ServerFull',
   refusing: 'ServerRefusesProxy',

@@ -55,7 +55,7 @@ export const OWNER_ACCIDENTS: readonly Accident[] = [
     most: NOTHING,
     tells: [],
   },
-  { name: 'a reboot with a broken file', servers: 2, happens: reboot, most: { lost: 20, unserved: 0 }, tells: ['LastGoodServed'] },
+  { name: 'a reboot with a broken file', servers: 2, happens: reboot, most: { lost: 20, unserved: 0 }, tells: ['LastValidPoolActive'] },
   {
     name: 'the clock is set three hours ahead during a drain of two hours',
     servers: 2,
@@ -98,9 +98,9 @@ export const OWNER_ACCIDENTS: readonly Accident[] = [
       await starting;
       stage.comeTo(address, 20);
       await stage.calm(10_000);
-      await until('it says that it is well', () => stage.contender === 'plain' || stage.told.includes('AttentionOver'), 5_000);
+      await until('it says that it is well', () => stage.contender === 'plain' || stage.told.includes('AttentionResolved'), 5_000);
     },
     most: NOTHING,
-    tells: ['Attention', 'AttentionOver'],
+    tells: ['Attention', 'AttentionResolved'],
   },
 ];
