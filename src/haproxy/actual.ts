@@ -23,9 +23,9 @@ export interface ActualWorker {
 /** What concerns a worker as a whole. */
 export interface ActualProcess {
   /** Whether clients are let in; `gone` cannot be undone in this worker. */
-  readonly door: 'open' | 'shut' | 'gone';
+  readonly frontend: 'open' | 'paused' | 'stopped';
   /** Connections that the frontend and the process accept. */
-  readonly doorLimit: number;
+  readonly frontendLimit: number;
   readonly globalLimit: number;
   /** Whether somebody limits connections a second. */
   readonly rateLimited: boolean;

@@ -15,8 +15,8 @@ export type Command =
   | { readonly kind: 'remember-client'; readonly client: string; readonly id: number }
   | { readonly kind: 'client-held'; readonly client: string; readonly sessions: number }
   | { readonly kind: 'held'; readonly sessions: number }
-  | { readonly kind: 'door'; readonly open: boolean }
-  | { readonly kind: 'limits'; readonly door: number; readonly global: number }
+  | { readonly kind: 'frontend'; readonly open: boolean }
+  | { readonly kind: 'limits'; readonly frontend: number; readonly global: number }
   | { readonly kind: 'no-rate-limits' }
   | { readonly kind: 'health'; readonly name: string; readonly health: 'up' | 'down' }
   | { readonly kind: 'delete'; readonly name: string };
@@ -48,10 +48,10 @@ export function commandText(command: Command): string {
       return `set table ${FRONTEND} key ${clientKey(command.client)} data.gpt0 ${integer('sessions', command.sessions, 0, 10_000_000)}`;
     case 'held':
       return `set table ${COUNTS} key 1 data.gpt0 ${integer('sessions', command.sessions, 0, 10_000_000)}`;
-    case 'door':
+    case 'frontend':
       return `${command.open ? 'enable' : 'disable'} frontend ${FRONTEND}`;
     case 'limits':
-      return `set maxconn frontend ${FRONTEND} ${connections(command.door)}; set maxconn global ${connections(command.global)}`;
+      return `set maxconn frontend ${FRONTEND} ${connections(command.frontend)}; set maxconn global ${connections(command.global)}`;
     case 'no-rate-limits':
       return ['connections', 'sessions', 'ssl-sessions'].map((what) => `set rate-limit ${what} global 0`).join('; ');
     case 'health':

@@ -72,15 +72,15 @@ describe('diff', () => {
 
   it('puts right what concerns the worker as a whole', () => {
     const worker = anActualWorker([], aStructure());
-    const wrong = { ...worker.process, door: 'shut', doorLimit: 7, rateLimited: true } as const;
+    const wrong = { ...worker.process, frontend: 'paused', frontendLimit: 7, rateLimited: true } as const;
     expect(texts(diff(anEffectiveModel([]), { ...worker, process: wrong }))).toEqual([
       'enable frontend clients',
       'set maxconn frontend clients 1050; set maxconn global 1050',
       'set rate-limit connections global 0; set rate-limit sessions global 0; set rate-limit ssl-sessions global 0',
     ]);
-    const shut = diff({ ...anEffectiveModel([]), door: 'shut' }, worker);
-    expect(texts(shut)).toEqual(['disable frontend clients']);
-    expect(diff(anEffectiveModel([]), { ...worker, process: { ...worker.process, door: 'gone' } }).reload).toEqual([
+    const paused = diff({ ...anEffectiveModel([]), frontend: 'paused' }, worker);
+    expect(texts(paused)).toEqual(['disable frontend clients']);
+    expect(diff(anEffectiveModel([]), { ...worker, process: { ...worker.process, frontend: 'stopped' } }).reload).toEqual([
       'the frontend was shut down',
     ]);
   });

@@ -8,7 +8,7 @@ export interface ProxyModel {
   /** Sessions closed per second once a drain's deadline has passed, ≥ 1. */
   readonly closePerSecond: number;
   /** Whether new clients are let in; a proxy that ends lets nobody in. */
-  readonly door: 'open' | 'shut';
+  readonly frontend: 'open' | 'paused';
 }
 
 /** How a new session finds its server, in HAProxy's words. */

@@ -20,7 +20,7 @@ export interface ProxyObservation {
   /** System error of this machine that keeps servers from being probed, such as `EADDRNOTAVAIL`; or null. */
   readonly localError: string | null;
   /** Whether new clients are let in. */
-  readonly door: ActualProcess['door'];
+  readonly frontend: ActualProcess['frontend'];
   readonly refused: Refusals;
   /** Addresses that sessions come from, and sessions of the address with the most. */
   readonly clients: { readonly addresses: number; readonly most: number };
@@ -94,7 +94,7 @@ export function observe(observed: Observed): ProxyObservation {
     structureHash: actual.current.structureHash,
     localError,
     panic,
-    door: actual.current.process.door,
+    frontend: actual.current.process.frontend,
     refused,
     localPorts,
     maxConnections,
@@ -118,7 +118,7 @@ export function unreadable(error: ErrorCode, configRevision: string | null): Pro
     structureHash: null,
     localError: null,
     panic: false,
-    door: 'open',
+    frontend: 'open',
     refused: { client: 0, full: 0, lately: { client: 0, full: 0 } },
     localPorts: { taken: 0, of: 0 },
     maxConnections: 0,

@@ -14,13 +14,13 @@ export interface ProcessDifference {
  * @param ours whether the worker runs the wanted structure; what another one lacks comes with its reload
  */
 export function processDiff(wanted: ProxyModel, actual: ActualProxy, ours: boolean): ProcessDifference {
-  const { door, doorLimit, globalLimit, heldByOld, rateLimited } = actual.current.process;
-  if (door === 'gone') return { commands: [], reload: ['the frontend was shut down'] };
+  const { frontend, frontendLimit, globalLimit, heldByOld, rateLimited } = actual.current.process;
+  if (frontend === 'stopped') return { commands: [], reload: ['the frontend was shut down'] };
   const limit = wanted.structure.maxConnections + REFUSAL_ROOM;
   const held = sessionsInOldWorkers(actual);
   const commands: Command[] = [];
-  if ((door === 'open') !== (wanted.door === 'open')) commands.push({ kind: 'door', open: wanted.door === 'open' });
-  if (ours && (doorLimit !== limit || globalLimit !== limit)) commands.push({ kind: 'limits', door: limit, global: limit });
+  if ((frontend === 'open') !== (wanted.frontend === 'open')) commands.push({ kind: 'frontend', open: wanted.frontend === 'open' });
+  if (ours && (frontendLimit !== limit || globalLimit !== limit)) commands.push({ kind: 'limits', frontend: limit, global: limit });
   if (rateLimited) commands.push({ kind: 'no-rate-limits' });
   if (ours && heldByOld !== held) commands.push({ kind: 'held', sessions: held });
   return { commands, reload: [] };

@@ -66,17 +66,12 @@ export function parseProcesses(text: string): Processes {
 
 async function readCurrent(sockets: ControlSockets, options: ReadbackOptions): Promise<ActualWorker> {
   const tables = options.countRemembered.map((id) => `show table ${BACKEND} data.server_id eq ${id}`);
-  const [info = '', states = '', statistics = '', door = '', all = '', counters = '', ...remembered] = await runCommands(sockets.runtime, [
-    'show info',
-    `show servers state ${BACKEND}`,
-    STATISTICS,
-    DOOR,
-    'show table',
-    `show table ${COUNTS}`,
-    ...tables,
-  ]);
+  const [info = '', states = '', statistics = '', frontend = '', all = '', counters = '', ...remembered] = await runCommands(
+    sockets.runtime,
+    ['show info', `show servers state ${BACKEND}`, STATISTICS, DOOR, 'show table', `show table ${COUNTS}`, ...tables],
+  );
   const counts = new Map(options.countRemembered.map((id, index) => [id, countEntries(remembered[index] ?? '')]));
-  return { ...parseInfo(info), servers: parseServers(states, statistics, counts), process: parseProcess(info, door, all, counters) };
+  return { ...parseInfo(info), servers: parseServers(states, statistics, counts), process: parseProcess(info, frontend, all, counters) };
 }
 
 /** Reads the few lines of `show info` that say who answered. @throws CccamError CCP_HAPROXY_ANSWER_UNREADABLE */

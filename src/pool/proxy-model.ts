@@ -29,7 +29,7 @@ export function proxyModel(spec: PoolSpec, roster: Roster, place: ProxyPlace): P
     structure: structureOf(spec, place),
     servers: roster.map((entry) => ({ ...wantedServer(entry, spec, passive), maxConnections: evenShare(entry, place.proxies ?? 1) })),
     closePerSecond: spec.drain.closePerSecond,
-    door: 'open',
+    frontend: 'open',
   };
 }
 

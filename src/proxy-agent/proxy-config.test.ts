@@ -21,7 +21,7 @@ describe('agentConfig', () => {
     });
     const ends = new Map([['p-haproxy-x', 5]]);
     const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322, key: KEY }]]);
-    expect(agentConfig(text, PLACE)).toEqual({ name: revisionOf(text), model: { ...model, structure }, agents, ends });
+    expect(agentConfig(text, PLACE)).toEqual({ revision: revisionOf(text), model: { ...model, structure }, agents, ends });
   });
 
   it('reads what an operator of before has written, that knew of no agents, or of no keys', () => {

@@ -65,7 +65,7 @@ function localModel(
 ): ProxyModel {
   return {
     closePerSecond,
-    door: 'open',
+    frontend: 'open',
     servers: servers.map((server) => ({ ...server, maxConnections: share.get(server.id) ?? server.maxConnections })),
     structure: {
       ...structure,

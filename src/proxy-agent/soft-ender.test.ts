@@ -34,7 +34,11 @@ function anEnder(deadlineMs: number, close: boolean) {
     over = true;
   });
   const see = async (sessions: number, error: string | null = null): Promise<void> => {
-    ender.observe({ error, door: ender.end?.door ?? 'open', servers: [{ sessions, counted: true }] } as unknown as ProxyObservation);
+    ender.observe({
+      error,
+      frontend: ender.end?.frontend ?? 'open',
+      servers: [{ sessions, counted: true }],
+    } as unknown as ProxyObservation);
     await clock.advance(500);
   };
   return { clock, ender, see, answered, isOver: () => over };
@@ -44,12 +48,12 @@ describe('the soft end of a proxy', () => {
   it('lets clients in for a last while, then nobody', async () => {
     const { clock, ender, see } = anEnder(600_000, true);
     await see(3);
-    expect(ender.end?.door).toBe('open');
+    expect(ender.end?.frontend).toBe('open');
     await clock.advance(SHUT_MS);
-    expect(ender.end?.door).toBe('shut');
+    expect(ender.end?.frontend).toBe('paused');
   });
 
-  it('believes no count of before the door was shut', async () => {
+  it('believes no count of before the frontend was paused', async () => {
     const { clock, see, isOver } = anEnder(600_000, true);
     await see(0);
     await clock.advance(SHUT_MS);

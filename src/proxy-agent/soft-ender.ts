@@ -12,7 +12,7 @@ const LAST_CALL_MS = 10_000;
 const LOOK_MS = 250;
 /** HAProxy that does not answer for so long is gone, and its sessions with it. */
 const GONE_MS = 30_000;
-/** Looks behind a shut door that are needed: the counts of the first may have been read before it was shut. */
+/** Looks while the frontend is paused that are needed: the counts of the first may have been read before it was shut. */
 const SURE_LOOKS = 2;
 
 export interface SoftEnderOptions {
@@ -56,11 +56,11 @@ export class SoftEnder {
     const counted = observation.error === null && observation.servers.every((server) => server.counted);
     this.#sessions = counted ? observation.servers.reduce((sum, server) => sum + server.sessions, 0) : null;
     this.#silentSince = observation.error === null ? null : (this.#silentSince ?? this.#options.clock.monotonic());
-    // Only what was seen behind a shut door counts: a wave of clients may have come before.
-    if (observation.error === null) this.#looks = observation.door === 'shut' ? this.#looks + 1 : 0;
+    // Only what was seen while the frontend is paused counts: a wave of clients may have come before.
+    if (observation.error === null) this.#looks = observation.frontend === 'paused' ? this.#looks + 1 : 0;
   }
 
-  /** Whether nobody is left. What was seen before the door was shut does not count: a wave of clients may have come since. */
+  /** Whether nobody is left. What was seen before the frontend was paused does not count: a wave of clients may have come since. */
   get #isEmpty(): boolean {
     if (this.#silentSince !== null && this.#options.clock.monotonic() - this.#silentSince >= GONE_MS) return true;
     return this.#sessions === 0 && this.#looks >= SURE_LOOKS;
@@ -82,9 +82,9 @@ export class SoftEnder {
     const running = structure();
     const begun = clock.monotonic();
     log.info({ sessions: this.#sessions, ...call }, 'ends softly');
-    if (running !== null) this.#end = { structure: running, door: 'open', closeAfter: null };
+    if (running !== null) this.#end = { structure: running, frontend: 'open', closeAfter: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
-    if (this.#end !== null) this.#end = { ...this.#end, door: 'shut' };
+    if (this.#end !== null) this.#end = { ...this.#end, frontend: 'paused' };
     onChange();
     await this.#waitUntil(() => this.#deadline(begun + call.deadlineMs), signal);
     if (signal.aborted || this.#isEmpty || !call.close || this.#end === null) return;

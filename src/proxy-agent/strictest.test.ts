@@ -27,8 +27,12 @@ describe('strictest', () => {
 
   it('keeps the structure while this proxy ends, and closes everywhere when its time is over', () => {
     const structure = aStructure({ idleMs: 1 });
-    expect(strictest(model, new Map(), { structure, door: 'shut', closeAfter: null })).toEqual({ ...model, structure, door: 'shut' });
-    const over = strictest(model, new Map(), { structure, door: 'shut', closeAfter: 4_000 });
+    expect(strictest(model, new Map(), { structure, frontend: 'paused', closeAfter: null })).toEqual({
+      ...model,
+      structure,
+      frontend: 'paused',
+    });
+    const over = strictest(model, new Map(), { structure, frontend: 'paused', closeAfter: 4_000 });
     expect(over.servers.map(({ state, closeAfter }) => [state, closeAfter])).toEqual([
       ['drain', 4_000],
       ['drain', 4_000],
@@ -41,7 +45,7 @@ describe('strictest', () => {
     fc.assert(
       fc.property(word, end, fc.constantFrom('ready', 'drain'), fc.option(fc.nat()), (said, ending, state, closeAfter) => {
         const asked = aModel([aServer(1, { state, closeAfter: state === 'drain' ? closeAfter : null })]);
-        const soft = ending === null ? null : { structure: asked.structure, door: 'shut' as const, closeAfter: ending };
+        const soft = ending === null ? null : { structure: asked.structure, frontend: 'paused' as const, closeAfter: ending };
         const [server] = strictest(asked, new Map([[first, said]]), soft).servers;
         const drains = state === 'drain' || said.draining || typeof ending === 'number';
         expect(server?.state).toBe(drains ? 'drain' : 'ready');

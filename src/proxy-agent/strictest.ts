@@ -6,7 +6,7 @@ export interface SoftEnd {
   /** As it was when the end began: a reload would let clients in again. */
   readonly structure: Structure;
   /** Whether new clients are let in still. */
-  readonly door: 'open' | 'shut';
+  readonly frontend: 'open' | 'paused';
   /** When sessions are closed, in milliseconds since the epoch, or null for not yet or never. */
   readonly closeAfter: number | null;
 }
@@ -24,7 +24,7 @@ export function strictest(model: ProxyModel, words: ReadonlyMap<string, BackendW
     const drained = word?.draining === true ? drain(server, word.closeAfter) : server;
     return end?.closeAfter === null || end === null ? drained : drain(drained, end.closeAfter);
   });
-  return { ...model, structure: end?.structure ?? model.structure, servers, door: end?.door ?? model.door };
+  return { ...model, structure: end?.structure ?? model.structure, servers, frontend: end?.frontend ?? model.frontend };
 }
 
 function drain(server: WantedServer, closeAfter: number | null): WantedServer {

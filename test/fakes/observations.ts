@@ -37,7 +37,7 @@ export function anObservation(server: Partial<ServerObservation> = {}, changes: 
     structureHash: 'x',
     localError: null,
     panic: false,
-    door: 'open',
+    frontend: 'open',
     refused: { client: 0, full: 0, lately: { client: 0, full: 0 } },
     localPorts: { taken: 0, of: 28_232 },
     maxConnections: 1_000,

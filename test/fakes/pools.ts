@@ -60,7 +60,7 @@ export function aServer(id: number, changes: Partial<WantedServer> = {}): Wanted
 }
 
 export function aModel(servers: readonly WantedServer[], structure: Structure = aStructure()): ProxyModel {
-  return { structure, servers, closePerSecond: 20, door: 'open' };
+  return { structure, servers, closePerSecond: 20, frontend: 'open' };
 }
 
 /** What is wanted as it should run where nothing is wrong: every server was heard, and may be used. */
@@ -110,8 +110,8 @@ export function anActualWorker(
     uptimeSeconds: 60,
     servers,
     process: {
-      door: 'open',
-      doorLimit: structure.maxConnections + REFUSAL_ROOM,
+      frontend: 'open',
+      frontendLimit: structure.maxConnections + REFUSAL_ROOM,
       globalLimit: structure.maxConnections + REFUSAL_ROOM,
       rateLimited: false,
       tables: new Map(structure.stickinessMs === null ? [] : [[BACKEND, 0]]),

@@ -59,8 +59,8 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
   }
 
   it.each([
-    ['a door that was shut', 'disable frontend clients', async () => (await frontend()).includes(',OPEN,')],
-    ['a limit of the door', 'set maxconn frontend clients 3', async () => (await frontend()).split(',')[6] === '4050'],
+    ['a frontend that was shut', 'disable frontend clients', async () => (await frontend()).includes(',OPEN,')],
+    ['a limit of the frontend', 'set maxconn frontend clients 3', async () => (await frontend()).split(',')[6] === '4050'],
     ['a limit of the process', 'set maxconn global 5', async () => /^Maxconn: 4050$/m.test(await info())],
     ['a limit of sessions a second', 'set rate-limit sessions global 1', async () => /^SessRateLimit: 0$/m.test(await info())],
     ['a limit of connections a second', 'set rate-limit connections global 1', async () => /^ConnRateLimit: 0$/m.test(await info())],
