@@ -41,7 +41,7 @@ export async function backendAgent(options: BackendAgentOptions, clock: Clock = 
   const agent = new BackendAgent(options, clock, log, async () => await readSockets(options.port));
   const http = await serveHttp(options.http.host, options.http.port, agent.routes());
   log.info({ http: http.port }, 'listening');
-  await agent.run(shutdown.ending);
+  await agent.run(shutdown.stopping);
   await http.close();
   shutdown.dispose();
   return 0;

@@ -46,7 +46,7 @@ export function drainOver(state: BackendState, now: number): BackendState {
 }
 
 /** A container ends within its grace period after the answer; one that still serves after this does not end. */
-export const ENDING_MS = 120_000;
+export const TERMINATING_MS = 120_000;
 
 /** What the proxies say of themselves. @param routing whether one of them would send new sessions, or none is there to ask */
 export function heard(state: BackendState, routing: boolean, now: number): BackendState {
@@ -66,7 +66,7 @@ export function seen(state: BackendState, sockets: SocketCounts, lookedAt: numbe
   if (drain === null) return { sockets, lookedAt, drain };
   const listens = sockets.listening > 0;
   const over = drain.overSince !== null;
-  const lasts = drain.overSince !== null && lookedAt >= drain.overSince + ENDING_MS;
+  const lasts = drain.overSince !== null && lookedAt >= drain.overSince + TERMINATING_MS;
   if (listens && (lasts || (over && drain.wentDown))) return { sockets, lookedAt, drain: null };
   return { sockets, lookedAt, drain: { ...drain, wentDown: drain.wentDown || (over && !listens) } };
 }

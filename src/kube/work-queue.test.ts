@@ -139,7 +139,7 @@ describe('WorkQueue', () => {
     const { subject, clock, end } = queue({
       handle: async () => {
         times += 1;
-        return { kind: 'again', afterMs: 10_000 };
+        return { kind: 'requeue', afterMs: 10_000 };
       },
     });
     subject.add('a');

@@ -2,7 +2,7 @@ import { Bell, type Clock } from '../runtime/clock.ts';
 import { type Backoff, backoffMs } from './backoff.ts';
 
 /** What a worker says of a key that it has handled. */
-export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly afterMs: number };
+export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -125,7 +125,7 @@ export class WorkQueue {
     try {
       const result = await handle(entry.key, signal);
       entry.failures = 0;
-      this.#settle(entry, result.kind === 'again' ? result.afterMs : null);
+      this.#settle(entry, result.kind === 'requeue' ? result.afterMs : null);
     } catch (thrown) {
       entry.failures += 1;
       const delay = backoffMs(backoff, entry.failures, random());

@@ -61,7 +61,7 @@ export async function operate(options: OperatorOptions, clock: Clock = systemClo
   const log = createLogger(options.logLevel, { process: 'operator', identity });
   const shutdown = new Shutdown();
   const operator = new Operator(options, await clusterOf(options, clock), identity, new ServerClock(clock), log);
-  const outcome = await operator.run(shutdown.ending);
+  const outcome = await operator.run(shutdown.stopping);
   shutdown.dispose();
   if (outcome === 'lost') log.error('the lease was lost; this process ends');
   return outcome === 'lost' ? 1 : 0;
@@ -197,7 +197,7 @@ class Operator {
         const begun = this.#clock.monotonic();
         const result = await handle(key, signal);
         const ms = this.#clock.monotonic() - begun;
-        this.#metrics.reconciled(name, ms, result.kind === 'again');
+        this.#metrics.reconciled(name, ms, result.kind === 'requeue');
         this.#log.debug({ pool: key, queue: name, ms: Math.round(ms), ...result }, 'a pass over the pool');
         return result;
       },

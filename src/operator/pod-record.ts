@@ -37,7 +37,7 @@ export interface ProxyPod {
   readonly address: string | null;
   readonly ready: boolean;
   /** When it was told to end, and how long it was given; null while it was not. */
-  readonly endingSince: number | null;
+  readonly terminatingSince: number | null;
   readonly graceMs: number | null;
   readonly agent: AgentFacts | null;
 }
@@ -134,11 +134,14 @@ function isMadeBy(metadata: ObjectMeta, deployment: string): boolean {
 }
 
 /** `deletionTimestamp` is when the pod's time is up; it was asked to end its grace period before. */
-function endOf({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: ObjectMeta): { endingSince: number | null; graceMs: number | null } {
-  if (deletionTimestamp === undefined) return { endingSince: null, graceMs: null };
+function endOf({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: ObjectMeta): {
+  terminatingSince: number | null;
+  graceMs: number | null;
+} {
+  if (deletionTimestamp === undefined) return { terminatingSince: null, graceMs: null };
   const end = Date.parse(deletionTimestamp);
   const graceMs = deletionGracePeriodSeconds * 1_000;
-  return { endingSince: Number.isFinite(end) ? end - graceMs : null, graceMs };
+  return { terminatingSince: Number.isFinite(end) ? end - graceMs : null, graceMs };
 }
 
 function is(status: PodStatus, type: string): boolean {

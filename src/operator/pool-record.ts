@@ -9,7 +9,7 @@ import { Packed } from './packed.ts';
 export interface PoolRecord extends Stored {
   readonly generation: number;
   readonly paused: boolean;
-  readonly ending: boolean;
+  readonly terminating: boolean;
   readonly reading: Packed<Understanding>;
   readonly status: Packed<PoolStatus> | null;
 }
@@ -31,7 +31,7 @@ export class PoolReader {
       resourceVersion,
       generation,
       paused: annotations?.[PAUSED_ANNOTATION] === 'true',
-      ending: deletionTimestamp !== undefined,
+      terminating: deletionTimestamp !== undefined,
       reading: this.#reading(object, objectKey(namespace, name), uid, generation),
       status: object['status'] === undefined ? null : new Packed(object['status'] as PoolStatus),
     };

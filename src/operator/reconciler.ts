@@ -54,7 +54,7 @@ export class Reconciler {
       return { work: { kind: 'done' }, news: false };
     }
     this.#uids.set(key, pool.uid);
-    if (!this.#tools.watches.knows(pool.namespace)) return { work: { kind: 'again', afterMs: UNKNOWN_MS }, news: false };
+    if (!this.#tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, news: false };
     const memory = this.#memory.of(pool.uid);
     let { world, outcome } = this.#decide(pool, memory);
     if (outcome.disruptive) {
@@ -64,9 +64,9 @@ export class Reconciler {
     }
     this.#verify(world, outcome, key, memory);
     const again = await carryOut(this.#tools, world, outcome, memory, signal);
-    const waits = [outcome.againInMs, again].filter((ms) => ms !== null);
+    const waits = [outcome.requeueAfterMs, again].filter((ms) => ms !== null);
     return {
-      work: waits.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: Math.max(10, Math.min(...waits)) },
+      work: waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(10, Math.min(...waits)) },
       news: outcome.pods.length > 0 || outcome.agents.length > 0 || outcome.status !== null || memory.untold.length > 0,
     };
   }
@@ -84,10 +84,12 @@ export class Reconciler {
     const now = this.#tools.clock.monotonic();
     const waits = outcome.apply.some((child) => child.kind === 'ConfigMap');
     memory.waitingSince = waits ? (memory.waitingSince ?? now) : null;
-    if (memory.waitingSince !== null && now - memory.waitingSince < WAIT_MS) return { kind: 'again', afterMs: WAIT_MS };
+    if (memory.waitingSince !== null && now - memory.waitingSince < WAIT_MS) return { kind: 'requeue', afterMs: WAIT_MS };
     await tell(this.#tools, world, outcome, memory, signal);
     // A number that moved while the one before was being written is too soon to write, and no pass may be due that would call again.
-    return outcome.status === null && outcome.againInMs !== null ? { kind: 'again', afterMs: outcome.againInMs } : { kind: 'done' };
+    return outcome.status === null && outcome.requeueAfterMs !== null
+      ? { kind: 'requeue', afterMs: outcome.requeueAfterMs }
+      : { kind: 'done' };
   }
 
   #decide(pool: PoolRecord, memory: PoolMemory): { world: World; outcome: Outcome } {
@@ -125,7 +127,7 @@ export class Reconciler {
   #find(key: string): PoolRecord | null {
     const [namespace = '', name = ''] = key.split('/');
     const pool = this.#tools.watches.pools.get(namespace, name);
-    return pool?.ending === true ? null : pool;
+    return pool?.terminating === true ? null : pool;
   }
 
   #forget(key: string): void {

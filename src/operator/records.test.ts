@@ -52,7 +52,7 @@ describe('podRecord', () => {
 
   it('knows when a pod was asked to end from the end of its grace period', () => {
     const metadata = { deletionTimestamp: '2026-01-01T00:10:00Z', deletionGracePeriodSeconds: 600 };
-    expect(podRecord(aPod({ metadata: { ...aPod().metadata, ...metadata } })).backend?.endingSince).toBe(
+    expect(podRecord(aPod({ metadata: { ...aPod().metadata, ...metadata } })).backend?.terminatingSince).toBe(
       Date.parse('2026-01-01T00:00:00Z'),
     );
   });

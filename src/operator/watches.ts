@@ -202,6 +202,9 @@ function comparable<T extends Stored>(object: T): string {
 function isStatusOnly({ before, after }: Change<PoolRecord>): boolean {
   if (before === null || after === null) return false;
   return (
-    before.uid === after.uid && before.generation === after.generation && before.paused === after.paused && before.ending === after.ending
+    before.uid === after.uid &&
+    before.generation === after.generation &&
+    before.paused === after.paused &&
+    before.terminating === after.terminating
   );
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type AgentFacts, type AgentPod, agentUpgrades } from './agent-upgrade.ts';
 
-const pod = (name: string, agent: Partial<AgentFacts> = {}, ending = false): AgentPod => ({
+const pod = (name: string, agent: Partial<AgentFacts> = {}, terminating = false): AgentPod => ({
   name,
   uid: `uid-${name}`,
-  endingSince: ending ? 1 : null,
+  terminatingSince: terminating ? 1 : null,
   agent: { image: 'old', containerId: `${name}-1`, ready: true, replaced: null, ...agent },
 });
 const names = (pods: readonly AgentPod[], calm = true): string[] => agentUpgrades(pods, 'agent', 'new', calm).map(({ name }) => name);

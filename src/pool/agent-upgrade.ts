@@ -14,7 +14,7 @@ export interface AgentPod {
   readonly name: string;
   readonly uid: string;
   /** When it was told to end, or null. */
-  readonly endingSince: number | null;
+  readonly terminatingSince: number | null;
   /** Null for a pod that has none, of an operator of long ago. */
   readonly agent: AgentFacts | null;
 }
@@ -35,10 +35,10 @@ export interface AgentPatch {
  * not ready anyway goes at once.
  *
  * @param pods of one kind, all of the pool's
- * @param calm whether no pod of the pool is ending
+ * @param calm whether no pod of the pool is terminating
  */
 export function agentUpgrades(pods: readonly AgentPod[], container: string, image: string, calm: boolean): AgentPatch[] {
-  const known = pods.flatMap((pod) => (pod.endingSince !== null || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
+  const known = pods.flatMap((pod) => (pod.terminatingSince !== null || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
   const outdated = known.filter(({ agent }) => agent.image !== image);
   const idle = outdated.filter(({ agent }) => !agent.ready);
   const settled = known.every(

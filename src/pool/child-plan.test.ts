@@ -79,7 +79,7 @@ function left(onDeadline: string, sessions: number): World {
     {
       roster: [entry],
       pods: [pod],
-      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, endingSince: null, graceMs: null, said, error: null }],
+      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, terminatingSince: null, graceMs: null, said, error: null }],
       children: new Map([['Deployment/p-a', FACTS]]),
     },
   );
@@ -113,7 +113,7 @@ describe('a proxy that is given less time to end than its sessions have', () => 
       uid: 'x',
       agent: null,
       ready: true,
-      endingSince: NOW,
+      terminatingSince: NOW,
       graceMs,
       said: 'pending',
       error: null,

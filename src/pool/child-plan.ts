@@ -98,8 +98,8 @@ function newPods(world: World, deployment: string, name: string): NewPods {
 
 function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamPool): RolloutCandidate[] {
   const alive = pods.filter((pod) => !pod.finished);
-  const ending = new Set(alive.filter((pod) => pod.endingSince !== null).map((pod) => pod.backend));
-  const inRotation = alive.filter((pod) => pod.endingSince === null && pod.conditions.get(IN_ROTATION_CONDITION)?.status === 'True');
+  const terminating = new Set(alive.filter((pod) => pod.terminatingSince !== null).map((pod) => pod.backend));
+  const inRotation = alive.filter((pod) => pod.terminatingSince === null && pod.conditions.get(IN_ROTATION_CONDITION)?.status === 'True');
   return spec.backends
     .filter((backend) => backend.external === undefined)
     .map((backend) => ({
@@ -108,7 +108,7 @@ function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamP
       resting: backend.weight === 0,
       deployment: children.get(`Deployment/${backendName(identity, backend.name)}`)?.deployment ?? null,
       ready: inRotation.filter((pod) => pod.backend === backend.name && pod.containersReady).length,
-      waits: spec.rollout.strategy === 'Replace' && ending.has(backend.name),
+      waits: spec.rollout.strategy === 'Replace' && terminating.has(backend.name),
     }));
 }
 

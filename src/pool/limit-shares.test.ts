@@ -82,11 +82,11 @@ describe('limitShares', () => {
         const names = ['a', 'b', 'c', 'd'];
         const runs = new Map(names.map((name) => [name, 0]));
         const holds = new Map(names.map((name) => [name, 0]));
-        const ending = new Set<string>();
+        const terminating = new Set<string>();
         let shares: ReadonlyMap<string, number> = new Map();
         for (const { arrive, ends, follows, leave, proxy: index } of steps) {
           const name = names[index] ?? 'a';
-          if (ends) ending.add(name);
+          if (ends) terminating.add(name);
           shares = limitShares(
             total,
             names.map((each) => ({
@@ -94,7 +94,7 @@ describe('limitShares', () => {
               holds: holds.get(each) ?? 0,
               mayHold: Math.max(runs.get(each) ?? 0, holds.get(each) ?? 0),
               demand: holds.get(each) ?? 0,
-              staying: !ending.has(each),
+              staying: !terminating.has(each),
             })),
             shares,
           );

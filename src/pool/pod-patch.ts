@@ -56,7 +56,7 @@ function isDrained(entry: RosterEntry, facts: ServerFacts, now: number): boolean
 }
 
 function annotationChanges(pod: PodFacts, entry: RosterEntry | null, drained: boolean): Record<string, string | null> | null {
-  if (pod.endingSince !== null) return null; // when it was deleted says the API server itself
+  if (pod.terminatingSince !== null) return null; // when it was deleted says the API server itself
   const drain = entry?.drain;
   const requested = drain?.kind === 'draining';
   const since = requested ? new Date(drain.since).toISOString() : null;

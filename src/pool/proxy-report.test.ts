@@ -28,7 +28,7 @@ const DRAINED: ServerStatement = {
 /** A proxy that says this of the server `s`, or does not mention it. */
 function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
   const said = { ...NOTHING_SAID, configRevision: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
-  return { name: 'p', uid: 'p', agent: null, ready: true, endingSince: null, graceMs: null, said, error: null, ...more };
+  return { name: 'p', uid: 'p', agent: null, ready: true, terminatingSince: null, graceMs: null, said, error: null, ...more };
 }
 
 const factsOf = (...proxies: ProxyReport[]) => tally(proxies, 'w', ['s']).servers.get('s');
@@ -56,13 +56,13 @@ describe('a server', () => {
     const unready = { inRotation: false, staysInRotation: true };
     expect(factsOf(aProxy(UP, { ready: false }), aProxy(UP, { ready: false }))).toMatchObject(unready);
     expect(factsOf(aProxy(DRAINED, { ready: false }))?.staysInRotation).toBe(false);
-    expect(factsOf(aProxy(UP, { said: 'unreachable' }), aProxy(UP, { endingSince: 1 }))?.staysInRotation).toBe(false);
+    expect(factsOf(aProxy(UP, { said: 'unreachable' }), aProxy(UP, { terminatingSince: 1 }))?.staysInRotation).toBe(false);
     expect(factsOf(aProxy(DRAINED), aProxy(UP, { ready: false }))?.staysInRotation).toBe(false);
   });
 
   it('is empty only where every proxy says so, those that end among them', () => {
-    expect(factsOf(aProxy(DRAINED), aProxy(UP, { endingSince: 1 }))).toMatchObject({ sessions: 3, outOfRotation: false });
-    expect(factsOf(aProxy(DRAINED), aProxy(DRAINED, { endingSince: 1 }))).toMatchObject({
+    expect(factsOf(aProxy(DRAINED), aProxy(UP, { terminatingSince: 1 }))).toMatchObject({ sessions: 3, outOfRotation: false });
+    expect(factsOf(aProxy(DRAINED), aProxy(DRAINED, { terminatingSince: 1 }))).toMatchObject({
       sessions: 0,
       counted: true,
       outOfRotation: true,

@@ -12,7 +12,7 @@ export interface ProxyReport {
   /** Whether it takes new clients, as Kubernetes sees it. */
   readonly ready: boolean;
   /** When it was told to end, and how long it was given; null while it was not. What it still holds counts all the same. */
-  readonly endingSince: number | null;
+  readonly terminatingSince: number | null;
   readonly graceMs: number | null;
   /** What it says of itself; `pending` until it was asked for the first time. */
   readonly said: 'pending' | 'unreachable' | ProxyStatement;
@@ -62,7 +62,7 @@ export interface Tally extends Omit<ProxyFacts, 'desired'> {
 }
 
 /**
- * Sums up what the proxies say. A server is empty only where every proxy says so, those that are ending among them; it is in rotation
+ * Sums up what the proxies say. A server is empty only where every proxy says so, those that are terminating among them; it is in rotation
  * only where every ready proxy says so; one that cannot be heard does not take a server out, for its clients are served all the same, and
  * neither does one that reaches no server at all: that is its own trouble.
  *
@@ -70,7 +70,7 @@ export interface Tally extends Omit<ProxyFacts, 'desired'> {
  * @param names servers to sum up
  */
 export function tally(proxies: readonly ProxyReport[], revision: string, names: readonly string[]): Tally {
-  const staying = proxies.filter((proxy) => proxy.endingSince === null);
+  const staying = proxies.filter((proxy) => proxy.terminatingSince === null);
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.configRevision === revision);
   const blind = blindProxies(spoken);
@@ -123,7 +123,7 @@ function blindProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
 /** @param blind those of the proxies that have no say in what is in rotation */
 function serverFacts(name: string, proxies: readonly ProxyReport[], blind: readonly ProxyReport[], revision: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
-  const speaking = all.filter(({ proxy, said }) => proxy.endingSince === null && said !== null && !blind.includes(proxy));
+  const speaking = all.filter(({ proxy, said }) => proxy.terminatingSince === null && said !== null && !blind.includes(proxy));
   const ready = speaking.filter(({ proxy }) => proxy.ready);
   const routes = (some: typeof all): boolean => some.length > 0 && some.every(({ server }) => server?.inRotation === true);
   return {

@@ -22,7 +22,7 @@ export function withShares(roster: Roster, proxies: readonly ProxyReport[]): Ros
           holds: server?.sessions ?? 0,
           mayHold: said === null ? null : (server?.mayHold ?? 0),
           demand: demand.get(proxy.name) ?? 0,
-          staying: proxy.endingSince === null,
+          staying: proxy.terminatingSince === null,
         };
       }),
       new Map(proxies.flatMap(({ name }) => (before.has(name) ? [[name, before.get(name) ?? 0]] : []))),

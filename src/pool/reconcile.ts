@@ -94,7 +94,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
     ...statusOutcome(world, status, told, due),
     disruptive: plan.disruptive,
     roster,
-    againInMs: againInMs(roster, told, due, now),
+    requeueAfterMs: requeueAfterMs(roster, told, due, now),
   };
 }
 
@@ -113,7 +113,7 @@ function neverAccepted(world: World, refusal: string, now: number): Outcome {
     ...statusOutcome(world, status, complete, writingDue(world, status)),
     disruptive: false,
     roster: [],
-    againInMs: null,
+    requeueAfterMs: null,
   };
 }
 
@@ -134,9 +134,9 @@ const HOST_NAME_MAX = 63;
 /** Proxies that the kubelet will end before their own deadline, such as those on a node that is drained in a hurry. */
 function endsOf({ proxies }: World, { spec }: CccamPool): EndOfProxy[] {
   const usualMs = graceSeconds(spec.drain.deadline) * 1_000;
-  return proxies.flatMap(({ endingSince, graceMs, name }) => {
-    if (endingSince === null || graceMs === null || graceMs >= usualMs) return [];
-    return [{ proxy: name.slice(0, HOST_NAME_MAX), closeAfter: endingSince + Math.max(0, graceMs - CLOSING_MS) }];
+  return proxies.flatMap(({ terminatingSince, graceMs, name }) => {
+    if (terminatingSince === null || graceMs === null || graceMs >= usualMs) return [];
+    return [{ proxy: name.slice(0, HOST_NAME_MAX), closeAfter: terminatingSince + Math.max(0, graceMs - CLOSING_MS) }];
   });
 }
 
@@ -144,7 +144,7 @@ function upgrades({ pods, proxies, settings }: World): Outcome['agents'] {
   const servers = pods.filter((pod) => !pod.finished);
   // Whoever takes pods away just now may take another one next, and for a moment nobody would be there to keep it; and a server that
   // ends is kept by what the proxies' agents tell it.
-  const calm = [...proxies, ...servers].every((pod) => pod.endingSince === null);
+  const calm = [...proxies, ...servers].every((pod) => pod.terminatingSince === null);
   return [
     ...agentUpgrades(proxies, PROXY_AGENT.name, settings.agentImage, calm),
     ...agentUpgrades(servers, BACKEND_AGENT.name, settings.agentImage, calm),
@@ -194,7 +194,7 @@ function sessionCounts(heard: Tally): ReadonlyMap<string, SessionCount> {
 }
 
 /** Soon after a start, at the next deadline, and when numbers that have moved may be written. */
-function againInMs(roster: Roster, told: Tally, due: number | null, now: number): number | null {
+function requeueAfterMs(roster: Roster, told: Tally, due: number | null, now: number): number | null {
   const deadlines = roster
     .flatMap((entry) => (entry.drain.kind === 'draining' ? [entry.drain.since + entry.deadlineMs - now] : []))
     .filter((ms) => ms > 0);

@@ -124,8 +124,8 @@ function podMember(pod: PodFacts, spec: PoolSpec, before: ReadonlyMap<string, Ro
   const state = podServerState(pod, request !== null || backend === undefined);
   if (state === 'absent' || pod.address === null) return [];
   const name = podServerName(pod);
-  const reason = pod.endingSince !== null || backend === undefined ? 'removed' : request === null ? null : 'requested';
-  const begun = [request === null ? null : readDrainSince(pod.drainSince, now), pod.endingSince].filter((time) => time !== null);
+  const reason = pod.terminatingSince !== null || backend === undefined ? 'removed' : request === null ? null : 'requested';
+  const begun = [request === null ? null : readDrainSince(pod.drainSince, now), pod.terminatingSince].filter((time) => time !== null);
   return [
     {
       name,

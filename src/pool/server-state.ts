@@ -11,7 +11,7 @@ export interface PodFacts {
   /** Canonical address, or null while the pod has none. */
   readonly address: string | null;
   /** When the pod was asked to end (deleted, evicted or scaled away), in milliseconds since the epoch; null while it was not. */
-  readonly endingSince: number | null;
+  readonly terminatingSince: number | null;
   /** How long it was given for it, in milliseconds. */
   readonly graceMs: number | null;
   /** What the drain annotation says, or null without one. */
@@ -36,9 +36,9 @@ export type WantedState = 'absent' | 'drain' | 'ready';
 
 /** State of a managed server from its pod; a pod that is gone is null. */
 export function podServerState(
-  pod: Pick<PodFacts, 'address' | 'endingSince' | 'containersReady' | 'finished'> | null,
+  pod: Pick<PodFacts, 'address' | 'terminatingSince' | 'containersReady' | 'finished'> | null,
   drainRequested: boolean,
 ): WantedState {
   if (pod === null || pod.address === null || pod.finished) return 'absent';
-  return pod.endingSince !== null || drainRequested || !pod.containersReady ? 'drain' : 'ready';
+  return pod.terminatingSince !== null || drainRequested || !pod.containersReady ? 'drain' : 'ready';
 }

@@ -62,5 +62,5 @@ export interface Outcome {
   readonly disruptive: boolean;
   readonly roster: Roster;
   /** When to look again even if nothing happens, in milliseconds; null for never. */
-  readonly againInMs: number | null;
+  readonly requeueAfterMs: number | null;
 }

@@ -77,7 +77,7 @@ export async function proxyAgent(options: AgentOptions, base: Clock = systemCloc
     configMap: options.configMap,
     mounted: options.mounted,
   };
-  await agent.run(source, shutdown.ending);
+  await agent.run(source, shutdown.stopping);
   await http.close();
   transport.close();
   shutdown.dispose();

@@ -43,13 +43,13 @@ describe('strictest', () => {
     const word = fc.record({ draining: fc.boolean(), closeAfter: fc.option(fc.nat()) });
     const end = fc.option(fc.option(fc.nat()));
     fc.assert(
-      fc.property(word, end, fc.constantFrom('ready', 'drain'), fc.option(fc.nat()), (said, ending, state, closeAfter) => {
+      fc.property(word, end, fc.constantFrom('ready', 'drain'), fc.option(fc.nat()), (said, terminating, state, closeAfter) => {
         const asked = aModel([aServer(1, { state, closeAfter: state === 'drain' ? closeAfter : null })]);
-        const soft = ending === null ? null : { structure: asked.structure, frontend: 'paused' as const, closeAfter: ending };
+        const soft = terminating === null ? null : { structure: asked.structure, frontend: 'paused' as const, closeAfter: terminating };
         const [server] = strictest(asked, new Map([[first, said]]), soft).servers;
-        const drains = state === 'drain' || said.draining || typeof ending === 'number';
+        const drains = state === 'drain' || said.draining || typeof terminating === 'number';
         expect(server?.state).toBe(drains ? 'drain' : 'ready');
-        const times = [state === 'drain' ? closeAfter : null, said.draining ? said.closeAfter : null, ending].filter(
+        const times = [state === 'drain' ? closeAfter : null, said.draining ? said.closeAfter : null, terminating].filter(
           (time) => time !== null,
         );
         expect(server?.closeAfter).toBe(times.length === 0 ? null : Math.min(...times));

@@ -2,11 +2,11 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /** What a person or a service manager asks for by signals: the first one to end well, the second one to end at once. */
 export class Shutdown {
-  readonly #ending = new AbortController();
-  readonly #hurrying = new AbortController();
+  readonly #stopping = new AbortController();
+  readonly #forced = new AbortController();
   readonly #listener = (): void => {
-    if (this.#ending.signal.aborted) this.#hurrying.abort();
-    this.#ending.abort();
+    if (this.#stopping.signal.aborted) this.#forced.abort();
+    this.#stopping.abort();
   };
 
   constructor() {
@@ -14,20 +14,20 @@ export class Shutdown {
   }
 
   /** Aborted by the first signal. */
-  get ending(): AbortSignal {
-    return this.#ending.signal;
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   /** Aborted by the second signal. */
-  get hurrying(): AbortSignal {
-    return this.#hurrying.signal;
+  get forced(): AbortSignal {
+    return this.#forced.signal;
   }
 
   /** Resolves at the first signal. */
   async requested(): Promise<void> {
-    if (this.ending.aborted) return;
+    if (this.stopping.aborted) return;
     await new Promise<void>((resolve) => {
-      this.ending.addEventListener('abort', () => resolve(), { once: true });
+      this.stopping.addEventListener('abort', () => resolve(), { once: true });
     });
   }
 

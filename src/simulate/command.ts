@@ -40,9 +40,9 @@ const REPORT_EVERY_MS = 5_000;
 /** `simulate clients`: clients that hold sessions until SIGTERM, with a line now and then of who serves them. */
 export async function simulateClients(options: SimulateClientsOptions, clock: Clock = systemClock): Promise<number> {
   const shutdown = new Shutdown();
-  const { clients, done } = startClients(options.count, { ...options, ...source(options.host) }, shutdown.ending);
-  while (!shutdown.ending.aborted) {
-    await clock.sleep(REPORT_EVERY_MS, shutdown.ending);
+  const { clients, done } = startClients(options.count, { ...options, ...source(options.host) }, shutdown.stopping);
+  while (!shutdown.stopping.aborted) {
+    await clock.sleep(REPORT_EVERY_MS, shutdown.stopping);
     const served = Map.groupBy(clients, (client) => client.servedBy ?? '(nobody)');
     const shares = [...served].sort().map(([label, group]) => `${label} ${group.length}`);
     console.log(`${shares.join(', ')}; sessions lost ${clients.reduce((sum, client) => sum + client.lost, 0)}`);

@@ -28,7 +28,7 @@ export async function run(options: RunOptions, base: Clock = systemClock): Promi
   const output = createOutput(options.output, options.once, process.stdout, () => base.wall());
   const shutdown = new Shutdown();
   try {
-    const box = await openBox(options, output, base, shutdown.ending);
+    const box = await openBox(options, output, base, shutdown.stopping);
     return options.once ? await serveOnce(box, shutdown) : await serve(box, options, output, shutdown);
   } finally {
     output.end();
@@ -42,7 +42,8 @@ async function serveOnce(box: Box, shutdown: Shutdown): Promise<number> {
   const { clock } = box;
   const converging = box.converger.run(done.signal);
   const limit = clock.monotonic() + ONCE_LIMIT_MS;
-  while (!box.controller.settled && !shutdown.ending.aborted && clock.monotonic() < limit) await clock.sleep(ONCE_LOOK_MS, shutdown.ending);
+  while (!box.controller.settled && !shutdown.stopping.aborted && clock.monotonic() < limit)
+    await clock.sleep(ONCE_LOOK_MS, shutdown.stopping);
   done.abort();
   await converging;
   await box.flush();
@@ -85,7 +86,7 @@ async function stop(box: Box, options: RunOptions, output: Output, shutdown: Shu
   const sessions = box.controller.status?.sessions ?? 0;
   const message = `no new sessions; ${sessions} may live on for ${Math.round(graceMs / 1_000)} s. A second signal ends them at once.`;
   output.news({ severity: 'Normal', reason: 'Stopping', subject, message });
-  const cut = await stopHaproxy(masterPid, { limitMs: graceMs, sockets: box.folder.sockets, clock: box.clock }, shutdown.hurrying);
+  const cut = await stopHaproxy(masterPid, { limitMs: graceMs, sockets: box.folder.sockets, clock: box.clock }, shutdown.forced);
   const end = cut === 0 ? 'every session had ended' : `${cut ?? 'an unknown number of'} sessions were cut off`;
   output.news({ severity: cut === 0 ? 'Normal' : 'Warning', reason: 'Stopped', subject, message: end });
 }

@@ -72,8 +72,8 @@ describe('a changed pod template', () => {
     const leaving = (async () => {
       while (!done) {
         for (const pod of cluster.kubelet.pods.values()) {
-          const ending = (await cluster.pod(pod.name))?.metadata.deletionTimestamp !== undefined;
-          if (ending) for (const client of viewers.clients) if (client.servedBy === pod.server?.label) client.reconnect();
+          const terminating = (await cluster.pod(pod.name))?.metadata.deletionTimestamp !== undefined;
+          if (terminating) for (const client of viewers.clients) if (client.servedBy === pod.server?.label) client.reconnect();
         }
         await new Promise((resolve) => setImmediate(resolve));
       }

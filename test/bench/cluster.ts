@@ -68,7 +68,7 @@ function podFacts(pod: KubeObject): string[] {
   const conditions = ((pod['status'] ?? {}) as { conditions?: { type: string; status: string }[] }).conditions ?? [];
   const facts = [
     ...(pod.metadata.annotations?.[DRAIN_ANNOTATION] === undefined ? ['undrained'] : ['drained']),
-    ...(pod.metadata.deletionTimestamp === undefined ? [] : ['ending']),
+    ...(pod.metadata.deletionTimestamp === undefined ? [] : ['terminating']),
     ...(conditions.some((each) => each.type === 'ContainersReady' && each.status === 'True') ? ['ready'] : []),
     ...(conditions.some((each) => each.type === IN_ROTATION_CONDITION && each.status === 'True') ? ['in rotation'] : []),
   ];
@@ -140,7 +140,7 @@ async function fewPools(cluster: TestCluster): Promise<void> {
       path: `/api/v1/namespaces/${cluster.namespace}/pods/${pod}`,
       signal: forever.signal,
     });
-    times.delete.push((await done) - (await sight.of(pod, 'ending')));
+    times.delete.push((await done) - (await sight.of(pod, 'terminating')));
     await until('another one comes', () => cluster.kubelet.named('p-a-').some((each) => !known.has(each.name)), 20_000);
     const next = cluster.kubelet.named('p-a-').find((each) => !known.has(each.name))?.name ?? '';
     times.add.push((await effective(proxy, next, true)) - (await sight.of(next, 'ready')));

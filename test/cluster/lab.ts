@@ -67,7 +67,7 @@ export class Lab extends Namespace {
     await this.apply({ apiVersion: POOL.apiVersion, kind: POOL.kind, metadata: { name }, spec });
   }
 
-  /** Pods of a backend, or of the proxies for null, that are not ending. */
+  /** Pods of a backend, or of the proxies for null, that are not terminating. */
   async pods(pool: string, backend: string | null): Promise<KubeObject[]> {
     const selector = backend === null ? 'cccam.dev/component=proxy' : `cccam.dev/backend=${backend}`;
     const pods = await this.list(POD, `cccam.dev/pool=${pool},${selector}`);

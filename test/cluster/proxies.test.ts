@@ -29,12 +29,12 @@ async function audience(pool: string, drain: object) {
     30_000,
     () => lab.diagnosis(),
   );
-  const [ending, other] = await ready(pool);
-  if (ending === undefined || other === undefined) throw new Error('there are no two proxies');
+  const [terminating, other] = await ready(pool);
+  if (terminating === undefined || other === undefined) throw new Error('there are no two proxies');
   let viewers = await lab.connect(pool, 100);
   const isShared = async (): Promise<boolean> => {
     await lab.served(viewers);
-    const counts = async () => [await lab.sessionsOf(ending), await lab.sessionsOf(other)] as const;
+    const counts = async () => [await lab.sessionsOf(terminating), await lab.sessionsOf(other)] as const;
     await until(
       'all are counted',
       async () => (await counts()).reduce((sum, count) => sum + count) === viewers.clients.length,
@@ -48,7 +48,7 @@ async function audience(pool: string, drain: object) {
     return false;
   };
   await until('each has some', isShared, 30_000, () => lab.diagnosis());
-  return { viewers, ending, other };
+  return { viewers, terminating, other };
 }
 
 async function ready(pool: string): Promise<KubeObject[]> {
@@ -57,23 +57,23 @@ async function ready(pool: string): Promise<KubeObject[]> {
 
 describe('a proxy pod that is deleted', () => {
   it('keeps its sessions until they leave, while new clients go to the others', async () => {
-    const { ending, viewers } = await audience('p', { deadline: '5m' });
-    const held = await lab.sessionsOf(ending);
-    await lab.kubectl('delete', 'pod', ending.metadata.name, '--wait=false');
+    const { terminating, viewers } = await audience('p', { deadline: '5m' });
+    const held = await lab.sessionsOf(terminating);
+    await lab.kubectl('delete', 'pod', terminating.metadata.name, '--wait=false');
     await until(
       'another one is ready',
-      async () => (await ready('p')).filter((pod) => pod.metadata.uid !== ending.metadata.uid).length === 2,
+      async () => (await ready('p')).filter((pod) => pod.metadata.uid !== terminating.metadata.uid).length === 2,
       60_000,
     );
-    expect(await isGone(ending)).toBe(false);
+    expect(await isGone(terminating)).toBe(false);
     const newcomers = await lab.connect('p', 60);
     await lab.served(newcomers);
-    expect(await lab.sessionsOf(ending)).toBe(held);
+    expect(await lab.sessionsOf(terminating)).toBe(held);
     await lab.lostNobody();
     await viewers.leave();
     await until(
       'it ends when the last one has left',
-      () => isGone(ending),
+      () => isGone(terminating),
       60_000,
       () => lab.diagnosis(),
     );
@@ -82,17 +82,17 @@ describe('a proxy pod that is deleted', () => {
   });
 
   it('closes at the deadline who is left, at the set pace, and they are served elsewhere', async () => {
-    const { ending, viewers } = await audience('q', { deadline: '20s', closePerSecond: 20 });
-    const held = await lab.sessionsOf(ending);
+    const { terminating, viewers } = await audience('q', { deadline: '20s', closePerSecond: 20 });
+    const held = await lab.sessionsOf(terminating);
     const before = lab.lost;
-    await lab.kubectl('delete', 'pod', ending.metadata.name, '--wait=false');
+    await lab.kubectl('delete', 'pod', terminating.metadata.name, '--wait=false');
     const begun = performance.now();
     await until('somebody is closed', () => lab.lost > before, 60_000);
     expect(performance.now() - begun).toBeGreaterThan(18_000);
     const first = performance.now();
     await until(
       'it ends',
-      () => isGone(ending),
+      () => isGone(terminating),
       60_000,
       () => lab.diagnosis(),
     );

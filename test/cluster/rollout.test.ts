@@ -43,24 +43,24 @@ beforeEach(async () => {
 
 /** The pods as they are, where more than one of the three takes nobody: what should never be. */
 function moment(pods: readonly KubeObject[]): string[] {
-  const unready = pods.filter((pod) => !isEnding(pod) && !isReady(pod));
-  const missing = 3 - pods.filter((pod) => !isEnding(pod)).length;
-  return unready.length + missing < 2 ? [] : [JSON.stringify(pods.map((pod) => [pod.metadata.name, isEnding(pod), pod['status']]))];
+  const unready = pods.filter((pod) => !isTerminating(pod) && !isReady(pod));
+  const missing = 3 - pods.filter((pod) => !isTerminating(pod)).length;
+  return unready.length + missing < 2 ? [] : [JSON.stringify(pods.map((pod) => [pod.metadata.name, isTerminating(pod), pod['status']]))];
 }
 
-/** Pods of backends, those that are ending among them. */
+/** Pods of backends, those that are terminating among them. */
 async function backendPods(): Promise<KubeObject[]> {
   return await lab.list(POD, 'cccam.dev/pool=p,cccam.dev/component=backend');
 }
 
-function isEnding(pod: KubeObject): boolean {
+function isTerminating(pod: KubeObject): boolean {
   return pod.metadata.deletionTimestamp !== undefined;
 }
 
-/** Has the clients of pods that are ending leave them, a few at a time, as people who change the channel do. */
+/** Has the clients of pods that are terminating leave them, a few at a time, as people who change the channel do. */
 async function leaveEnding(): Promise<void> {
-  const ending = new Set((await backendPods()).filter(isEnding).map(labelOf));
-  const theirs = viewers.clients.filter((client) => client.servedBy !== null && ending.has(client.servedBy));
+  const terminating = new Set((await backendPods()).filter(isTerminating).map(labelOf));
+  const theirs = viewers.clients.filter((client) => client.servedBy !== null && terminating.has(client.servedBy));
   for (const client of theirs.slice(0, 20)) client.reconnect();
 }
 
@@ -94,12 +94,12 @@ describe('a rollout of the backends', () => {
   it('does not go on while the new pod is not in rotation', async () => {
     // Nobody leaves: the first pod that goes keeps its sessions, and the next one must wait for it.
     await lab.applyPool('p', aPool(BACKENDS, {}, `${++version}`));
-    await until('the first pod drains', async () => (await backendPods()).filter(isEnding).length === 1, 30_000);
-    const [first] = (await backendPods()).filter(isEnding);
+    await until('the first pod drains', async () => (await backendPods()).filter(isTerminating).length === 1, 30_000);
+    const [first] = (await backendPods()).filter(isTerminating);
     const begun = performance.now();
     while (performance.now() - begun < 8_000) {
-      const ending = (await backendPods()).filter(isEnding);
-      expect(ending.map(labelOf)).toEqual(first === undefined ? [] : [labelOf(first)]);
+      const terminating = (await backendPods()).filter(isTerminating);
+      expect(terminating.map(labelOf)).toEqual(first === undefined ? [] : [labelOf(first)]);
       await new Promise((resolve) => setImmediate(resolve));
     }
     await lab.lostNobody();
@@ -126,7 +126,7 @@ describe('kubectl drain of the node', () => {
       .finally(() => {
         done = true;
       });
-    await until('an eviction has begun', async () => (await backendPods()).some(isEnding), 30_000);
+    await until('an eviction has begun', async () => (await backendPods()).some(isTerminating), 30_000);
     // There is no other node: the new pods may come to this one.
     await lab.cluster.kubectl('uncordon', 'node-1');
     await until(

@@ -102,7 +102,7 @@ export class ClusterModel {
       if (facts.address !== null && !facts.finished) expect(entry, `${facts.name} lives and has no server`).toBeDefined();
       if (entry === undefined) continue;
       const wanted = this.#config.servers.get(entry.name);
-      if (facts.endingSince !== null || !facts.containersReady) expect(wanted, `${facts.name} gets new sessions`).toBe('drain');
+      if (facts.terminatingSince !== null || !facts.containersReady) expect(wanted, `${facts.name} gets new sessions`).toBe('drain');
       this.#checkClock(facts, entry.drain.kind === 'draining' ? entry.drain.since : null);
     }
     const ids = this.#roster.map((entry) => entry.id);
@@ -118,7 +118,7 @@ export class ClusterModel {
       this.happen({ kind: 'proxies catch up' });
       for (const name of this.#sessions.keys()) this.#sessions.set(name, 0);
       for (const pod of [...this.#pods.values()]) {
-        if (pod.facts.endingSince !== null) this.#pods.delete(pod.facts.uid);
+        if (pod.facts.terminatingSince !== null) this.#pods.delete(pod.facts.uid);
         else pod.facts = { ...pod.facts, address: pod.facts.address ?? this.#address(), containersReady: true };
       }
       this.#controllers();
@@ -139,7 +139,7 @@ export class ClusterModel {
   #heal(): void {
     for (let round = 0; round < 3; round += 1) {
       for (const pod of [...this.#pods.values()]) {
-        if (pod.facts.endingSince !== null) this.#pods.delete(pod.facts.uid);
+        if (pod.facts.terminatingSince !== null) this.#pods.delete(pod.facts.uid);
         else pod.facts = { ...pod.facts, address: pod.facts.address ?? this.#address(), containersReady: true };
       }
       this.pass();
@@ -184,7 +184,7 @@ export class ClusterModel {
         uid: `proxy${index}`,
         agent: null,
         ready: true,
-        endingSince: null,
+        terminatingSince: null,
         graceMs: null,
         said,
         error: null,
@@ -215,7 +215,7 @@ export class ClusterModel {
   #deployment(child: Child): DeploymentFacts {
     const backend = child.metadata.labels['cccam.dev/backend'];
     const template = child.metadata.annotations[TEMPLATE_ANNOTATION] ?? null;
-    const pods = [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.endingSince === null);
+    const pods = [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.terminatingSince === null);
     const { paused, replicas } = child['spec'] as { paused?: boolean; replicas?: number };
     return {
       template,
@@ -242,7 +242,7 @@ export class ClusterModel {
     const child = this.#children.get(`Deployment/${name}`);
     const backend = child?.metadata.labels['cccam.dev/backend'];
     for (const { facts } of this.#pods.values()) {
-      if (facts.backend !== backend || facts.endingSince !== null) continue;
+      if (facts.backend !== backend || facts.terminatingSince !== null) continue;
       const entry = this.#roster.find((each) => each.pod?.uid === facts.uid);
       if (entry === undefined) continue;
       const progress = drainProgress(entry.drain, entry.deadlineMs, this.#sessions.get(entry.name) ?? 0, true, this.#now);
@@ -274,12 +274,12 @@ export class ClusterModel {
       if (backend === undefined) continue;
       const { paused, replicas = 1 } = child['spec'] as { paused?: boolean; replicas?: number };
       const template = child.metadata.annotations[TEMPLATE_ANNOTATION] ?? '';
-      const pods = [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.endingSince === null);
+      const pods = [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.terminatingSince === null);
       const available = pods.filter((pod) => pod.facts.conditions.get('cccam.dev/InRotation')?.status === 'True');
       const old = pods.find((pod) => pod.template !== template);
       if (paused !== true && old !== undefined && (available.length >= replicas || !available.includes(old))) this.#end(old);
       const missing =
-        replicas - [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.endingSince === null).length;
+        replicas - [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.terminatingSince === null).length;
       for (let count = 0; count < missing; count += 1) this.#create(backend, paused === true ? (pods[0]?.template ?? template) : template);
     }
     this.#checkOutages();
@@ -294,7 +294,7 @@ export class ClusterModel {
       if (backend === undefined || (child['spec'] as { paused?: boolean }).paused === true) return false;
       const template = child.metadata.annotations[TEMPLATE_ANNOTATION];
       return [...this.#pods.values()].some(
-        (pod) => pod.facts.backend === backend && pod.template !== template && pod.facts.endingSince === null,
+        (pod) => pod.facts.backend === backend && pod.template !== template && pod.facts.terminatingSince === null,
       );
     });
     const whole = rolling.filter((child) => !this.#outageOf.has(child.metadata.name));
@@ -315,7 +315,7 @@ export class ClusterModel {
   }
 
   #end(pod: Pod): void {
-    pod.facts = { ...pod.facts, endingSince: this.#now };
+    pod.facts = { ...pod.facts, terminatingSince: this.#now };
     if (pod.facts.address === null) this.#pods.delete(pod.facts.uid);
   }
 
@@ -357,7 +357,7 @@ export class ClusterModel {
         pod.facts = { ...facts, containersReady: false };
         break;
       case 'pod is deleted':
-        if (facts.endingSince === null) this.#end(pod);
+        if (facts.terminatingSince === null) this.#end(pod);
         break;
       case 'pod is gone':
         this.#pods.delete(facts.uid);
@@ -378,7 +378,7 @@ export class ClusterModel {
   }
 
   #checkClock(facts: PodFacts, since: number | null): void {
-    const asked = facts.drain !== null || facts.endingSince !== null || !this.#in.has(facts.backend);
+    const asked = facts.drain !== null || facts.terminatingSince !== null || !this.#in.has(facts.backend);
     if (!asked || this.#broken) {
       if (!asked) this.#clocks.delete(facts.uid);
       return;

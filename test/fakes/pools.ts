@@ -135,7 +135,7 @@ export function aPodOf(backend: string, changes: Partial<PodFacts> = {}): PodFac
     backend,
     port: 12_000,
     address: null,
-    endingSince: null,
+    terminatingSince: null,
     graceMs: null,
     agentPort: 9_322,
     agent: null,

@@ -66,16 +66,16 @@ describe('a start beside another HAProxy', () => {
     await box.save({ backends: box.backends() });
     await box.start();
     const clients = await box.heldSessions(10, { retryMs: 60_000 });
-    const ending = (await box.processes()).masterPid;
+    const terminating = (await box.processes()).masterPid;
     box.terminate();
     await until('it ends softly', () => box.events('Stopping').length > 0);
     await until('nobody new gets in', async () => (await box.whoServes(300)) === null);
     await box.killProgram();
     await box.start();
     expect(await box.whoServes()).not.toBeNull();
-    expect((await box.processes()).masterPid).not.toBe(ending);
+    expect((await box.processes()).masterPid).not.toBe(terminating);
     expect(clients.every((client) => client.lost === 0)).toBe(true);
-    process.kill(ending, 'SIGKILL');
+    process.kill(terminating, 'SIGKILL');
   });
 
   it('refuses a port that another HAProxy has, which would share it without a word', async () => {
