@@ -61,16 +61,16 @@ export class Reflector<T extends Stored> {
   /** Whether the last failure was a refusal that does not heal by asking often. */
   #isRefusal = false;
   #started = false;
-  #heardAt: number;
-  #stirredAt: number;
+  #lastEventAt: number;
+  #lastActivityAt: number;
   #relistAt = 0;
   #synced = false;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
-    this.#heardAt = options.clock.monotonic();
-    this.#stirredAt = this.#heardAt;
+    this.#lastEventAt = options.clock.monotonic();
+    this.#lastActivityAt = this.#lastEventAt;
   }
 
   /** Whether the store has held the whole list once. */
@@ -85,12 +85,12 @@ export class Reflector<T extends Stored> {
 
   /** Milliseconds since the server was last heard. */
   get silentMs(): number {
-    return this.#options.clock.monotonic() - this.#heardAt;
+    return this.#options.clock.monotonic() - this.#lastEventAt;
   }
 
   /** Milliseconds since it was last seen to do anything, failing included. */
   get stalledMs(): number {
-    return this.#options.clock.monotonic() - Math.max(this.#heardAt, this.#stirredAt);
+    return this.#options.clock.monotonic() - Math.max(this.#lastEventAt, this.#lastActivityAt);
   }
 
   /** Resolves once the store holds the whole list, or when the signal is aborted; look at `synced`. */
@@ -146,7 +146,7 @@ export class Reflector<T extends Stored> {
     const { items, resourceVersion } = await client.list(type, namespace, selectors, project, signal);
     const missed = store.replace(items, resourceVersion, namespace);
     this.#resourceVersion = resourceVersion;
-    this.#heardAt = clock.monotonic();
+    this.#lastEventAt = clock.monotonic();
     this.#relistAt = clock.monotonic() + RELIST_MS.min + random() * (RELIST_MS.max - RELIST_MS.min);
     report({ kind: 'listed', count: store.size, missed: this.#synced ? missed : 0 });
     this.#synced = true;
@@ -166,7 +166,7 @@ export class Reflector<T extends Stored> {
     report({ kind: 'watching' });
     try {
       for await (const event of watchStream(client.transport, request, signal)) {
-        this.#heardAt = clock.monotonic();
+        this.#lastEventAt = clock.monotonic();
         if (event.kind === 'bookmark') {
           this.#resourceVersion = event.resourceVersion;
         } else {
@@ -191,7 +191,7 @@ export class Reflector<T extends Stored> {
     const kind = thrown instanceof KubeApiError ? thrown.reason : 'unknown';
     this.#failures = kind === this.#lastFailure ? this.#failures + 1 : 1;
     this.#lastFailure = kind;
-    this.#stirredAt = clock.monotonic();
+    this.#lastActivityAt = clock.monotonic();
     const usual = backoffMs(isRefused(thrown) ? { ...BACKOFF, capMs: REFUSED_CAP_MS } : BACKOFF, this.#failures, random());
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
     const refused = isStatus(thrown, 403) ? FORBIDDEN_RETRY_MS[403] : isStatus(thrown, 404) ? FORBIDDEN_RETRY_MS[404] : 0;

@@ -17,7 +17,7 @@ export const MANAGER = 'cccam-operator';
 /** Holds the count of a Deployment until an autoscaler takes it. */
 const COUNT_MANAGER = `${MANAGER}-count`;
 const REFUSED_RETRY_MS = 60_000;
-const FOREIGN_RETRY_MS = 15_000;
+const NOT_OWNED_RETRY_MS = 15_000;
 /** How fast an object is put back that somebody else keeps changing. */
 const CONTEST = { firstMs: 500, capMs: 60_000, jitter: 0.2 } as const;
 const CONTEST_OVER_MS = 120_000;
@@ -95,7 +95,7 @@ async function applyChild(tools: ApiTools, world: World, child: Child, memory: P
   const facts = world.children.get(key);
   try {
     const holder: Holder = facts === undefined ? await lookUp(tools, world, child, memory, signal) : { kind: 'ours', uid: facts.uid };
-    if (holder.kind === 'foreign') return 0; // and the next pass says so
+    if (holder.kind === 'not-owned') return 0; // and the next pass says so
     const ours = holder.kind === 'ours';
     // With its uid it can only be this very object; without one, nobody else’s fields are taken.
     const body = (ours ? { ...child, metadata: { ...child.metadata, uid: holder.uid } } : child) as unknown as KubeObject;
@@ -139,7 +139,7 @@ async function keepCount(tools: ApiTools, child: Child, facts: ChildFacts | unde
 /**
  * Asks the API server itself what has the name of a child: the watches only see what carries our labels.
  *
- * @returns its uid where it is ours, `free` where there is nothing, `foreign` where it is somebody else's
+ * @returns its uid where it is ours, `free` where there is nothing, `not-owned` where it is somebody else's
  */
 async function lookUp(tools: ApiTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<Holder> {
   const found = await tools.client.get(
@@ -149,28 +149,28 @@ async function lookUp(tools: ApiTools, world: World, child: Child, memory: PoolM
   if (found === null) return { kind: 'free' };
   const owner = found.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null;
   if (owner === world.identity.uid) return { kind: 'ours', uid: found.metadata.uid ?? '' };
-  memory.foreign.set(childKey(child), {
+  memory.notOwned.set(childKey(child), {
     uid: found.metadata.uid ?? '',
     ownerUid: owner,
-    askAgainAt: tools.clock.monotonic() + FOREIGN_RETRY_MS,
+    retryAt: tools.clock.monotonic() + NOT_OWNED_RETRY_MS,
   });
-  return { kind: 'foreign' };
+  return { kind: 'not-owned' };
 }
 
-type Holder = { readonly kind: 'free' | 'foreign' } | { readonly kind: 'ours'; readonly uid: string };
+type Holder = { readonly kind: 'free' | 'not-owned' } | { readonly kind: 'ours'; readonly uid: string };
 
 /** Looks again at what was somebody else’s a while ago. @returns when to look next, in milliseconds, or null when nothing is */
 async function askAgain(tools: ApiTools, world: World, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
   const now = tools.clock.monotonic();
-  for (const [key, stranger] of memory.foreign) {
-    if (stranger.askAgainAt > now) continue;
+  for (const [key, other] of memory.notOwned) {
+    if (other.retryAt > now) continue;
     const [kind = '', name = ''] = key.split('/');
     const found = await tools.client.get({ type: CHILD_TYPES[kind as ChildKind], namespace: world.identity.namespace, name }, signal);
-    if (found?.metadata.uid === stranger.uid) memory.foreign.set(key, { ...stranger, askAgainAt: now + FOREIGN_RETRY_MS });
-    else memory.foreign.delete(key);
-    if (found?.metadata.uid !== stranger.uid) return 0;
+    if (found?.metadata.uid === other.uid) memory.notOwned.set(key, { ...other, retryAt: now + NOT_OWNED_RETRY_MS });
+    else memory.notOwned.delete(key);
+    if (found?.metadata.uid !== other.uid) return 0;
   }
-  return memory.foreign.size === 0 ? null : FOREIGN_RETRY_MS;
+  return memory.notOwned.size === 0 ? null : NOT_OWNED_RETRY_MS;
 }
 
 /**

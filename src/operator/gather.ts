@@ -27,8 +27,8 @@ export function gather(
   const service = records.find((record) => recordKey(record) === `Service/${pool.name}` && record.facts.ownerUid === pool.uid);
   const map = records.find((record) => recordKey(record) === `ConfigMap/${proxyName(pool)}` && record.facts.ownerUid === pool.uid);
   const children = new Map<string, ChildFacts>(records.map((record) => [recordKey(record), record.facts]));
-  for (const [name, stranger] of memory.foreign) {
-    if (!children.has(name)) children.set(name, strangerFacts(stranger));
+  for (const [name, other] of memory.notOwned) {
+    if (!children.has(name)) children.set(name, notOwnedFacts(other));
   }
   return {
     identity: { namespace: pool.namespace, name: pool.name, uid: pool.uid },
@@ -88,6 +88,6 @@ function ownTargets(service: ChildRecord | undefined, pods: readonly PodRecord[]
   return (own) => (address, port) => (port === own && addresses.has(address)) || (port === PROXY_PORT && proxies.has(address));
 }
 
-function strangerFacts({ uid, ownerUid }: { readonly uid: string; readonly ownerUid: string | null }): ChildFacts {
+function notOwnedFacts({ uid, ownerUid }: { readonly uid: string; readonly ownerUid: string | null }): ChildFacts {
   return { uid, ownerUid: ownerUid ?? '', applied: null, fingerprint: '', content: null, deployment: null };
 }

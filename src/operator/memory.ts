@@ -19,7 +19,7 @@ export interface PoolMemory {
   /** What was applied last, by `childKey`: how often in a row the very same content, and when. */
   readonly contested: Map<string, { readonly applied: string; readonly times: number; readonly at: number }>;
   /** Children that are there and are not ours, with the uid of their owner; found by asking, because the watches do not see them. */
-  readonly foreign: Map<string, { readonly uid: string; readonly ownerUid: string | null; readonly askAgainAt: number }>;
+  readonly notOwned: Map<string, { readonly uid: string; readonly ownerUid: string | null; readonly retryAt: number }>;
 }
 
 /** Remembers pools for as long as they are there. */
@@ -38,7 +38,7 @@ export class Memory {
       verified: new Map(),
       refused: new Map(),
       contested: new Map(),
-      foreign: new Map(),
+      notOwned: new Map(),
     };
     this.#pools.set(uid, fresh);
     return fresh;

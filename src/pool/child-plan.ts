@@ -19,7 +19,7 @@ export interface ChildPlan {
   readonly apply: readonly Child[];
   readonly remove: readonly { readonly kind: ChildKind; readonly name: string; readonly uid: string }[];
   /** `Kind/name` of objects with our names that belong to somebody else. */
-  readonly foreign: readonly string[];
+  readonly notOwned: readonly string[];
   /** Backends whose pods are being replaced, or wait for it. */
   readonly rolling: readonly string[];
   /** Whether it takes pods away. */
@@ -51,19 +51,19 @@ export function planChildren(
     wanted.filter((child) => isOurs(factsOf(child), identity.uid)),
     wanted.filter((child) => !isOurs(factsOf(child), identity.uid)),
   ];
-  // Proxies that would follow a stranger's ConfigMap are worse than none.
-  const misled = (child: Child): boolean => child.kind === 'Service' || childKey(child) === `Deployment/${proxyName(identity)}`;
-  const safe = isOurs(factsOf(map), identity.uid) ? ours : ours.filter((child) => !misled(child));
+  // Proxies that would follow a ConfigMap that is not ours are worse than none.
+  const dependsOnConfigMap = (child: Child): boolean => child.kind === 'Service' || childKey(child) === `Deployment/${proxyName(identity)}`;
+  const safe = isOurs(factsOf(map), identity.uid) ? ours : ours.filter((child) => !dependsOnConfigMap(child));
   const apply = world.paused ? [] : safe.filter((child) => differs(child, factsOf(child), world.verified.get(childKey(child)) ?? null));
   const remove = world.paused || frozen ? [] : removals(world, pool, wanted, roster, told, now);
-  const foreign = others.map(childKey);
+  const notOwned = others.map(childKey);
   return {
     apply,
     remove,
-    foreign,
+    notOwned,
     rolling: frozen ? [] : rollingBackends(candidates),
     disruptive: remove.length > 0 || apply.some((child) => beginsRollout(child, factsOf(child)) || takesPods(child, factsOf(child))),
-    events: childEvents(world, apply, remove, foreign),
+    events: childEvents(world, apply, remove, notOwned),
   };
 }
 
@@ -149,7 +149,7 @@ function removals(world: World, pool: CccamPool, wanted: readonly Child[], roste
     .filter(({ name }) => !stay(name));
 }
 
-function childEvents(world: World, apply: readonly Child[], remove: ChildPlan['remove'], foreign: readonly string[]): PoolEvent[] {
+function childEvents(world: World, apply: readonly Child[], remove: ChildPlan['remove'], notOwned: readonly string[]): PoolEvent[] {
   const restored = apply.filter((child) => {
     const facts = world.children.get(childKey(child));
     return facts?.applied === child.metadata.annotations[APPLIED_ANNOTATION] && world.verified.has(childKey(child));
@@ -163,7 +163,7 @@ function childEvents(world: World, apply: readonly Child[], remove: ChildPlan['r
         note: `${childKey(child)} was changed by somebody else and is put back`,
       }),
     ),
-    ...foreign.map(
+    ...notOwned.map(
       (key): PoolEvent => ({ type: 'Warning', reason: 'NotOwned', note: `${key} belongs to somebody else and is left alone` }),
     ),
     ...remove.map(

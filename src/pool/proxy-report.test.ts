@@ -44,10 +44,10 @@ describe('a server', () => {
     const lost: ServerStatement = { ...DRAINED, admin: 'ready', health: 'unreachable', cause: 'unreachable' };
     expect(factsOf(aProxy(UP), aProxy(UP), aProxy(lost))).toMatchObject({ inRotation: true, staysInRotation: true, health: 'up' });
     expect(factsOf(aProxy(lost), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false, health: 'unreachable' });
-    expect(tally([aProxy(UP), aProxy(lost, { name: 'far' })], 'w', ['s']).blind).toEqual(['far']);
-    expect(tally([aProxy(lost), aProxy(lost)], 'w', ['s']).blind).toEqual([]);
+    expect(tally([aProxy(UP), aProxy(lost, { name: 'far' })], 'w', ['s']).isolated).toEqual(['far']);
+    expect(tally([aProxy(lost), aProxy(lost)], 'w', ['s']).isolated).toEqual([]);
     // One that only begins takes no clients yet, and one that takes none speaks for nobody who does.
-    expect(tally([aProxy(UP), aProxy(lost, { ready: false })], 'w', ['s']).blind).toEqual([]);
+    expect(tally([aProxy(UP), aProxy(lost, { ready: false })], 'w', ['s']).isolated).toEqual([]);
     expect(factsOf(aProxy(UP, { ready: false }), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false });
     expect(factsOf(aProxy(UP, { ready: false }), aProxy(lost, { ready: false }))?.staysInRotation).toBe(true);
   });

@@ -73,21 +73,23 @@ export function tally(proxies: readonly ProxyReport[], revision: string, names: 
   const staying = proxies.filter((proxy) => proxy.terminatingSince === null);
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.configRevision === revision);
-  const blind = blindProxies(spoken);
+  const isolated = isolatedProxies(spoken);
   const statements = proxies.flatMap((proxy) => statement(proxy) ?? []);
   return {
     complete: proxies.every((proxy) => proxy.said !== 'pending'),
     reachable: spoken.length,
     synced: synced.length,
     lagging: staying.length - synced.length,
-    blind: blind.map(({ name }) => name).sort(),
+    isolated: isolated.map(({ name }) => name).sort(),
     panicking: spoken.filter((proxy) => statement(proxy)?.panic === true).map(({ name }) => name),
     localErrors: [...new Set(spoken.flatMap((proxy) => statement(proxy)?.localError ?? []))].sort(),
     ...sums(statements),
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
     // Where nobody speaks, nothing is known: not even that nobody is there.
     servers: new Map(
-      proxies.every((proxy) => statement(proxy) === null) ? [] : names.map((name) => [name, serverFacts(name, proxies, blind, revision)]),
+      proxies.every((proxy) => statement(proxy) === null)
+        ? []
+        : names.map((name) => [name, serverFacts(name, proxies, isolated, revision)]),
     ),
   };
 }
@@ -110,20 +112,20 @@ function sums(
 }
 
 /** Of those that take new clients, the ones that find no server healthy while another one does. One that only begins takes none yet. */
-function blindProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
+function isolatedProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
   const ready = proxies.filter((proxy) => proxy.ready);
   const asked = ready.length > 0 ? ready : proxies;
-  const blind = asked.filter((proxy) => {
+  const isolated = asked.filter((proxy) => {
     const judged = [...(statement(proxy)?.servers.values() ?? [])].filter(({ health }) => health !== null);
     return judged.length > 0 && !judged.some(answers);
   });
-  return blind.length < asked.length ? blind : [];
+  return isolated.length < asked.length ? isolated : [];
 }
 
-/** @param blind those of the proxies that have no say in what is in rotation */
-function serverFacts(name: string, proxies: readonly ProxyReport[], blind: readonly ProxyReport[], revision: string): ServerFacts {
+/** @param isolated those of the proxies that have no say in what is in rotation */
+function serverFacts(name: string, proxies: readonly ProxyReport[], isolated: readonly ProxyReport[], revision: string): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
-  const speaking = all.filter(({ proxy, said }) => proxy.terminatingSince === null && said !== null && !blind.includes(proxy));
+  const speaking = all.filter(({ proxy, said }) => proxy.terminatingSince === null && said !== null && !isolated.includes(proxy));
   const ready = speaking.filter(({ proxy }) => proxy.ready);
   const routes = (some: typeof all): boolean => some.length > 0 && some.every(({ server }) => server?.inRotation === true);
   return {

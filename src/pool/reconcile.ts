@@ -17,7 +17,7 @@ import { RUN_FOLDER } from './resources/proxy-deployment.ts';
 import { CLOSING_MS, nextRoster, type Roster, type SessionCount } from './roster.ts';
 import { CONFIG_KEYS } from './saved-state.ts';
 import { specWarnings } from './spec-warnings.ts';
-import { type Circumstances, NO_PROXY, poolStatus, type ServerFacts } from './status.ts';
+import { NO_PROXY, poolStatus, type ServerFacts, type StatusContext } from './status.ts';
 import { writingDueInMs } from './status-damping.ts';
 import type { Outcome, World } from './world.ts';
 
@@ -79,7 +79,7 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
     {
       refusal: refusal ?? world.refusals[0] ?? null,
       paused: world.paused,
-      foreign: plan.foreign,
+      notOwned: plan.notOwned,
       rolling: plan.rolling,
       attentions: attentions(spec, roster, { desired: spec.proxy.replicas, ...told }),
     },
@@ -100,9 +100,9 @@ function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: stri
 
 /** A pool that was never understood has nothing; it is only told so. */
 function neverAccepted(world: World, refusal: string, now: number): Outcome {
-  const circumstances: Circumstances = { refusal, paused: world.paused, foreign: [], rolling: [], attentions: [] };
+  const context: StatusContext = { refusal, paused: world.paused, notOwned: [], rolling: [], attentions: [] };
   const proxies = { desired: 0, ...NO_PROXY };
-  const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, circumstances);
+  const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, context);
   const complete: Tally = { complete: true, ...proxies };
   return {
     apply: [],

@@ -73,7 +73,7 @@ describe('poolStatus', () => {
   });
 
   it('names a proxy that reaches no server while others do, and is Ready all the same', () => {
-    const status = poolStatus(subject(pool), roster, facts({ [a]: UP, [b]: UP }, { blind: ['p-2'] }), null, null, 0);
+    const status = poolStatus(subject(pool), roster, facts({ [a]: UP, [b]: UP }, { isolated: ['p-2'] }), null, null, 0);
     expect([condition(status, 'Ready'), condition(status, 'Degraded')]).toEqual(['True/Serving', 'True/NoReachableServers']);
     expect(status.conditions.find(({ type }) => type === 'Degraded')?.message).toContain('p-2');
   });

@@ -37,7 +37,7 @@ export interface ProxyFacts {
   /** Proxies that are there and do not run what was asked for. */
   readonly lagging: number;
   /** Names of proxies that find no server healthy, while others do. */
-  readonly blind: readonly string[];
+  readonly isolated: readonly string[];
   /** Names of proxies that more than half of the capacity stopped answering together. */
   readonly panicking: readonly string[];
   /** System errors that keep proxies from probing servers, such as `EADDRNOTAVAIL`. */
@@ -62,7 +62,7 @@ export const NO_PROXY: Omit<ProxyFacts, 'desired'> = {
   reachable: 0,
   synced: 0,
   lagging: 0,
-  blind: [],
+  isolated: [],
   panicking: [],
   localErrors: [],
   sessions: 0,
@@ -81,19 +81,19 @@ export interface StatusSubject {
 }
 
 /** What else a status tells of; a box without Kubernetes knows nothing of the kind. */
-export interface Circumstances {
+export interface StatusContext {
   /** Why the pool as it stands was refused, so that an earlier one serves; or null. */
   readonly refusal: string | null;
   readonly paused: boolean;
   /** Objects that have the names of children and belong to somebody else. */
-  readonly foreign: readonly string[];
+  readonly notOwned: readonly string[];
   /** Backends whose pods are being replaced, or wait for it. */
   readonly rolling: readonly string[];
   /** What the owner should mind. */
   readonly attentions: readonly Attention[];
 }
 
-const NOTHING_ELSE: Circumstances = { refusal: null, paused: false, foreign: [], rolling: [], attentions: [] };
+const NO_CONTEXT: StatusContext = { refusal: null, paused: false, notOwned: [], rolling: [], attentions: [] };
 
 /** Servers that are listed one by one; more are summed up, so that a status stays well below what etcd takes. */
 const LISTED_SERVERS = 256;
@@ -111,14 +111,14 @@ export function poolStatus(
   address: string | null,
   previous: PoolStatus | null,
   now: number,
-  circumstances: Circumstances = NOTHING_ELSE,
+  context: StatusContext = NO_CONTEXT,
 ): PoolStatus {
   const states = new Map(roster.map((entry) => [entry.name, serverStatus(entry, proxies.servers.get(entry.name), now)]));
   const backends = backendStatuses(pool, roster, states);
   const { generation } = pool;
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
-    conditions: conditions(backends, roster, states, proxies, circumstances).map((drafted) => settle(drafted, previous, generation, now)),
+    conditions: conditions(backends, roster, states, proxies, context).map((drafted) => settle(drafted, previous, generation, now)),
     ...(address === null ? {} : { address }),
     sessions: [...states.values()].reduce((sum, server) => sum + server.sessions, 0),
     draining: [...states.values()].filter((server) => server.state === 'Draining').length,
@@ -242,7 +242,7 @@ function conditions(
   roster: Roster,
   states: ReadonlyMap<string, ServerStatus>,
   proxies: ProxyFacts,
-  circumstances: Circumstances,
+  context: StatusContext,
 ): Draft[] {
   const synced = proxies.synced >= proxies.desired && proxies.lagging === 0;
   const up = (role: RosterEntry['role']): boolean => roster.some((entry) => entry.role === role && serves(states.get(entry.name)?.state));
@@ -254,18 +254,18 @@ function conditions(
   ];
   const draining = roster.filter((entry) => entry.drain.kind === 'draining').map((entry) => entry.name);
   return [
-    circumstances.refusal === null
+    context.refusal === null
       ? { type: 'Accepted', status: 'True', reason: 'Valid', message: 'The pool is in force.' }
-      : { type: 'Accepted', status: 'False', reason: 'Invalid', message: circumstances.refusal },
+      : { type: 'Accepted', status: 'False', reason: 'Invalid', message: context.refusal },
     syncedCondition(synced, proxies),
-    readyCondition(synced, up('Active'), up('Backup'), circumstances),
-    progressingCondition(synced, draining, circumstances),
-    degradedCondition(down, proxies, circumstances.foreign),
-    attentionCondition(circumstances.attentions),
+    readyCondition(synced, up('Active'), up('Backup'), context),
+    progressingCondition(synced, draining, context),
+    degradedCondition(down, proxies, context.notOwned),
+    attentionCondition(context.attentions),
   ];
 }
 
-function progressingCondition(synced: boolean, draining: readonly string[], { paused, rolling }: Circumstances): Draft {
+function progressingCondition(synced: boolean, draining: readonly string[], { paused, rolling }: StatusContext): Draft {
   const type = 'Progressing';
   if (paused) return { type, status: 'False', reason: 'Paused', message: 'Nothing but this status is written while the pool is paused.' };
   if (rolling.length > 0) return { type, status: 'True', reason: 'RollingOut', message: listed(rolling) };
@@ -288,10 +288,10 @@ function attentionCondition(attentions: readonly Attention[]): Draft {
   };
 }
 
-function degradedCondition(down: readonly string[], { blind, panicking }: ProxyFacts, foreign: readonly string[]): Draft {
+function degradedCondition(down: readonly string[], { isolated, panicking }: ProxyFacts, notOwned: readonly string[]): Draft {
   const type = 'Degraded';
-  if (foreign.length > 0) {
-    const message = `Not ours, and left alone: ${listed(foreign)}. Rename the pool, or remove what has its name.`;
+  if (notOwned.length > 0) {
+    const message = `Not ours, and left alone: ${listed(notOwned)}. Rename the pool, or remove what has its name.`;
     return { type, status: 'True', reason: 'NotOwned', message };
   }
   if (panicking.length > 0) {
@@ -299,8 +299,8 @@ function degradedCondition(down: readonly string[], { blind, panicking }: ProxyF
     return { type, status: 'True', reason: 'ServersLost', message };
   }
   if (down.length > 0) return { type, status: 'True', reason: 'ServerDown', message: listed(down) };
-  if (blind.length > 0) {
-    const message = `${listed(blind)}: reaches no server, while others do. Can its node reach the servers?`;
+  if (isolated.length > 0) {
+    const message = `${listed(isolated)}: reaches no server, while others do. Can its node reach the servers?`;
     return { type, status: 'True', reason: 'NoReachableServers', message };
   }
   return { type, status: 'False', reason: 'AllServersUp', message: 'Every server that should serve is up.' };
@@ -313,7 +313,7 @@ function syncedCondition(synced: boolean, proxies: ProxyFacts): Draft {
   return { type: 'ProxiesSynced', status: 'False', reason: proxies.reachable < proxies.desired ? 'Unreachable' : 'Syncing', message };
 }
 
-function readyCondition(synced: boolean, active: boolean, backup: boolean, { refusal }: Circumstances): Draft {
+function readyCondition(synced: boolean, active: boolean, backup: boolean, { refusal }: StatusContext): Draft {
   const type = 'Ready';
   if (refusal !== null)
     return { type, status: 'False', reason: 'Invalid', message: 'This generation was refused; the last good one goes on serving.' };

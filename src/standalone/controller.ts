@@ -105,7 +105,7 @@ export class Controller {
       address,
       previous,
       this.#clock.now() + this.#shift.ms,
-      { refusal: this.#refusal, paused: false, foreign: [], rolling: [], attentions: minds },
+      { refusal: this.#refusal, paused: false, notOwned: [], rolling: [], attentions: minds },
     );
     this.#listener.onStatus(this.#status, previous);
   }
@@ -148,7 +148,7 @@ function proxyFacts(observation: ProxyObservation): ProxyFacts {
     synced: observation.synced ? 1 : 0,
     errors: [],
     lagging: observation.synced ? 0 : 1,
-    blind: [],
+    isolated: [],
     sessions: observation.servers.reduce((sum, { sessions }) => sum + sessions, 0),
     clients: observation.clients,
     refusedLately: observation.refused.lately,

@@ -175,8 +175,9 @@ export class HealthMonitor {
     const since = this.#silentSince;
     if (since === null) return;
     for (const watched of this.#servers.values()) {
-      const { health, heardAt, hung, server } = watched;
-      if (!hung && !server.passive && health.verdict === 'up' && heardAt < since) watched.nextProbeAt = this.#options.clock.monotonic();
+      const { health, lastAnswerAt, hung, server } = watched;
+      if (!hung && !server.passive && health.verdict === 'up' && lastAnswerAt < since)
+        watched.nextProbeAt = this.#options.clock.monotonic();
     }
   }
 

@@ -91,13 +91,13 @@ export class WatchedServer {
   }
 
   /** After that time it has greeted, or its sessions have had something. On the monotonic clock. */
-  get heardAt(): number {
+  get lastAnswerAt(): number {
     return Math.max(this.#greetedAt, this.#heardAfter);
   }
 
   /** Whether it takes clients and was heard since that time; of one that is not probed and has none, nothing is to be heard. */
   answersSince(time: number): boolean {
-    return this.ruling.usable && (this.heardAt >= time || (this.server.passive && this.sessions === 0));
+    return this.ruling.usable && (this.lastAnswerAt >= time || (this.server.passive && this.sessions === 0));
   }
 
   get ruling(): Ruling {
