@@ -131,7 +131,7 @@ const savedState = z.object({
       drain,
       deadlineMs: z.number().min(0),
       pod: z.object({ name: z.string(), uid: z.string() }).optional(),
-      resting: z.literal(true).optional(),
+      containersNotReady: z.literal(true).optional(),
       shares: z.record(z.string().max(253), z.int().min(0).max(1_000_000)).optional(),
     }),
   ),
@@ -143,10 +143,10 @@ function readSaved(data: unknown): ChildRecord['saved'] {
   if (typeof text !== 'string') return null;
   try {
     const { roster, spec } = savedState.parse(JSON.parse(text));
-    const entries = roster.map(({ pod, resting, shares, ...entry }) => ({
+    const entries = roster.map(({ pod, containersNotReady, shares, ...entry }) => ({
       ...entry,
       ...(pod === undefined ? {} : { pod }),
-      ...(resting === undefined ? {} : { resting }),
+      ...(containersNotReady === undefined ? {} : { containersNotReady }),
       ...(shares === undefined ? {} : { shares }),
     }));
     const isUnique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;

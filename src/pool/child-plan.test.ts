@@ -173,21 +173,21 @@ describe('heldBackends', () => {
   const whole = { agentImage: 'a', template: 'old', paused: false, observed: true, wanted: 2, updated: 2, total: 2, available: 2 };
 
   it('does not count a backend that nobody should be served by: it is never in rotation', () => {
-    const resting = { backend: 'r', template: 'old', resting: true, waits: false, ready: 0, deployment: { ...whole, available: 0 } };
-    const next = { backend: 'a', template: 'new', resting: false, waits: false, ready: 2, deployment: whole };
-    expect(heldBackends([resting, next], 1)).toEqual(new Set());
-    expect(heldBackends([{ ...resting, resting: false }, next], 1)).toEqual(new Set(['a']));
+    const unweighted = { backend: 'r', template: 'old', weightZero: true, waits: false, ready: 0, deployment: { ...whole, available: 0 } };
+    const next = { backend: 'a', template: 'new', weightZero: false, waits: false, ready: 2, deployment: whole };
+    expect(heldBackends([unweighted, next], 1)).toEqual(new Set());
+    expect(heldBackends([{ ...unweighted, weightZero: false }, next], 1)).toEqual(new Set(['a']));
   });
 
   it('holds the next pod of a backend back while the last one still drains', () => {
     const halfway = { ...whole, template: 'new', updated: 1, available: 2 };
-    const rolling = { backend: 'a', template: 'new', resting: false, ready: 2, deployment: halfway };
+    const rolling = { backend: 'a', template: 'new', weightZero: false, ready: 2, deployment: halfway };
     expect(heldBackends([{ ...rolling, waits: true }], 1)).toEqual(new Set(['a']));
     expect(heldBackends([{ ...rolling, waits: false }], 1)).toEqual(new Set());
   });
 
   it('does not hold a rollout back before it has begun, nor while a pod is missing that nobody else would make', () => {
-    const rolling = { backend: 'a', template: 'new', resting: false, waits: true, ready: 2 };
+    const rolling = { backend: 'a', template: 'new', weightZero: false, waits: true, ready: 2 };
     expect(heldBackends([{ ...rolling, deployment: { ...whole, template: 'new', updated: 0 } }], 1)).toEqual(new Set());
     expect(heldBackends([{ ...rolling, deployment: { ...whole, template: 'new', updated: 1, total: 1, available: 1 } }], 1)).toEqual(
       new Set(),
@@ -196,7 +196,14 @@ describe('heldBackends', () => {
 
   it('takes a Deployment that only lags behind its pods for busy, and does not go on with it as if it were down', () => {
     const lagging = { ...whole, available: 0 };
-    const both = ['a', 'b'].map((backend) => ({ backend, template: 'new', resting: false, waits: false, ready: 2, deployment: lagging }));
+    const both = ['a', 'b'].map((backend) => ({
+      backend,
+      template: 'new',
+      weightZero: false,
+      waits: false,
+      ready: 2,
+      deployment: lagging,
+    }));
     expect(heldBackends(both, 1)).toEqual(new Set(['a', 'b']));
     expect(
       heldBackends(

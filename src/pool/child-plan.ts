@@ -105,7 +105,7 @@ function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamP
     .map((backend) => ({
       backend: backend.name,
       template: backendTemplateName(identity, spec, backend),
-      resting: backend.weight === 0,
+      weightZero: backend.weight === 0,
       deployment: children.get(`Deployment/${backendName(identity, backend.name)}`)?.deployment ?? null,
       ready: inRotation.filter((pod) => pod.backend === backend.name && pod.containersReady).length,
       waits: spec.rollout.strategy === 'Replace' && terminating.has(backend.name),

@@ -72,7 +72,7 @@ function passiveBackends({ backends, health }: PoolSpec): (backend: string) => b
 
 function wantedServer(entry: RosterEntry, spec: PoolSpec, passive: (backend: string) => boolean): WantedServer {
   // HAProxy would still bring remembered clients to a server of weight 0; drained, it takes nobody new at all.
-  const resting = entry.drain.kind === 'draining' || entry.resting === true || entry.weight === 0;
+  const outOfRotation = entry.drain.kind === 'draining' || entry.containersNotReady === true || entry.weight === 0;
   return {
     id: entry.id,
     name: entry.name,
@@ -82,7 +82,7 @@ function wantedServer(entry: RosterEntry, spec: PoolSpec, passive: (backend: str
     maxConnections: entry.maxConnections,
     backup: entry.role === 'Backup',
     passive: passive(entry.backend),
-    state: resting ? 'drain' : 'ready',
+    state: outOfRotation ? 'drain' : 'ready',
     closeAfter: entry.drain.kind === 'draining' && spec.drain.onDeadline === 'Close' ? entry.drain.since + entry.deadlineMs : null,
   };
 }

@@ -6,7 +6,7 @@ export interface RolloutCandidate {
   /** Name of the pod template that it should have. */
   readonly template: string;
   /** Whether nobody is meant to be served by it: then it is never in rotation, and nobody misses it. */
-  readonly resting: boolean;
+  readonly weightZero: boolean;
   /** Its Deployment, whose numbers may lag behind; null while there is none. */
   readonly deployment: DeploymentFacts | null;
   /** How many of its pods take new sessions. */
@@ -22,7 +22,9 @@ export interface RolloutCandidate {
 export function heldBackends(candidates: readonly RolloutCandidate[], maxUnavailable: number): ReadonlySet<string> {
   const existing = candidates.filter((candidate) => candidate.deployment !== null);
   const waiting = existing.filter((candidate) => isBehind(candidate));
-  const busy = existing.filter((candidate) => !candidate.resting && !isWhole(candidate.deployment)).map((candidate) => candidate.backend);
+  const busy = existing
+    .filter((candidate) => !candidate.weightZero && !isWhole(candidate.deployment))
+    .map((candidate) => candidate.backend);
   const taken = new Set(busy);
   const held = new Set<string>();
   for (const { backend, deployment, waits } of existing) {

@@ -26,7 +26,7 @@ export interface RosterEntry {
   /** The pod behind it; an external server has none. */
   readonly pod?: { readonly name: string; readonly uid: string };
   /** Set while the pod's containers are not ready: it takes nobody new, and that is no drain with an end. */
-  readonly resting?: true;
+  readonly containersNotReady?: true;
 }
 
 /** Every server of a pool, ordered by id. */
@@ -71,7 +71,7 @@ export function nextRoster(
   const known = [...leaving, ...previous.filter((entry) => names.has(entry.name))];
   const ids = assignIds(new Map(known.map((entry) => [entry.name, entry.id])), [...names]);
   const staying = members.map((member): RosterEntry => {
-    const { name, backend, address, port, role, reason, since, deadlineMs, pod, resting } = member;
+    const { name, backend, address, port, role, reason, since, deadlineMs, pod, containersNotReady } = member;
     const old = before.get(name);
     const kept = old !== undefined && old.pod?.uid === pod?.uid ? old.drain : ACTIVE;
     const begun: DrainState = since === null || reason === null ? kept : nextDrainState(kept, reason, since);
@@ -88,7 +88,7 @@ export function nextRoster(
       drain: nextDrainState(begun, reason, now),
       deadlineMs,
       ...(pod === undefined ? {} : { pod }),
-      ...(resting ? { resting } : {}),
+      ...(containersNotReady ? { containersNotReady } : {}),
     };
   });
   return [...staying, ...leaving].sort((a, b) => a.id - b.id);
@@ -100,7 +100,7 @@ interface Member extends Pick<RosterEntry, 'name' | 'backend' | 'address' | 'por
   readonly reason: DrainReason | null;
   /** When the drain began according to what is written on the object itself, or null. */
   readonly since: number | null;
-  readonly resting: true | undefined;
+  readonly containersNotReady: true | undefined;
 }
 
 function externalMember(backend: BackendSpec, spec: PoolSpec): Member {
@@ -114,7 +114,7 @@ function externalMember(backend: BackendSpec, spec: PoolSpec): Member {
     since: null,
     deadlineMs: durationMs(backend.drain?.deadline ?? spec.drain.deadline),
     pod: undefined,
-    resting: undefined,
+    containersNotReady: undefined,
   };
 }
 
@@ -137,7 +137,7 @@ function podMember(pod: PodFacts, spec: PoolSpec, before: ReadonlyMap<string, Ro
       since: begun.length === 0 ? null : Math.min(...begun),
       deadlineMs: Math.min(request?.deadlineMs ?? durationMs(spec.drain.deadline), timeToEnd(pod)),
       pod: { name: pod.name, uid: pod.uid },
-      resting: reason === null && state === 'drain' ? true : undefined,
+      containersNotReady: reason === null && state === 'drain' ? true : undefined,
     },
   ];
 }
