@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** `cccampool`: what clients feel; `cccampool-status`: what is told of it. */
+/** `cccampool`: what clients feel; `cccampool-status`: what is reported about it. */
 export type QueueName = 'cccampool' | 'cccampool-status';
 
 /** A condition of a pool, as its status says. */
@@ -70,7 +70,7 @@ export class OperatorMetrics {
   });
   readonly #missed = new Counter({
     name: 'cccam_operator_watch_missed_total',
-    help: 'Objects that a list found and the watch before had not told of, by kind.',
+    help: 'Objects that a list found and the watch before it had missed, by kind.',
     labelNames: ['kind'],
     registers: [this.registry],
   });

@@ -15,10 +15,10 @@ import { type HttpServer, metricsRoute, type Route, sendText, serveHttp } from '
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { VERSION } from '../runtime/version.ts';
-import { Memory } from './memory.ts';
 import { OperatorMetrics, type QueueName } from './operator-metrics.ts';
 import { PoolReader, poolConditions } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
+import { ReconcileStates } from './reconcile-state.ts';
 import { Reconciler } from './reconciler.ts';
 import { Watches } from './watches.ts';
 
@@ -42,10 +42,10 @@ export interface OperatorOptions {
 }
 
 const BACKOFF = { firstMs: 20, capMs: 4_000, jitter: 0.25 } as const;
-/** Pools that are told of at the same time: few, so that the API server has room for what clients feel. */
-const TELLERS = 2;
-const ROOM_MS = 30;
-const ROOM_LOOK_MS = 3;
+/** Pools that are reported on at the same time: few, so that the API server has room for what clients feel. */
+const REPORT_WORKERS = 2;
+const YIELD_MS = 30;
+const YIELD_LOOK_MS = 3;
 const CONTROLLER_NAME = 'cccam.dev/operator';
 /** A watch that neither hears nor fails for so long, although the server sends a bookmark each minute: the process is to be started anew. */
 const STUCK_MS = 600_000;
@@ -87,11 +87,11 @@ class Operator {
   readonly #listeners: ProxyListeners;
   /** Pools whose objects should be looked after. */
   readonly #queue: WorkQueue;
-  /** Pools that something is to be told of. On their own, because what people read must not keep anything waiting that clients feel. */
-  readonly #telling: WorkQueue;
+  /** Pools with something to report. A queue of its own: what people read must not delay what clients feel. */
+  readonly #reports: WorkQueue;
   readonly #elector: LeaseElector;
   readonly #identity: string;
-  readonly #memory = new Memory();
+  readonly #state = new ReconcileStates();
   #reconciler: Reconciler | undefined;
 
   constructor(options: OperatorOptions, cluster: Cluster, identity: string, clock: ServerClock, log: Logger) {
@@ -101,7 +101,7 @@ class Operator {
     this.#log = log;
     this.#identity = identity;
     this.#metrics = new OperatorMetrics({
-      queueDepths: () => ({ cccampool: this.#queue.depth, 'cccampool-status': this.#telling.depth }),
+      queueDepths: () => ({ cccampool: this.#queue.depth, 'cccampool-status': this.#reports.depth }),
       leads: () => this.#elector.leads,
       pools: () => this.#watches.pools.size,
       conditions: () => poolConditions(this.#watches.pools.all()),
@@ -117,7 +117,7 @@ class Operator {
     });
     this.#client = new KubeClient(this.#transport);
     this.#queue = this.#workQueue('cccampool', options.workers, (key, signal) => this.#pass(key, signal));
-    this.#telling = this.#workQueue('cccampool-status', TELLERS, (key, signal) => this.#tell(key, signal));
+    this.#reports = this.#workQueue('cccampool-status', REPORT_WORKERS, (key, signal) => this.#report(key, signal));
     this.#listeners = new ProxyListeners(clock, Math.random, (pool, news) => this.#add(pool, news === 'state' ? 'change' : 'resync'));
     this.#watches = new Watches({
       client: this.#client,
@@ -181,10 +181,10 @@ class Operator {
       clock: this.#clock,
       random: Math.random,
       onEventLost,
-      room: (signal: AbortSignal) => this.#room(signal),
+      yieldToApplies: (signal: AbortSignal) => this.#yieldToApplies(signal),
     };
-    this.#reconciler = new Reconciler(tools, this.#listeners, this.#options.settings, this.#memory);
-    await Promise.all([this.#queue.run(term.signal), this.#telling.run(term.signal)]);
+    this.#reconciler = new Reconciler(tools, this.#listeners, this.#options.settings, this.#state);
+    await Promise.all([this.#queue.run(term.signal), this.#reports.run(term.signal)]);
   }
 
   #workQueue(name: QueueName, workers: number, handle: (key: string, signal: AbortSignal) => Promise<WorkResult>): WorkQueue {
@@ -209,24 +209,24 @@ class Operator {
   }
 
   async #pass(key: string, signal: AbortSignal): Promise<WorkResult> {
-    let news = true; // a pass that fails is told of
+    let news = true; // a failed pass is reported, too
     try {
       const result = await this.#leading.pass(key, signal);
       news = result.news;
       return result.work;
     } finally {
-      if (news) this.#addTo('cccampool-status', this.#telling, key, 'change');
+      if (news) this.#addTo('cccampool-status', this.#reports, key, 'change');
     }
   }
 
-  async #tell(key: string, signal: AbortSignal): Promise<WorkResult> {
+  async #report(key: string, signal: AbortSignal): Promise<WorkResult> {
     return await this.#leading.tell(key, signal);
   }
 
   /** Two writes at once take twice as long each, so telling lets passes go first; but not for long, for there may always be one. */
-  async #room(signal: AbortSignal): Promise<void> {
-    const limit = this.#clock.monotonic() + ROOM_MS;
-    while (this.#queue.running > 0 && !signal.aborted && this.#clock.monotonic() < limit) await this.#clock.sleep(ROOM_LOOK_MS, signal);
+  async #yieldToApplies(signal: AbortSignal): Promise<void> {
+    const limit = this.#clock.monotonic() + YIELD_MS;
+    while (this.#queue.running > 0 && !signal.aborted && this.#clock.monotonic() < limit) await this.#clock.sleep(YIELD_LOOK_MS, signal);
   }
 
   /** Queues only run while this process leads. */

@@ -36,7 +36,7 @@ export interface ProxyPod {
   readonly name: string;
   readonly address: string | null;
   readonly ready: boolean;
-  /** When it was told to end, and how long it was given; null while it was not. */
+  /** When its deletion was requested, and its grace period; null while it is not terminating. */
   readonly terminatingSince: number | null;
   readonly graceMs: number | null;
   readonly agent: AgentFacts | null;

@@ -1,7 +1,7 @@
 import { PAUSED_ANNOTATION, type ParsedPool, PoolInvalidError, type PoolStatus, parsePool } from '../api/v1alpha1/index.ts';
 import { type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
-import type { PoolReading } from '../pool/world.ts';
+import type { PoolReading } from '../pool/cluster-view.ts';
 import type { PoolCondition } from './operator-metrics.ts';
 import { Packed } from './packed.ts';
 

@@ -73,24 +73,24 @@ interface Heard {
 }
 
 /** `state`: something that a decision may hang on; `counts`: numbers only. */
-export type ProxyNews = 'state' | 'counts';
+export type ChangeKind = 'state' | 'counts';
 
 /** Listens to what the agent of one proxy tells, and keeps the last of it. Comes back whenever the connection is lost. */
 export class ProxyListener {
   readonly #address: string;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #onNews: (news: ProxyNews) => void;
+  readonly #onChange: (news: ChangeKind) => void;
   #heard: Heard | null = null;
   #asked = false;
   /** When the connection was lost, on the clock that never jumps; null while there is one. */
   #lostAt: number | null = null;
 
-  constructor(address: string, clock: Clock, random: () => number, onNews: (news: ProxyNews) => void) {
+  constructor(address: string, clock: Clock, random: () => number, onChange: (news: ChangeKind) => void) {
     this.#address = address;
     this.#clock = clock;
     this.#random = random;
-    this.#onNews = onNews;
+    this.#onChange = onChange;
   }
 
   /** What is known of the proxy now. */
@@ -129,7 +129,7 @@ export class ProxyListener {
       failures = this.#clock.monotonic() - before > SILENCE_MS ? 1 : failures + 1;
       const waitMs = backoffMs(RETRY, failures, this.#random());
       await this.#clock.sleep(waitMs, signal);
-      if (!signal.aborted && this.said === 'unreachable') this.#onNews('state');
+      if (!signal.aborted && this.said === 'unreachable') this.#onChange('state');
     }
   }
 
@@ -157,7 +157,7 @@ export class ProxyListener {
           this.#lostAt = null;
           this.#settled();
         } else if (news !== null) {
-          this.#onNews(news);
+          this.#onChange(news);
         }
       }
     } finally {
@@ -168,7 +168,7 @@ export class ProxyListener {
 
   #settled(): void {
     this.#asked = true;
-    this.#onNews('state');
+    this.#onChange('state');
   }
 
   async #open(signal: AbortSignal): Promise<IncomingMessage> {
@@ -190,7 +190,7 @@ export class ProxyListener {
   }
 }
 
-function take(heard: Heard, said: z.output<typeof line>): ProxyNews | null {
+function take(heard: Heard, said: z.output<typeof line>): ChangeKind | null {
   switch (said.kind) {
     case 'proxy':
       heard.configRevision = said.configRevision;

@@ -1,7 +1,7 @@
 import type { ProxyReport } from '../pool/proxy-report.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { PodRecord } from './pod-record.ts';
-import { ProxyListener, type ProxyNews } from './proxy-listener.ts';
+import { type ChangeKind, ProxyListener } from './proxy-listener.ts';
 
 interface Listening {
   readonly listener: ProxyListener;
@@ -13,14 +13,14 @@ interface Listening {
 export class ProxyListeners {
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #onNews: (pool: string, news: ProxyNews) => void;
+  readonly #onChange: (pool: string, news: ChangeKind) => void;
   readonly #listening = new Map<string, Listening>();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(clock: Clock, random: () => number, onNews: (pool: string, news: ProxyNews) => void) {
+  constructor(clock: Clock, random: () => number, onChange: (pool: string, news: ChangeKind) => void) {
     this.#clock = clock;
     this.#random = random;
-    this.#onNews = onNews;
+    this.#onChange = onChange;
   }
 
   /** How many are listened to. */
@@ -39,7 +39,7 @@ export class ProxyListeners {
     }
     if (after === null || address === null || this.#listening.has(uid)) return;
     const { pool } = after;
-    const listener = new ProxyListener(address, this.#clock, this.#random, (news) => this.#onNews(pool, news));
+    const listener = new ProxyListener(address, this.#clock, this.#random, (news) => this.#onChange(pool, news));
     const end = new AbortController();
     this.#listening.set(uid, { listener, end, address });
     const running = listener.run(end.signal).finally(() => this.#running.delete(running));

@@ -1,18 +1,18 @@
 import { POOL_LABEL } from '../api/v1alpha1/index.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
 import { childKey } from '../pool/child.ts';
+import type { ClusterView, Outcome } from '../pool/cluster-view.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
-import type { Outcome, World } from '../pool/world.ts';
-import { carryOut } from './carry-out.ts';
-import { gather, recordKey } from './gather.ts';
-import type { Memory, PoolMemory } from './memory.ts';
+import { applyOutcome } from './apply.ts';
+import { clusterView, recordKey } from './cluster-view.ts';
 import type { PoolRecord } from './pool-record.ts';
 import type { ProxyListeners } from './proxy-listeners.ts';
+import type { ReconcileState, ReconcileStates } from './reconcile-state.ts';
+import { type ReportTools, tell } from './report.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
-import { type TellTools, tell } from './tell.ts';
 
-/** How long telling waits for what clients feel. A pool that changes all the time is told of, too. */
+/** Longest wait of a report for what clients feel: a pool that changes all the time is reported on, too. */
 const WAIT_MS = 500;
 
 /** How soon a pool is looked at again of whose namespace not everything is known yet. */
@@ -21,22 +21,22 @@ const UNKNOWN_MS = 1_000;
 /** What a pass has come to. */
 export interface PassResult {
   readonly work: WorkResult;
-  /** Whether something is to be told of it. */
+  /** Whether there is something to report. */
   readonly news: boolean;
 }
 
 /** Passes over one pool after another: gathers what is known, decides, and carries it out. */
 export class Reconciler {
-  readonly #tools: TellTools;
+  readonly #tools: ReportTools;
   readonly #listeners: ProxyListeners;
   readonly #settings: ClusterSettings;
-  readonly #memory: Memory;
+  readonly #state: ReconcileStates;
   /** Uids by key, for the day when the pool is gone. */
   readonly #uids = new Map<string, string>();
 
-  /** @param memory outlives a term: what was verified in one needs no proof in the next */
-  constructor(tools: TellTools, listeners: ProxyListeners, settings: ClusterSettings, memory: Memory) {
-    this.#memory = memory;
+  /** @param states outlive a term: what was verified in one need not be verified in the next */
+  constructor(tools: ReportTools, listeners: ProxyListeners, settings: ClusterSettings, state: ReconcileStates) {
+    this.#state = state;
     this.#tools = tools;
     this.#listeners = listeners;
     this.#settings = settings;
@@ -55,19 +55,19 @@ export class Reconciler {
     }
     this.#uids.set(key, pool.uid);
     if (!this.#tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, news: false };
-    const memory = this.#memory.of(pool.uid);
-    let { world, outcome } = this.#decide(pool, memory);
+    const state = this.#state.of(pool.uid);
+    let { view, outcome } = this.#decide(pool, state);
     if (outcome.disruptive) {
       const live = await this.#readLive(pool, signal);
       if (live === null) return { work: { kind: 'done' }, news: false };
-      ({ world, outcome } = this.#decide(live, memory));
+      ({ view, outcome } = this.#decide(live, state));
     }
-    this.#verify(world, outcome, key, memory);
-    const again = await carryOut(this.#tools, world, outcome, memory, signal);
+    this.#verify(view, outcome, key, state);
+    const again = await applyOutcome(this.#tools, view, outcome, state, signal);
     const waits = [outcome.requeueAfterMs, again].filter((ms) => ms !== null);
     return {
       work: waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(10, Math.min(...waits)) },
-      news: outcome.pods.length > 0 || outcome.agents.length > 0 || outcome.status !== null || memory.untold.length > 0,
+      news: outcome.pods.length > 0 || outcome.agents.length > 0 || outcome.status !== null || state.pendingEvents.length > 0,
     };
   }
 
@@ -79,23 +79,23 @@ export class Reconciler {
   async tell(key: string, signal: AbortSignal): Promise<WorkResult> {
     const pool = this.#find(key);
     if (pool === null) return { kind: 'done' };
-    const memory = this.#memory.of(pool.uid);
-    const { world, outcome } = this.#decide(pool, memory);
+    const state = this.#state.of(pool.uid);
+    const { view, outcome } = this.#decide(pool, state);
     const now = this.#tools.clock.monotonic();
     const waits = outcome.apply.some((child) => child.kind === 'ConfigMap');
-    memory.waitingSince = waits ? (memory.waitingSince ?? now) : null;
-    if (memory.waitingSince !== null && now - memory.waitingSince < WAIT_MS) return { kind: 'requeue', afterMs: WAIT_MS };
-    await tell(this.#tools, world, outcome, memory, signal);
+    state.waitingSince = waits ? (state.waitingSince ?? now) : null;
+    if (state.waitingSince !== null && now - state.waitingSince < WAIT_MS) return { kind: 'requeue', afterMs: WAIT_MS };
+    await tell(this.#tools, view, outcome, state, signal);
     // A number that moved while the one before was being written is too soon to write, and no pass may be due that would call again.
     return outcome.status === null && outcome.requeueAfterMs !== null
       ? { kind: 'requeue', afterMs: outcome.requeueAfterMs }
       : { kind: 'done' };
   }
 
-  #decide(pool: PoolRecord, memory: PoolMemory): { world: World; outcome: Outcome } {
+  #decide(pool: PoolRecord, state: ReconcileState): { view: ClusterView; outcome: Outcome } {
     const { clock, watches } = this.#tools;
-    const world = gather(pool, watches, this.#listeners, memory, this.#settings, clock.monotonic());
-    return { world, outcome: reconcile(world, clock.now()) };
+    const view = clusterView(pool, watches, this.#listeners, state, this.#settings, clock.monotonic());
+    return { view, outcome: reconcile(view, clock.now()) };
   }
 
   /** What takes pods away is decided on what is, not on what was heard: a watch may lag by minutes. */
@@ -113,13 +113,13 @@ export class Reconciler {
   }
 
   /** What was compared and found right needs not be kept for another comparison. */
-  #verify(world: World, outcome: Outcome, key: string, memory: PoolMemory): void {
-    if (world.paused || world.reading.kind === 'refused') return;
+  #verify(view: ClusterView, outcome: Outcome, key: string, state: ReconcileState): void {
+    if (view.paused || view.reading.kind === 'refused') return;
     const applying = new Set(outcome.apply.map(childKey));
     for (const record of this.#tools.watches.childrenOf(key)) {
       const name = recordKey(record);
-      if (applying.has(name) || record.facts.content === null || record.facts.ownerUid !== world.identity.uid) continue;
-      memory.verified.set(name, { uid: record.uid, fingerprint: record.facts.fingerprint });
+      if (applying.has(name) || record.facts.content === null || record.facts.ownerUid !== view.identity.uid) continue;
+      state.verified.set(name, { uid: record.uid, fingerprint: record.facts.fingerprint });
       this.#tools.watches.settle(record);
     }
   }
@@ -132,7 +132,7 @@ export class Reconciler {
 
   #forget(key: string): void {
     const uid = this.#uids.get(key);
-    if (uid !== undefined) this.#memory.forget(uid);
+    if (uid !== undefined) this.#state.forget(uid);
     this.#uids.delete(key);
   }
 }

@@ -31,7 +31,7 @@ type Following = Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'st
 /** How often it is looked whether every cache is warm, at the start. */
 const SYNC_LOOK_MS = 10;
 
-/** Every watch of the operator and what it has told. Warm in every replica, whether it leads or not. */
+/** Every watch of the operator, and what it has seen. Warm in every replica, whether it leads or not. */
 export class Watches {
   readonly pools: Store<PoolRecord>;
   readonly pods: Store<PodRecord>;

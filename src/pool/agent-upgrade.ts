@@ -13,7 +13,7 @@ export interface AgentFacts {
 export interface AgentPod {
   readonly name: string;
   readonly uid: string;
-  /** When it was told to end, or null. */
+  /** When its deletion was requested, or null. */
   readonly terminatingSince: number | null;
   /** Null for a pod that has none, of an operator of long ago. */
   readonly agent: AgentFacts | null;

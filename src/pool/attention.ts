@@ -59,7 +59,7 @@ function* filesLow({ proxy }: PoolSpec, { maxConnections }: ProxyFacts): Generat
     reason: 'OpenFilesLow',
     message:
       `A proxy's limit of open files is enough for ${maxConnections} sessions, not for the ${proxy.maxConnections} of proxy.maxConnections; ` +
-      'whoever comes above that is told no. Raise the limit of the container runtime (LimitNOFILE), lower proxy.maxConnections, or take more proxies.',
+      'connections above that are refused. Raise the limit of the container runtime (LimitNOFILE), lower proxy.maxConnections, or take more proxies.',
   };
 }
 

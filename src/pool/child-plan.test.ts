@@ -4,16 +4,16 @@ import { NOTHING_SAID } from '../../test/fakes/proxy-statement.ts';
 import { TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { understand } from '../operator/pool-record.ts';
 import type { ChildFacts } from './child.ts';
+import type { ClusterView } from './cluster-view.ts';
 import type { ProxyReport } from './proxy-report.ts';
 import { reconcile } from './reconcile.ts';
 import { heldBackends } from './rollout.ts';
 import type { RosterEntry } from './roster.ts';
-import type { World } from './world.ts';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
 const UID = 'pool';
 
-function aWorld(spec: object, changes: Partial<World> = {}): World {
+function aClusterView(spec: object, changes: Partial<ClusterView> = {}): ClusterView {
   const reading = understand({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec });
   if (reading.kind !== 'accepted') throw new Error(JSON.stringify(reading.issues));
   return {
@@ -39,7 +39,7 @@ const FACTS: ChildFacts = { uid: 'x', ownerUid: UID, applied: 'y', fingerprint: 
 const BACKENDS = [{ name: 'b', external: { address: '192.0.2.1' } }];
 
 /** A pool whose backend `a` has left the spec with people still on its only pod, an hour after its deadline. */
-function left(onDeadline: string, sessions: number): World {
+function left(onDeadline: string, sessions: number): ClusterView {
   const entry: RosterEntry = {
     name: 'p-a-1-x-10.0.0.1:12000',
     id: 1,
@@ -74,7 +74,7 @@ function left(onDeadline: string, sessions: number): World {
     ]),
   };
   const pod = aPodOf('a', { address: '10.0.0.1', containersReady: true });
-  return aWorld(
+  return aClusterView(
     { backends: BACKENDS, drain: { deadline: '1h', onDeadline } },
     {
       roster: [entry],
@@ -99,7 +99,7 @@ describe('the Deployment of a backend that has left the spec', () => {
 describe('a ConfigMap of somebody else', () => {
   it('keeps the proxies from being made: their agents would follow it', () => {
     const stranger = new Map([['ConfigMap/p-haproxy', { ...FACTS, ownerUid: '' }]]);
-    const applied = reconcile(aWorld({ backends: BACKENDS }, { children: stranger }), NOW).apply.map((child) => child.kind);
+    const applied = reconcile(aClusterView({ backends: BACKENDS }, { children: stranger }), NOW).apply.map((child) => child.kind);
     expect(applied).not.toContain('ConfigMap');
     expect(applied).not.toContain('Deployment');
     expect(applied).not.toContain('Service');
@@ -118,14 +118,14 @@ describe('a proxy that is given less time to end than its sessions have', () => 
       said: 'pending',
       error: null,
     } as const;
-    const map = reconcile(aWorld({ backends: BACKENDS, drain: { deadline: '1h' } }, { proxies: [proxy] }), NOW).apply.find(
+    const map = reconcile(aClusterView({ backends: BACKENDS, drain: { deadline: '1h' } }, { proxies: [proxy] }), NOW).apply.find(
       (child) => child.kind === 'ConfigMap',
     );
     const data = (map?.['data'] ?? {}) as Record<string, string>;
     return (JSON.parse(data['proxy.json'] ?? '{}') as { ends?: unknown }).ends;
   };
 
-  it('is told when to close who is left, early enough to do it a few at a time', () => {
+  it('is told when to close the sessions that remain, early enough to do it a few at a time', () => {
     expect(endsWith(600_000)).toEqual([{ proxy: 'x', closeAfter: NOW + 570_000 }]);
     expect(endsWith(1_000)).toEqual([{ proxy: 'x', closeAfter: NOW }]);
     expect(endsWith(3_660_000)).toBeUndefined();
@@ -137,13 +137,13 @@ describe('a proxy that is given less time to end than its sessions have', () => 
 describe('an apply', () => {
   /** Whether it is decided on what the API server itself says, when the caches know of three proxies and of three servers. */
   const asksFirst = (spec: object, known: object = many): boolean => {
-    const deployments = reconcile(aWorld(known), NOW).apply.filter((child) => child.kind === 'Deployment');
+    const deployments = reconcile(aClusterView(known), NOW).apply.filter((child) => child.kind === 'Deployment');
     const children = deployments.map(({ metadata }) => {
       const template = metadata.annotations[TEMPLATE_ANNOTATION] ?? null;
       const deployment = { agentImage: 'a', template, paused: false, observed: true, wanted: 3, updated: 3, total: 3, available: 3 };
       return [`Deployment/${metadata.name}`, { ...FACTS, deployment }] as const;
     });
-    return reconcile(aWorld(spec, { children: new Map(children) }), NOW).disruptive;
+    return reconcile(aClusterView(spec, { children: new Map(children) }), NOW).disruptive;
   };
   const pods = { podTemplate: { spec: { containers: [{ name: 's', image: 's', ports: [{ containerPort: 12_000 }] }] } } };
   const many = { ...pods, backends: [{ name: 'a', replicas: 3 }], proxy: { replicas: 3 } };
@@ -164,7 +164,7 @@ describe('an apply', () => {
 describe('the NetworkPolicy of the proxies', () => {
   it('lets nobody at the agents when no peer is named', () => {
     const settings = { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 };
-    const policy = reconcile(aWorld({ backends: BACKENDS }, { settings }), NOW).apply.find((child) => child.kind === 'NetworkPolicy');
+    const policy = reconcile(aClusterView({ backends: BACKENDS }, { settings }), NOW).apply.find((child) => child.kind === 'NetworkPolicy');
     expect((policy?.['spec'] as { ingress: object[] } | undefined)?.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 12_000 }] }]);
   });
 });

@@ -1,8 +1,9 @@
 import { APPLIED_ANNOTATION, type CccamPool, IN_ROTATION_CONDITION, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { type Child, type ChildFacts, type ChildKind, childKey, countOf, differs, isOurs, named } from './child.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { drainProgress } from './drain.ts';
 import type { PoolEvent } from './pool-event.ts';
-import type { Tally } from './proxy-report.ts';
+import type { ProxySummary } from './proxy-report.ts';
 import { role, roleBinding, serviceAccount } from './resources/access.ts';
 import type { NewPods } from './resources/agent-container.ts';
 import { backendDeployment, backendTemplateName } from './resources/backend-deployment.ts';
@@ -12,7 +13,6 @@ import { networkPolicy, service } from './resources/network.ts';
 import { proxyDeployment, proxyTemplateName } from './resources/proxy-deployment.ts';
 import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.ts';
 import type { Roster } from './roster.ts';
-import type { World } from './world.ts';
 
 /** What is to be done with the objects of a pool. */
 export interface ChildPlan {
@@ -34,18 +34,18 @@ export interface ChildPlan {
  * @param frozen whether the pool was refused: all but the ConfigMap stays as it is then
  */
 export function planChildren(
-  world: World,
+  view: ClusterView,
   pool: CccamPool,
   map: Child,
   roster: Roster,
-  told: Tally,
+  summary: ProxySummary,
   frozen: boolean,
   now: number,
 ): ChildPlan {
-  const { identity, children } = world;
-  const candidates = rolloutCandidates(world, pool);
+  const { identity, children } = view;
+  const candidates = rolloutCandidates(view, pool);
   const held = heldBackends(candidates, pool.spec.rollout.maxUnavailableBackends);
-  const wanted = frozen ? [map] : [map, ...otherChildren(world, pool, candidates, held).map(named)];
+  const wanted = frozen ? [map] : [map, ...otherChildren(view, pool, candidates, held).map(named)];
   const factsOf = (child: Child): ChildFacts | undefined => children.get(childKey(child));
   const [ours, others] = [
     wanted.filter((child) => isOurs(factsOf(child), identity.uid)),
@@ -54,8 +54,8 @@ export function planChildren(
   // Proxies that would follow a ConfigMap that is not ours are worse than none.
   const dependsOnConfigMap = (child: Child): boolean => child.kind === 'Service' || childKey(child) === `Deployment/${proxyName(identity)}`;
   const safe = isOurs(factsOf(map), identity.uid) ? ours : ours.filter((child) => !dependsOnConfigMap(child));
-  const apply = world.paused ? [] : safe.filter((child) => differs(child, factsOf(child), world.verified.get(childKey(child)) ?? null));
-  const remove = world.paused || frozen ? [] : removals(world, pool, wanted, roster, told, now);
+  const apply = view.paused ? [] : safe.filter((child) => differs(child, factsOf(child), view.verified.get(childKey(child)) ?? null));
+  const remove = view.paused || frozen ? [] : removals(view, pool, wanted, roster, summary, now);
   const notOwned = others.map(childKey);
   return {
     apply,
@@ -63,13 +63,13 @@ export function planChildren(
     notOwned,
     rolling: frozen ? [] : rollingBackends(candidates),
     disruptive: remove.length > 0 || apply.some((child) => beginsRollout(child, factsOf(child)) || takesPods(child, factsOf(child))),
-    events: childEvents(world, apply, remove, notOwned),
+    events: childEvents(view, apply, remove, notOwned),
   };
 }
 
-function otherChildren(world: World, pool: CccamPool, candidates: readonly RolloutCandidate[], held: ReadonlySet<string>): Child[] {
+function otherChildren(view: ClusterView, pool: CccamPool, candidates: readonly RolloutCandidate[], held: ReadonlySet<string>): Child[] {
   const templates = new Map(candidates.map(({ backend, template }) => [backend, template]));
-  const { identity, settings } = world;
+  const { identity, settings } = view;
   const { spec } = pool;
   const managed = spec.backends.filter((backend) => backend.external === undefined);
   return [
@@ -80,10 +80,10 @@ function otherChildren(world: World, pool: CccamPool, candidates: readonly Rollo
     networkPolicy(identity, settings),
     ...disruptionBudgets(identity),
     ...managed.map((backend) => {
-      const pods = newPods(world, backendName(identity, backend.name), templates.get(backend.name) ?? '');
+      const pods = newPods(view, backendName(identity, backend.name), templates.get(backend.name) ?? '');
       return backendDeployment(identity, spec, backend, held.has(backend.name), pods);
     }),
-    proxyDeployment(identity, spec, settings, newPods(world, proxyName(identity), proxyTemplateName(identity, spec, settings))),
+    proxyDeployment(identity, spec, settings, newPods(view, proxyName(identity), proxyTemplateName(identity, spec, settings))),
   ];
 }
 
@@ -91,12 +91,12 @@ function otherChildren(world: World, pool: CccamPool, candidates: readonly Rollo
  * A Deployment's new pods. The image of their agents stays as it is while nothing else of their template changes: with another one the
  * Deployment would replace every pod, and it is changed in the pods themselves instead.
  */
-function newPods(world: World, deployment: string, name: string): NewPods {
-  const facts = world.children.get(`Deployment/${deployment}`)?.deployment;
-  return { name, agentImage: (facts?.template === name ? facts.agentImage : null) ?? world.settings.agentImage };
+function newPods(view: ClusterView, deployment: string, name: string): NewPods {
+  const facts = view.children.get(`Deployment/${deployment}`)?.deployment;
+  return { name, agentImage: (facts?.template === name ? facts.agentImage : null) ?? view.settings.agentImage };
 }
 
-function rolloutCandidates({ children, identity, pods }: World, { spec }: CccamPool): RolloutCandidate[] {
+function rolloutCandidates({ children, identity, pods }: ClusterView, { spec }: CccamPool): RolloutCandidate[] {
   const alive = pods.filter((pod) => !pod.finished);
   const terminating = new Set(alive.filter((pod) => pod.terminatingSince !== null).map((pod) => pod.backend));
   const inRotation = alive.filter((pod) => pod.terminatingSince === null && pod.conditions.get(IN_ROTATION_CONDITION)?.status === 'True');
@@ -127,12 +127,19 @@ function takesPods(child: Child, facts: ChildFacts | undefined): boolean {
 }
 
 /** Deployments of backends that have left the spec. Each stays until its servers are empty or their time is up. */
-function removals(world: World, pool: CccamPool, wanted: readonly Child[], roster: Roster, told: Tally, now: number): ChildPlan['remove'] {
+function removals(
+  view: ClusterView,
+  pool: CccamPool,
+  wanted: readonly Child[],
+  roster: Roster,
+  summary: ProxySummary,
+  now: number,
+): ChildPlan['remove'] {
   const keys = new Set(wanted.map(childKey));
   const stay = (name: string): boolean =>
     roster.some((entry) => {
-      if (entry.pod === undefined || backendName(world.identity, entry.backend) !== name) return false;
-      const facts = told.servers.get(entry.name);
+      if (entry.pod === undefined || backendName(view.identity, entry.backend) !== name) return false;
+      const facts = summary.servers.get(entry.name);
       const progress = drainProgress(
         entry.drain,
         entry.deadlineMs,
@@ -143,18 +150,18 @@ function removals(world: World, pool: CccamPool, wanted: readonly Child[], roste
       if (progress.kind === 'overdue') return pool.spec.drain.onDeadline === 'Keep' || facts?.sessions !== 0;
       return progress.kind !== 'drained';
     });
-  return [...world.children]
-    .filter(([key, facts]) => key.startsWith('Deployment/') && !keys.has(key) && facts.ownerUid === world.identity.uid)
+  return [...view.children]
+    .filter(([key, facts]) => key.startsWith('Deployment/') && !keys.has(key) && facts.ownerUid === view.identity.uid)
     .map(([key, facts]) => ({ kind: 'Deployment' as const, name: key.slice('Deployment/'.length), uid: facts.uid }))
     .filter(({ name }) => !stay(name));
 }
 
-function childEvents(world: World, apply: readonly Child[], remove: ChildPlan['remove'], notOwned: readonly string[]): PoolEvent[] {
+function childEvents(view: ClusterView, apply: readonly Child[], remove: ChildPlan['remove'], notOwned: readonly string[]): PoolEvent[] {
   const restored = apply.filter((child) => {
-    const facts = world.children.get(childKey(child));
-    return facts?.applied === child.metadata.annotations[APPLIED_ANNOTATION] && world.verified.has(childKey(child));
+    const facts = view.children.get(childKey(child));
+    return facts?.applied === child.metadata.annotations[APPLIED_ANNOTATION] && view.verified.has(childKey(child));
   });
-  const begun = apply.filter((child) => beginsRollout(child, world.children.get(childKey(child))));
+  const begun = apply.filter((child) => beginsRollout(child, view.children.get(childKey(child))));
   return [
     ...restored.map(
       (child): PoolEvent => ({

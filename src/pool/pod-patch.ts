@@ -81,8 +81,8 @@ const WORDS = {
 function conditionChanges(pod: PodFacts, draining: boolean, drained: boolean, inRotation: boolean, now: number): PodCondition[] | null {
   const rotation = condition(pod, IN_ROTATION_CONDITION, inRotation, inRotation ? WORDS.routed : WORDS.notRouted, now);
   const words = drained ? WORDS.empty : draining ? WORDS.draining : WORDS.notDraining;
-  const told = draining || pod.conditions.has(DRAINED_CONDITION); // a pod that was never drained needs no word about it
-  const wanted = told ? [rotation, condition(pod, DRAINED_CONDITION, drained, words, now)] : [rotation];
+  const shown = draining || pod.conditions.has(DRAINED_CONDITION); // a pod that was never drained needs no condition about it
+  const wanted = shown ? [rotation, condition(pod, DRAINED_CONDITION, drained, words, now)] : [rotation];
   return wanted.every((each) => pod.conditions.get(each.type)?.status === each.status) ? null : wanted;
 }
 

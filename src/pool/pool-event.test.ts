@@ -14,15 +14,15 @@ function minding(reason: string | null): PoolStatus {
   return { conditions: [condition], backends: [] } as unknown as PoolStatus;
 }
 
-const told = (before: PoolStatus | null, after: PoolStatus): string[] =>
+const eventsOf = (before: PoolStatus | null, after: PoolStatus): string[] =>
   statusEvents(before, after).map(({ note, reason }) => `${reason}: ${note}`);
 
 describe('events of a pool that needs attention', () => {
   it('tell when it begins, when it is about something else, and when it is over', () => {
-    expect(told(null, minding(null))).toEqual([]);
-    expect(told(minding(null), minding('ClientsRefused'))).toEqual(['Attention: ClientsRefused: what to do']);
-    expect(told(minding('ClientsRefused'), minding('ClientsRefused'))).toEqual([]);
-    expect(told(minding('ClientsRefused'), minding('LocalPortsLow'))).toEqual(['Attention: LocalPortsLow: what to do']);
-    expect(told(minding('LocalPortsLow'), minding(null))).toEqual(['AttentionResolved: what to do']);
+    expect(eventsOf(null, minding(null))).toEqual([]);
+    expect(eventsOf(minding(null), minding('ClientsRefused'))).toEqual(['Attention: ClientsRefused: what to do']);
+    expect(eventsOf(minding('ClientsRefused'), minding('ClientsRefused'))).toEqual([]);
+    expect(eventsOf(minding('ClientsRefused'), minding('LocalPortsLow'))).toEqual(['Attention: LocalPortsLow: what to do']);
+    expect(eventsOf(minding('LocalPortsLow'), minding(null))).toEqual(['AttentionResolved: what to do']);
   });
 });

@@ -82,7 +82,7 @@ interface ConditionWords {
   readonly whenTrue: PoolEventReason;
   readonly whenFalse: PoolEventReason;
   readonly badWhenTrue: boolean;
-  /** Whether it is told of a pool that has just come, too, that the condition is not True. */
+  /** Whether an Event is written also when a new pool begins with the condition not True. */
   readonly first: boolean;
 }
 

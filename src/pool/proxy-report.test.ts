@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NOTHING_SAID } from '../../test/fakes/proxy-statement.ts';
-import { type ProxyReport, type ServerStatement, tally } from './proxy-report.ts';
+import { type ProxyReport, type ServerStatement, summarizeProxies } from './proxy-report.ts';
 
 const UP: ServerStatement = {
   sessions: 3,
@@ -31,7 +31,7 @@ function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {})
   return { name: 'p', uid: 'p', agent: null, ready: true, terminatingSince: null, graceMs: null, said, error: null, ...more };
 }
 
-const factsOf = (...proxies: ProxyReport[]) => tally(proxies, 'w', ['s']).servers.get('s');
+const factsOf = (...proxies: ProxyReport[]) => summarizeProxies(proxies, 'w', ['s']).servers.get('s');
 
 describe('a server', () => {
   it('is in rotation only where every ready proxy says so', () => {
@@ -44,10 +44,10 @@ describe('a server', () => {
     const lost: ServerStatement = { ...DRAINED, admin: 'ready', health: 'unreachable', cause: 'unreachable' };
     expect(factsOf(aProxy(UP), aProxy(UP), aProxy(lost))).toMatchObject({ inRotation: true, staysInRotation: true, health: 'up' });
     expect(factsOf(aProxy(lost), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false, health: 'unreachable' });
-    expect(tally([aProxy(UP), aProxy(lost, { name: 'far' })], 'w', ['s']).isolated).toEqual(['far']);
-    expect(tally([aProxy(lost), aProxy(lost)], 'w', ['s']).isolated).toEqual([]);
+    expect(summarizeProxies([aProxy(UP), aProxy(lost, { name: 'far' })], 'w', ['s']).isolated).toEqual(['far']);
+    expect(summarizeProxies([aProxy(lost), aProxy(lost)], 'w', ['s']).isolated).toEqual([]);
     // One that only begins takes no clients yet, and one that takes none speaks for nobody who does.
-    expect(tally([aProxy(UP), aProxy(lost, { ready: false })], 'w', ['s']).isolated).toEqual([]);
+    expect(summarizeProxies([aProxy(UP), aProxy(lost, { ready: false })], 'w', ['s']).isolated).toEqual([]);
     expect(factsOf(aProxy(UP, { ready: false }), aProxy(lost))).toMatchObject({ inRotation: false, staysInRotation: false });
     expect(factsOf(aProxy(UP, { ready: false }), aProxy(lost, { ready: false }))?.staysInRotation).toBe(true);
   });
@@ -81,10 +81,10 @@ describe('a server', () => {
   });
 });
 
-describe('tally', () => {
+describe('summarizeProxies', () => {
   it('names each complaint once', () => {
     const complaining = aProxy(null, { said: 'unreachable', error: 'CCP_FILE_LIMIT' });
-    expect(tally([complaining, complaining, aProxy(UP)], 'w', ['s'])).toMatchObject({
+    expect(summarizeProxies([complaining, complaining, aProxy(UP)], 'w', ['s'])).toMatchObject({
       errors: ['CCP_FILE_LIMIT'],
       reachable: 1,
       lagging: 2,

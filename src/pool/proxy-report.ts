@@ -11,7 +11,7 @@ export interface ProxyReport {
   readonly agent: AgentFacts | null;
   /** Whether it takes new clients, as Kubernetes sees it. */
   readonly ready: boolean;
-  /** When it was told to end, and how long it was given; null while it was not. What it still holds counts all the same. */
+  /** When its deletion was requested, and its grace period; null while it is not terminating. Its remaining sessions still count. */
   readonly terminatingSince: number | null;
   readonly graceMs: number | null;
   /** What it says of itself; `pending` until it was asked for the first time. */
@@ -41,7 +41,7 @@ export interface ProxyStatement {
 /** What a proxy says of a server. */
 export interface ServerStatement {
   readonly sessions: number;
-  /** False while one of its workers has not told its sessions. */
+  /** False while one of its workers has not reported its sessions. */
   readonly counted: boolean;
   readonly admin: 'ready' | 'drain' | 'maint';
   readonly inRotation: boolean;
@@ -56,7 +56,7 @@ export interface ServerStatement {
 }
 
 /** Every proxy of a pool together. */
-export interface Tally extends Omit<ProxyFacts, 'desired'> {
+export interface ProxySummary extends Omit<ProxyFacts, 'desired'> {
   /** Whether every proxy has been asked at least once; before that, nothing should be concluded. */
   readonly complete: boolean;
 }
@@ -69,7 +69,7 @@ export interface Tally extends Omit<ProxyFacts, 'desired'> {
  * @param revision of the config that they should run
  * @param names servers to sum up
  */
-export function tally(proxies: readonly ProxyReport[], revision: string, names: readonly string[]): Tally {
+export function summarizeProxies(proxies: readonly ProxyReport[], revision: string, names: readonly string[]): ProxySummary {
   const staying = proxies.filter((proxy) => proxy.terminatingSince === null);
   const spoken = staying.filter((proxy) => statement(proxy) !== null);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && statement(proxy)?.configRevision === revision);
@@ -96,7 +96,7 @@ export function tally(proxies: readonly ProxyReport[], revision: string, names: 
 
 function sums(
   statements: readonly ProxyStatement[],
-): Pick<Tally, 'sessions' | 'clients' | 'refusedLately' | 'localPorts' | 'maxConnections'> {
+): Pick<ProxySummary, 'sessions' | 'clients' | 'refusedLately' | 'localPorts' | 'maxConnections'> {
   const sum = (figure: (statement: ProxyStatement) => number): number => statements.reduce((total, each) => total + figure(each), 0);
   const [scarce = { taken: 0, of: 0 }] = statements
     .map(({ localPorts }) => localPorts)

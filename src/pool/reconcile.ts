@@ -6,11 +6,12 @@ import { agentUpgrades } from './agent-upgrade.ts';
 import { attentions } from './attention.ts';
 import { named } from './child.ts';
 import { planChildren } from './child-plan.ts';
+import type { ClusterView, Outcome } from './cluster-view.ts';
 import { readDrainRequest } from './drain-request.ts';
 import { podPatch } from './pod-patch.ts';
 import { type PoolEvent, statusEvents } from './pool-event.ts';
 import { proxyModel } from './proxy-model.ts';
-import { type Tally, tally } from './proxy-report.ts';
+import { type ProxySummary, summarizeProxies } from './proxy-report.ts';
 import { sharesOf, withShares } from './proxy-shares.ts';
 import { configMap } from './resources/config-map.ts';
 import { RUN_FOLDER } from './resources/proxy-deployment.ts';
@@ -19,7 +20,6 @@ import { CONFIG_KEYS } from './saved-state.ts';
 import { specWarnings } from './spec-warnings.ts';
 import { NO_PROXY, poolStatus, type ServerFacts, type StatusContext } from './status.ts';
 import { writingDueInMs } from './status-damping.ts';
-import type { Outcome, World } from './world.ts';
 
 /** Where every proxy pod keeps its sockets. */
 const PLACE = {
@@ -31,86 +31,86 @@ const PLACE = {
 
 /**
  * Decides everything about one pool: which objects it needs, which it does not need any more, what is written on its pods and in its
- * status. The operator only gathers the world and carries this out.
+ * status. The operator only gathers the view and applies the outcome.
  *
  * @param now milliseconds since the epoch
  * @throws CccamError CCP_CONFIG_UNSAFE when a value is outside of its grammar; the schema has refused it before
  */
-export function reconcile(world: World, now: number): Outcome {
-  const { reading } = world;
-  if (reading.kind === 'accepted') return decide(world, reading.pool, reading.spec, null, now);
+export function reconcile(view: ClusterView, now: number): Outcome {
+  const { reading } = view;
+  if (reading.kind === 'accepted') return decide(view, reading.pool, reading.spec, null, now);
   const refusal = reading.issues
     .map((issue) => `${pathText(issue.path)}: ${issue.message}`)
     .slice(0, 5)
     .join('; ');
-  if (reading.lastGood !== null) return decide(world, reading.lastGood.pool, reading.lastGood.spec, refusal, now);
-  return neverAccepted(world, refusal, now);
+  if (reading.lastGood !== null) return decide(view, reading.lastGood.pool, reading.lastGood.spec, refusal, now);
+  return neverAccepted(view, refusal, now);
 }
 
-function decide(world: World, pool: CccamPool, savedSpec: unknown, refusal: string | null, now: number): Outcome {
-  const { identity } = world;
+function decide(view: ClusterView, pool: CccamPool, savedSpec: unknown, refusal: string | null, now: number): Outcome {
+  const { identity } = view;
   const { spec } = pool;
   // No proxy can report a revision that is not made yet, so here only servers that are mentioned count.
-  const heard = tally(
-    world.proxies,
+  const heard = summarizeProxies(
+    view.proxies,
     '',
-    world.roster.map((entry) => entry.name),
+    view.roster.map((entry) => entry.name),
   );
-  const roster = withShares(nextRoster(spec, world.roster, sessionCounts(heard), now, world.pods), world.proxies);
+  const roster = withShares(nextRoster(spec, view.roster, sessionCounts(heard), now, view.pods), view.proxies);
   const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas });
   const state = { version: 1, spec: savedSpec, roster } as const;
-  const extras = { agents: agentsOf(world, roster), ends: endsOf(world, pool), shares: sharesOf(model, roster, world.proxies) };
+  const extras = { agents: agentsOf(view, roster), ends: endsOf(view, pool), shares: sharesOf(model, roster, view.proxies) };
   const map = named(configMap(identity, model, extras, state));
   const revision = revisionOf((map['data'] as Record<string, string>)[CONFIG_KEYS.proxy] ?? '');
-  const told = tally(
-    world.proxies,
+  const summary = summarizeProxies(
+    view.proxies,
     revision,
     roster.map((entry) => entry.name),
   );
 
-  const plan = planChildren(world, pool, map, roster, told, refusal !== null, now);
+  const plan = planChildren(view, pool, map, roster, summary, refusal !== null, now);
   const status = poolStatus(
-    { generation: world.generation, backends: spec.backends },
+    { generation: view.generation, backends: spec.backends },
     roster,
-    { desired: spec.proxy.replicas, ...told },
-    world.address,
-    world.status,
+    { desired: spec.proxy.replicas, ...summary },
+    view.address,
+    view.status,
     now,
     {
-      refusal: refusal ?? world.refusals[0] ?? null,
-      paused: world.paused,
+      refusal: refusal ?? view.refusals[0] ?? null,
+      paused: view.paused,
       notOwned: plan.notOwned,
       rolling: plan.rolling,
-      attentions: attentions(spec, roster, { desired: spec.proxy.replicas, ...told }),
+      attentions: attentions(spec, roster, { desired: spec.proxy.replicas, ...summary }),
     },
   );
-  const due = writingDue(world, status);
+  const due = writingDue(view, status);
   return {
     apply: plan.apply,
     remove: plan.remove,
-    pods: world.paused ? [] : podPatches(world, roster, told, now),
-    agents: world.paused ? [] : upgrades(world),
-    events: [...plan.events, ...warnings(world)],
-    ...statusOutcome(world, status, told, due),
+    pods: view.paused ? [] : podPatches(view, roster, summary, now),
+    agents: view.paused ? [] : upgrades(view),
+    events: [...plan.events, ...warnings(view)],
+    ...statusOutcome(view, status, summary, due),
     disruptive: plan.disruptive,
     roster,
-    requeueAfterMs: requeueAfterMs(roster, told, due, now),
+    requeueAfterMs: requeueAfterMs(roster, summary, due, now),
   };
 }
 
-/** A pool that was never understood has nothing; it is only told so. */
-function neverAccepted(world: World, refusal: string, now: number): Outcome {
-  const context: StatusContext = { refusal, paused: world.paused, notOwned: [], rolling: [], attentions: [] };
+/** A pool that was never valid owns nothing; its status says why. */
+function neverAccepted(view: ClusterView, refusal: string, now: number): Outcome {
+  const context: StatusContext = { refusal, paused: view.paused, notOwned: [], rolling: [], attentions: [] };
   const proxies = { desired: 0, ...NO_PROXY };
-  const status = poolStatus({ generation: world.generation, backends: [] }, [], proxies, null, world.status, now, context);
-  const complete: Tally = { complete: true, ...proxies };
+  const status = poolStatus({ generation: view.generation, backends: [] }, [], proxies, null, view.status, now, context);
+  const complete: ProxySummary = { complete: true, ...proxies };
   return {
     apply: [],
     remove: [],
     pods: [],
     agents: [],
     events: [],
-    ...statusOutcome(world, status, complete, writingDue(world, status)),
+    ...statusOutcome(view, status, complete, writingDue(view, status)),
     disruptive: false,
     roster: [],
     requeueAfterMs: null,
@@ -118,10 +118,10 @@ function neverAccepted(world: World, refusal: string, now: number): Outcome {
 }
 
 /** Servers with an agent of their own: the proxies listen to it. */
-function agentsOf(world: World, roster: Roster): AgentOfServer[] {
-  const ports = new Map(world.pods.map((pod) => [pod.uid, pod.agentPort]));
+function agentsOf(view: ClusterView, roster: Roster): AgentOfServer[] {
+  const ports = new Map(view.pods.map((pod) => [pod.uid, pod.agentPort]));
   const backends = new Set(roster.map((entry) => entry.backend)); // a key is a hash, and there are many servers
-  const keys = new Map([...backends].map((backend) => [backend, agentKey('link to a server', world.identity.uid, backend)]));
+  const keys = new Map([...backends].map((backend) => [backend, agentKey('link to a server', view.identity.uid, backend)]));
   return roster.flatMap((entry) => {
     const port = entry.pod === undefined ? null : (ports.get(entry.pod.uid) ?? null);
     return port === null ? [] : [{ server: entry.name, port, key: keys.get(entry.backend) ?? '' }];
@@ -132,7 +132,7 @@ function agentsOf(world: World, roster: Roster): AgentOfServer[] {
 const HOST_NAME_MAX = 63;
 
 /** Proxies that the kubelet will end before their own deadline, such as those on a node that is drained in a hurry. */
-function endsOf({ proxies }: World, { spec }: CccamPool): EndOfProxy[] {
+function endsOf({ proxies }: ClusterView, { spec }: CccamPool): EndOfProxy[] {
   const usualMs = graceSeconds(spec.drain.deadline) * 1_000;
   return proxies.flatMap(({ terminatingSince, graceMs, name }) => {
     if (terminatingSince === null || graceMs === null || graceMs >= usualMs) return [];
@@ -140,7 +140,7 @@ function endsOf({ proxies }: World, { spec }: CccamPool): EndOfProxy[] {
   });
 }
 
-function upgrades({ pods, proxies, settings }: World): Outcome['agents'] {
+function upgrades({ pods, proxies, settings }: ClusterView): Outcome['agents'] {
   const servers = pods.filter((pod) => !pod.finished);
   // Whoever takes pods away just now may take another one next, and for a moment nobody would be there to keep it; and a server that
   // ends is kept by what the proxies' agents tell it.
@@ -151,27 +151,32 @@ function upgrades({ pods, proxies, settings }: World): Outcome['agents'] {
   ];
 }
 
-function podPatches(world: World, roster: Roster, told: Tally, now: number): Outcome['pods'] {
-  if (!told.complete) return [];
+function podPatches(view: ClusterView, roster: Roster, summary: ProxySummary, now: number): Outcome['pods'] {
+  if (!summary.complete) return [];
   const entries = new Map(roster.flatMap((entry) => (entry.pod === undefined ? [] : [[entry.pod.uid, entry] as const])));
-  return world.pods.flatMap((pod) => {
+  return view.pods.flatMap((pod) => {
     const entry = entries.get(pod.uid) ?? null;
-    const facts = entry === null ? null : (told.servers.get(entry.name) ?? null);
+    const facts = entry === null ? null : (summary.servers.get(entry.name) ?? null);
     return podPatch(pod, entry, facts, now) ?? [];
   });
 }
 
 /** @param due when it may be written, in milliseconds, or null when nothing is to be written */
-function statusOutcome(world: World, status: PoolStatus, told: Tally, due: number | null): Pick<Outcome, 'status' | 'statusEvents'> {
+function statusOutcome(
+  view: ClusterView,
+  status: PoolStatus,
+  summary: ProxySummary,
+  due: number | null,
+): Pick<Outcome, 'status' | 'statusEvents'> {
   // Right after a start nobody was asked yet, and nothing that stands there is proven wrong.
-  if (!told.complete || due !== 0) return { status: null, statusEvents: [] };
-  return { status, statusEvents: statusEvents(world.status, status) };
+  if (!summary.complete || due !== 0) return { status: null, statusEvents: [] };
+  return { status, statusEvents: statusEvents(view.status, status) };
 }
 
-function warnings(world: World): PoolEvent[] {
-  const unclear = world.pods.filter((pod) => readDrainRequest(pod.drain)?.understood === false);
-  const fresh = world.reading.kind === 'accepted' && world.status?.observedGeneration !== world.generation;
-  const doubtful = fresh && world.reading.kind === 'accepted' ? [...world.reading.warnings, ...specWarnings(world.reading.pool.spec)] : [];
+function warnings(view: ClusterView): PoolEvent[] {
+  const unclear = view.pods.filter((pod) => readDrainRequest(pod.drain)?.understood === false);
+  const fresh = view.reading.kind === 'accepted' && view.status?.observedGeneration !== view.generation;
+  const doubtful = fresh && view.reading.kind === 'accepted' ? [...view.reading.warnings, ...specWarnings(view.reading.pool.spec)] : [];
   return [
     ...unclear.map(
       (pod): PoolEvent => ({
@@ -184,7 +189,7 @@ function warnings(world: World): PoolEvent[] {
   ];
 }
 
-function sessionCounts(heard: Tally): ReadonlyMap<string, SessionCount> {
+function sessionCounts(heard: ProxySummary): ReadonlyMap<string, SessionCount> {
   return new Map(
     [...heard.servers].map(([name, facts]: [string, ServerFacts]) => [
       name,
@@ -194,16 +199,16 @@ function sessionCounts(heard: Tally): ReadonlyMap<string, SessionCount> {
 }
 
 /** Soon after a start, at the next deadline, and when numbers that have moved may be written. */
-function requeueAfterMs(roster: Roster, told: Tally, due: number | null, now: number): number | null {
+function requeueAfterMs(roster: Roster, summary: ProxySummary, due: number | null, now: number): number | null {
   const deadlines = roster
     .flatMap((entry) => (entry.drain.kind === 'draining' ? [entry.drain.since + entry.deadlineMs - now] : []))
     .filter((ms) => ms > 0);
   const counts = due === null || due === 0 ? [] : [due];
-  const soon = told.complete ? [] : [500];
+  const soon = summary.complete ? [] : [500];
   const all = [...deadlines, ...counts, ...soon];
   return all.length === 0 ? null : Math.min(...all);
 }
 
-function writingDue(world: World, status: PoolStatus): number | null {
-  return writingDueInMs(world.status, status, world.sinceStatusMs, world.settings.countsEveryMs);
+function writingDue(view: ClusterView, status: PoolStatus): number | null {
+  return writingDueInMs(view.status, status, view.sinceStatusMs, view.settings.countsEveryMs);
 }

@@ -47,7 +47,7 @@ export function rollingBackends(candidates: readonly RolloutCandidate[]): readon
     .map((candidate) => candidate.backend);
 }
 
-/** Whether the backend's pods are not told yet of the template that they should have. */
+/** Whether the backend's Deployment does not have the template yet that it should have. */
 function isBehind({ deployment, template }: RolloutCandidate): boolean {
   return deployment !== null && (deployment.template !== template || deployment.paused);
 }

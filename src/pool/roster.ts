@@ -34,7 +34,7 @@ export type Roster = readonly RosterEntry[];
 
 /** What is known of a server's sessions over all proxies. */
 export interface SessionCount {
-  /** Null while a worker has not told its own: unknown is never empty. */
+  /** Null while a worker has not reported its own: unknown is never empty. */
   readonly sessions: number | null;
   /** Whether every proxy was seen to send nobody new. */
   readonly outOfRotation: boolean;

@@ -16,10 +16,10 @@ import type { Roster, RosterEntry } from './roster.ts';
 import type { ServerStanding } from './server-standing.ts';
 import { sharePercent } from './weights.ts';
 
-/** How a server does, over all proxies; a server that no proxy has told of yet is missing. */
+/** How a server does, over all proxies; a server that no proxy has reported yet is missing. */
 export interface ServerFacts extends ServerStanding {
   readonly sessions: number;
-  /** Whether every worker of every proxy has told its sessions. */
+  /** Whether every worker of every proxy has reported its sessions. */
   readonly counted: boolean;
   /** Whether every proxy sends nobody new there. */
   readonly outOfRotation: boolean;

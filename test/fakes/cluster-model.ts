@@ -2,13 +2,13 @@ import { expect } from 'vitest';
 import { DRAIN_SINCE_ANNOTATION, TEMPLATE_ANNOTATION } from '../../src/api/v1alpha1/index.ts';
 import { understand } from '../../src/operator/pool-record.ts';
 import { type Child, type ChildFacts, childKey, contentName, type DeploymentFacts } from '../../src/pool/child.ts';
+import type { ClusterView, Outcome } from '../../src/pool/cluster-view.ts';
 import { drainProgress } from '../../src/pool/drain.ts';
 import { DELETION_COST_ANNOTATION } from '../../src/pool/pod-patch.ts';
 import type { ProxyReport } from '../../src/pool/proxy-report.ts';
 import { reconcile } from '../../src/pool/reconcile.ts';
 import type { Roster } from '../../src/pool/roster.ts';
 import type { PodFacts } from '../../src/pool/server-state.ts';
-import type { Outcome, World } from '../../src/pool/world.ts';
 import type { Step } from './cluster-steps.ts';
 import { aPodOf } from './pools.ts';
 import { NOTHING_SAID, type ProxyConfigFacts, statementOf } from './proxy-statement.ts';
@@ -35,7 +35,7 @@ export class ClusterModel {
   readonly #pods = new Map<string, Pod>();
   #roster: Roster = [];
   #savedSpec: unknown = null;
-  #status: World['status'] = null;
+  #status: ClusterView['status'] = null;
   #config: ProxyConfigFacts = { text: '', servers: new Map() };
   /** What each proxy works on: the current config, or an earlier one. */
   #heard = this.#config;
@@ -86,7 +86,7 @@ export class ClusterModel {
 
   /** One pass of the operator, carried out. */
   pass(): Outcome {
-    const outcome = reconcile(this.#world(), this.#now);
+    const outcome = reconcile(this.#view(), this.#now);
     this.#roster = outcome.roster;
     for (const child of outcome.apply) this.#apply(child);
     for (const { name } of outcome.remove) this.#remove(name);
@@ -150,7 +150,7 @@ export class ClusterModel {
     }
   }
 
-  #world(): World {
+  #view(): ClusterView {
     const spec = {
       backends: [
         ...this.#names.filter((name) => this.#in.has(name)).map((name) => ({ name, replicas: REPLICAS })),
@@ -204,7 +204,7 @@ export class ClusterModel {
       applied: metadata.annotations['cccam.dev/applied'] ?? null,
       fingerprint: contentName(content),
       content,
-      deployment: child.kind === 'Deployment' ? this.#lag.told(key, this.#deployment(child)) : null,
+      deployment: child.kind === 'Deployment' ? this.#lag.shown(key, this.#deployment(child)) : null,
     };
   }
 

@@ -1,33 +1,33 @@
 import { API_VERSION, KIND, PROXY_PORT } from '../api/v1alpha1/index.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { ChildFacts } from '../pool/child.ts';
+import type { ClusterView, PoolReading } from '../pool/cluster-view.ts';
 import { proxyName } from '../pool/resources/identity.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type IsOwn, selfTargets, withoutSelfTargets } from '../pool/self-target.ts';
-import type { PoolReading, World } from '../pool/world.ts';
 import type { ChildRecord } from './child-record.ts';
-import type { PoolMemory } from './memory.ts';
 import type { PodRecord } from './pod-record.ts';
 import { type PoolRecord, understand } from './pool-record.ts';
 import type { ProxyListeners } from './proxy-listeners.ts';
+import type { ReconcileState } from './reconcile-state.ts';
 import type { Watches } from './watches.ts';
 
 /** Gathers what is known of a pool in this moment. @param at on the clock that never jumps */
-export function gather(
+export function clusterView(
   pool: PoolRecord,
   watches: Watches,
   listeners: ProxyListeners,
-  memory: PoolMemory,
+  state: ReconcileState,
   settings: ClusterSettings,
   at: number,
-): World {
+): ClusterView {
   const key = objectKey(pool.namespace, pool.name);
   const records = watches.childrenOf(key);
   const pods = watches.pods.by(key);
   const service = records.find((record) => recordKey(record) === `Service/${pool.name}` && record.facts.ownerUid === pool.uid);
   const map = records.find((record) => recordKey(record) === `ConfigMap/${proxyName(pool)}` && record.facts.ownerUid === pool.uid);
   const children = new Map<string, ChildFacts>(records.map((record) => [recordKey(record), record.facts]));
-  for (const [name, other] of memory.notOwned) {
+  for (const [name, other] of state.notOwned) {
     if (!children.has(name)) children.set(name, notOwnedFacts(other));
   }
   return {
@@ -36,20 +36,20 @@ export function gather(
     paused: pool.paused,
     reading: reading(pool, map, ownTargets(service, pods)),
     // What was saved outlives this process; what is remembered outlives the ConfigMap.
-    roster: map?.saved?.value.roster ?? memory.roster.value,
+    roster: map?.saved?.value.roster ?? state.roster.value,
     settings,
     pods: pods.flatMap((pod) => pod.backend ?? []),
     children,
     verified: new Map(
-      [...memory.verified]
+      [...state.verified]
         .filter(([name, { uid }]) => children.get(name)?.uid === uid)
         .map(([name, { fingerprint }]) => [name, fingerprint]),
     ),
-    refusals: [...memory.refused.values()].map(({ message }) => message),
+    refusals: [...state.refused.values()].map(({ message }) => message),
     proxies: listeners.reports(pods),
     address: service?.address ?? null,
     status: pool.status?.value ?? null,
-    sinceStatusMs: at - memory.statusAt,
+    sinceStatusMs: at - state.statusAt,
   };
 }
 

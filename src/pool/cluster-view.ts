@@ -10,7 +10,7 @@ import type { Roster } from './roster.ts';
 import type { PodFacts } from './server-state.ts';
 
 /** Everything that is known of a pool and its surroundings in one moment. Plain data. */
-export interface World {
+export interface ClusterView {
   readonly identity: PoolIdentity;
   readonly generation: number;
   readonly paused: boolean;
@@ -54,9 +54,9 @@ export interface Outcome {
   readonly agents: readonly AgentPatch[];
   /** The status to write, or null when it is right already or nothing can be said yet. */
   readonly status: PoolStatus | null;
-  /** What is done or found in this pass; to be told however it goes on. */
+  /** What is done or found in this pass; reported even if the rest of it fails. */
   readonly events: readonly PoolEvent[];
-  /** What has changed with this status; to be told once it is written. */
+  /** What has changed with this status; reported once it is written. */
   readonly statusEvents: readonly PoolEvent[];
   /** Whether something of it takes pods away, so that it should be decided on what the API server says now and not on what was heard. */
   readonly disruptive: boolean;

@@ -3,11 +3,11 @@ import type { Roster } from '../pool/roster.ts';
 import { Packed } from './packed.ts';
 
 /** What one pool is remembered by between two passes. Nothing of it must survive a restart. */
-export interface PoolMemory {
+export interface ReconcileState {
   /** The last roster that was decided, for the day when somebody deletes the ConfigMap that it is saved in. */
   roster: Packed<Roster>;
-  /** Events that are yet to be told. */
-  readonly untold: PoolEvent[];
+  /** Events that are still to be written. */
+  readonly pendingEvents: PoolEvent[];
   /** Since when telling waits for something that clients feel, on the clock that never jumps; null while it does not. */
   waitingSince: number | null;
   /** When the status was written last, on the clock that never jumps. */
@@ -23,16 +23,16 @@ export interface PoolMemory {
 }
 
 /** Remembers pools for as long as they are there. */
-export class Memory {
-  readonly #pools = new Map<string, PoolMemory>();
+export class ReconcileStates {
+  readonly #pools = new Map<string, ReconcileState>();
 
   /** What is remembered of a pool; it is a new page for a new pool. */
-  of(uid: string): PoolMemory {
+  of(uid: string): ReconcileState {
     const known = this.#pools.get(uid);
     if (known !== undefined) return known;
-    const fresh: PoolMemory = {
+    const fresh: ReconcileState = {
       roster: new Packed<Roster>([]),
-      untold: [],
+      pendingEvents: [],
       waitingSince: null,
       statusAt: Number.NEGATIVE_INFINITY,
       verified: new Map(),

@@ -4,11 +4,11 @@ import { backoffMs } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { type Child, type ChildFacts, type ChildKind, childKey, countOf } from '../pool/child.ts';
-import type { Outcome, World } from '../pool/world.ts';
+import type { ClusterView, Outcome } from '../pool/cluster-view.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { childRecord } from './child-record.ts';
-import type { PoolMemory } from './memory.ts';
 import { Packed } from './packed.ts';
+import type { ReconcileState } from './reconcile-state.ts';
 import { CHILD_TYPES } from './resources.ts';
 import type { Watches } from './watches.ts';
 
@@ -37,27 +37,27 @@ export interface ApiTools {
  * @returns when to look again because of something that was not done now, in milliseconds, or null
  * @throws KubeApiError for what another try can heal
  */
-export async function carryOut(
+export async function applyOutcome(
   tools: ApiTools,
-  world: World,
+  view: ClusterView,
   outcome: Outcome,
-  memory: PoolMemory,
+  state: ReconcileState,
   signal: AbortSignal,
 ): Promise<number | null> {
-  memory.roster = new Packed(outcome.roster);
-  for (const event of outcome.events) if (!memory.untold.some((each) => each.note === event.note)) memory.untold.push(event);
+  state.roster = new Packed(outcome.roster);
+  for (const event of outcome.events) if (!state.pendingEvents.some((each) => each.note === event.note)) state.pendingEvents.push(event);
   const failures: unknown[] = [];
   const trying = async <T>(work: Promise<T>): Promise<T | null> =>
     await work.catch((thrown: unknown) => {
       failures.push(thrown); // what fails for one object must not keep the others from their turn
       return null;
     });
-  const again = [await applyChildren(tools, world, outcome, memory, trying, signal)];
+  const again = [await applyChildren(tools, view, outcome, state, trying, signal)];
   for (const { kind, name, uid } of outcome.remove) {
-    await trying(tools.client.delete({ type: CHILD_TYPES[kind], namespace: world.identity.namespace, name }, uid, signal));
+    await trying(tools.client.delete({ type: CHILD_TYPES[kind], namespace: view.identity.namespace, name }, uid, signal));
   }
   if (failures.length > 0) throw failures[0];
-  again.push(await askAgain(tools, world, memory, signal));
+  again.push(await askAgain(tools, view, state, signal));
   const waits = again.filter((ms) => ms !== null);
   return waits.length === 0 ? null : Math.min(...waits);
 }
@@ -66,35 +66,41 @@ type Trying = <T>(work: Promise<T>) => Promise<T | null>;
 
 async function applyChildren(
   tools: ApiTools,
-  world: World,
+  view: ClusterView,
   outcome: Outcome,
-  memory: PoolMemory,
+  state: ReconcileState,
   trying: Trying,
   signal: AbortSignal,
 ): Promise<number | null> {
   const again: number[] = [];
   const applying = new Map(outcome.apply.map((child) => [childKey(child), nameOf(child)]));
-  for (const [key, { applied }] of memory.refused) if (applying.get(key) !== applied) memory.refused.delete(key);
+  for (const [key, { applied }] of state.refused) if (applying.get(key) !== applied) state.refused.delete(key);
   for (const child of outcome.apply) {
-    const wait = await trying(applyChild(tools, world, child, memory, signal));
+    const wait = await trying(applyChild(tools, view, child, state, signal));
     if (wait !== null) again.push(wait);
   }
   return again.length === 0 ? null : Math.min(...again);
 }
 
 /** @returns when to try again, in milliseconds, or null when it was done */
-async function applyChild(tools: ApiTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
+async function applyChild(
+  tools: ApiTools,
+  view: ClusterView,
+  child: Child,
+  state: ReconcileState,
+  signal: AbortSignal,
+): Promise<number | null> {
   const key = childKey(child);
   const applied = nameOf(child);
   const now = tools.clock.monotonic();
-  const refused = memory.refused.get(key);
+  const refused = state.refused.get(key);
   if (refused !== undefined && refused.applied === applied && refused.until > now) return refused.until - now;
-  const contested = contest(tools, child, memory);
+  const contested = contest(tools, child, state);
   if (contested > 0) return contested;
   const ref = { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name };
-  const facts = world.children.get(key);
+  const facts = view.children.get(key);
   try {
-    const holder: Holder = facts === undefined ? await lookUp(tools, world, child, memory, signal) : { kind: 'ours', uid: facts.uid };
+    const holder: Holder = facts === undefined ? await lookUp(tools, view, child, state, signal) : { kind: 'ours', uid: facts.uid };
     if (holder.kind === 'not-owned') return 0; // and the next pass says so
     const ours = holder.kind === 'ours';
     // With its uid it can only be this very object; without one, nobody else’s fields are taken.
@@ -102,15 +108,15 @@ async function applyChild(tools: ApiTools, world: World, child: Child, memory: P
     if (ours) await keepCount(tools, child, facts, signal);
     const answer = { ...(await tools.client.apply(ref, body, MANAGER, ours, signal)), apiVersion: child.apiVersion, kind: child.kind };
     const record = childRecord(answer);
-    memory.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
-    memory.refused.delete(key);
-    hasArrived(tools, child, memory);
+    state.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
+    state.refused.delete(key);
+    hasArrived(tools, child, state);
     tools.watches.put(answer);
     tools.watches.settle(record);
     return null;
   } catch (thrown) {
     if (!(thrown instanceof KubeApiError) || thrown.retryable || thrown.status === 404) throw thrown;
-    memory.refused.set(key, { applied, message: `${key}: ${thrown.message}`, until: now + REFUSED_RETRY_MS });
+    state.refused.set(key, { applied, message: `${key}: ${thrown.message}`, until: now + REFUSED_RETRY_MS });
     return 0;
   }
 }
@@ -141,15 +147,15 @@ async function keepCount(tools: ApiTools, child: Child, facts: ChildFacts | unde
  *
  * @returns its uid where it is ours, `free` where there is nothing, `not-owned` where it is somebody else's
  */
-async function lookUp(tools: ApiTools, world: World, child: Child, memory: PoolMemory, signal: AbortSignal): Promise<Holder> {
+async function lookUp(tools: ApiTools, view: ClusterView, child: Child, state: ReconcileState, signal: AbortSignal): Promise<Holder> {
   const found = await tools.client.get(
     { type: CHILD_TYPES[child.kind], namespace: child.metadata.namespace, name: child.metadata.name },
     signal,
   );
   if (found === null) return { kind: 'free' };
   const owner = found.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null;
-  if (owner === world.identity.uid) return { kind: 'ours', uid: found.metadata.uid ?? '' };
-  memory.notOwned.set(childKey(child), {
+  if (owner === view.identity.uid) return { kind: 'ours', uid: found.metadata.uid ?? '' };
+  state.notOwned.set(childKey(child), {
     uid: found.metadata.uid ?? '',
     ownerUid: owner,
     retryAt: tools.clock.monotonic() + NOT_OWNED_RETRY_MS,
@@ -160,35 +166,35 @@ async function lookUp(tools: ApiTools, world: World, child: Child, memory: PoolM
 type Holder = { readonly kind: 'free' | 'not-owned' } | { readonly kind: 'ours'; readonly uid: string };
 
 /** Looks again at what was somebody else’s a while ago. @returns when to look next, in milliseconds, or null when nothing is */
-async function askAgain(tools: ApiTools, world: World, memory: PoolMemory, signal: AbortSignal): Promise<number | null> {
+async function askAgain(tools: ApiTools, view: ClusterView, state: ReconcileState, signal: AbortSignal): Promise<number | null> {
   const now = tools.clock.monotonic();
-  for (const [key, other] of memory.notOwned) {
+  for (const [key, other] of state.notOwned) {
     if (other.retryAt > now) continue;
     const [kind = '', name = ''] = key.split('/');
-    const found = await tools.client.get({ type: CHILD_TYPES[kind as ChildKind], namespace: world.identity.namespace, name }, signal);
-    if (found?.metadata.uid === other.uid) memory.notOwned.set(key, { ...other, retryAt: now + NOT_OWNED_RETRY_MS });
-    else memory.notOwned.delete(key);
+    const found = await tools.client.get({ type: CHILD_TYPES[kind as ChildKind], namespace: view.identity.namespace, name }, signal);
+    if (found?.metadata.uid === other.uid) state.notOwned.set(key, { ...other, retryAt: now + NOT_OWNED_RETRY_MS });
+    else state.notOwned.delete(key);
     if (found?.metadata.uid !== other.uid) return 0;
   }
-  return memory.notOwned.size === 0 ? null : NOT_OWNED_RETRY_MS;
+  return state.notOwned.size === 0 ? null : NOT_OWNED_RETRY_MS;
 }
 
 /**
  * How long to wait before the very same content is applied once more, in milliseconds; 0 for not at all. Whoever else keeps changing the
  * object, another operator perhaps, is answered more and more slowly. Only what has arrived counts: an outage is nobody's contest.
  */
-function contest(tools: ApiTools, child: Child, memory: PoolMemory): number {
-  const before = memory.contested.get(childKey(child));
+function contest(tools: ApiTools, child: Child, state: ReconcileState): number {
+  const before = state.contested.get(childKey(child));
   const now = tools.clock.monotonic();
   if (before === undefined || !isSameContest(before, child, now)) return 0;
   return Math.max(0, before.at + backoffMs(CONTEST, before.times, tools.random()) - now);
 }
 
-function hasArrived(tools: ApiTools, child: Child, memory: PoolMemory): void {
-  const before = memory.contested.get(childKey(child));
+function hasArrived(tools: ApiTools, child: Child, state: ReconcileState): void {
+  const before = state.contested.get(childKey(child));
   const now = tools.clock.monotonic();
   const times = before !== undefined && isSameContest(before, child, now) ? before.times + 1 : 1;
-  memory.contested.set(childKey(child), { applied: nameOf(child), times, at: now });
+  state.contested.set(childKey(child), { applied: nameOf(child), times, at: now });
 }
 
 function isSameContest(before: { readonly applied: string; readonly at: number }, child: Child, now: number): boolean {
