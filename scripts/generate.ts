@@ -7,7 +7,7 @@ import { referenceMarkdown } from '../src/api/v1alpha1/reference.ts';
 import { PROXY_EVENT_REASONS } from '../src/haproxy/event.ts';
 import { POOL_EVENT_REASONS } from '../src/pool/pool-event.ts';
 import { ERROR_CODES } from '../src/runtime/errors.ts';
-import { RUN_NEWS_REASONS } from '../src/standalone/news.ts';
+import { RUN_EVENT_REASONS } from '../src/standalone/run-event.ts';
 import { chartFiles } from './chart.ts';
 
 const HEADER = '# Generated from src/api/v1alpha1 by `make generate`; do not edit.\n';
@@ -25,8 +25,8 @@ const generated: Readonly<Record<string, string>> = {
     ERROR_CODES,
   ),
   'docs/reference/events.md': [
-    catalogue('Events', 'Of a proxy: lines of news in `run`, log lines and a metric of the proxy agent.', 'reason', PROXY_EVENT_REASONS),
-    section('Of `run`', RUN_NEWS_REASONS),
+    catalogue('Events', 'Of a proxy: event lines in `run`, log lines and a metric of the proxy agent.', 'reason', PROXY_EVENT_REASONS),
+    section('Of `run`', RUN_EVENT_REASONS),
     section('Of a pool in Kubernetes: Events, as `kubectl describe ccp` shows them', POOL_EVENT_REASONS),
   ].join('\n'),
   ...chartFiles(await readFile(`${CHART}/values.yaml`, 'utf8'), await readFile('config/rbac/operator.yaml', 'utf8'), crd),

@@ -118,7 +118,7 @@ class Operator {
     this.#client = new KubeClient(this.#transport);
     this.#queue = this.#workQueue('cccampool', options.workers, (key, signal) => this.#pass(key, signal));
     this.#reports = this.#workQueue('cccampool-status', REPORT_WORKERS, (key, signal) => this.#report(key, signal));
-    this.#listeners = new ProxyListeners(clock, Math.random, (pool, news) => this.#add(pool, news === 'state' ? 'change' : 'resync'));
+    this.#listeners = new ProxyListeners(clock, Math.random, (pool, change) => this.#add(pool, change === 'state' ? 'change' : 'resync'));
     this.#watches = new Watches({
       client: this.#client,
       namespaces: options.namespaces,
@@ -209,13 +209,13 @@ class Operator {
   }
 
   async #pass(key: string, signal: AbortSignal): Promise<WorkResult> {
-    let news = true; // a failed pass is reported, too
+    let reportDue = true; // a failed pass is reported, too
     try {
       const result = await this.#leading.pass(key, signal);
-      news = result.news;
+      reportDue = result.reportDue;
       return result.work;
     } finally {
-      if (news) this.#addTo('cccampool-status', this.#reports, key, 'change');
+      if (reportDue) this.#addTo('cccampool-status', this.#reports, key, 'change');
     }
   }
 

@@ -80,13 +80,13 @@ export class ProxyListener {
   readonly #address: string;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #onChange: (news: ChangeKind) => void;
+  readonly #onChange: (change: ChangeKind) => void;
   #heard: Heard | null = null;
   #asked = false;
   /** When the connection was lost, on the clock that never jumps; null while there is one. */
   #lostAt: number | null = null;
 
-  constructor(address: string, clock: Clock, random: () => number, onChange: (news: ChangeKind) => void) {
+  constructor(address: string, clock: Clock, random: () => number, onChange: (change: ChangeKind) => void) {
     this.#address = address;
     this.#clock = clock;
     this.#random = random;
@@ -150,14 +150,14 @@ export class ProxyListener {
     try {
       for await (const text of lines(response, MAX_LINE_BYTES)) {
         const said = line.parse(JSON.parse(text));
-        const news = take(fresh, said);
+        const change = take(fresh, said);
         if (this.#heard !== fresh) {
           if (said.kind !== 'synced') continue; // the lines before it are a snapshot; until it is whole the last one stands
           this.#heard = fresh;
           this.#lostAt = null;
           this.#settled();
-        } else if (news !== null) {
-          this.#onChange(news);
+        } else if (change !== null) {
+          this.#onChange(change);
         }
       }
     } finally {

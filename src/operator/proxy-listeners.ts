@@ -13,11 +13,11 @@ interface Listening {
 export class ProxyListeners {
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #onChange: (pool: string, news: ChangeKind) => void;
+  readonly #onChange: (pool: string, change: ChangeKind) => void;
   readonly #listening = new Map<string, Listening>();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(clock: Clock, random: () => number, onChange: (pool: string, news: ChangeKind) => void) {
+  constructor(clock: Clock, random: () => number, onChange: (pool: string, change: ChangeKind) => void) {
     this.#clock = clock;
     this.#random = random;
     this.#onChange = onChange;
@@ -39,7 +39,7 @@ export class ProxyListeners {
     }
     if (after === null || address === null || this.#listening.has(uid)) return;
     const { pool } = after;
-    const listener = new ProxyListener(address, this.#clock, this.#random, (news) => this.#onChange(pool, news));
+    const listener = new ProxyListener(address, this.#clock, this.#random, (change) => this.#onChange(pool, change));
     const end = new AbortController();
     this.#listening.set(uid, { listener, end, address });
     const running = listener.run(end.signal).finally(() => this.#running.delete(running));

@@ -22,7 +22,7 @@ const UNKNOWN_MS = 1_000;
 export interface PassResult {
   readonly work: WorkResult;
   /** Whether there is something to report. */
-  readonly news: boolean;
+  readonly reportDue: boolean;
 }
 
 /** Passes over one pool after another: gathers what is known, decides, and carries it out. */
@@ -51,15 +51,15 @@ export class Reconciler {
     const pool = this.#find(key);
     if (pool === null) {
       this.#forget(key); // what it owned goes with it: the garbage collector sees to that
-      return { work: { kind: 'done' }, news: false };
+      return { work: { kind: 'done' }, reportDue: false };
     }
     this.#uids.set(key, pool.uid);
-    if (!this.#tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, news: false };
+    if (!this.#tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, reportDue: false };
     const state = this.#state.of(pool.uid);
     let { view, outcome } = this.#decide(pool, state);
     if (outcome.disruptive) {
       const live = await this.#readLive(pool, signal);
-      if (live === null) return { work: { kind: 'done' }, news: false };
+      if (live === null) return { work: { kind: 'done' }, reportDue: false };
       ({ view, outcome } = this.#decide(live, state));
     }
     this.#verify(view, outcome, key, state);
@@ -67,7 +67,7 @@ export class Reconciler {
     const waits = [outcome.requeueAfterMs, again].filter((ms) => ms !== null);
     return {
       work: waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(10, Math.min(...waits)) },
-      news: outcome.pods.length > 0 || outcome.agents.length > 0 || outcome.status !== null || state.pendingEvents.length > 0,
+      reportDue: outcome.pods.length > 0 || outcome.agents.length > 0 || outcome.status !== null || state.pendingEvents.length > 0,
     };
   }
 

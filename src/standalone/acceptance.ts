@@ -4,10 +4,10 @@ import type { Controller } from './controller.ts';
 import type { LastGood } from './last-good.ts';
 import type { LatestWriter } from './latest-writer.ts';
 import type { Machine } from './machine.ts';
-import { issueNews } from './news.ts';
 import type { Output } from './output.ts';
 import { type FileIssue, type FileReading, parsePoolFile } from './pool-file.ts';
 import { type FirstPool, type PoolReading, reason } from './pool-source.ts';
+import { issueEvents } from './run-event.ts';
 import { looksUnfinished } from './unfinished.ts';
 
 /** What an acceptance works with. */
@@ -66,25 +66,25 @@ export class Acceptance {
     }
     this.#inForce = { text, reading };
     this.#keep(text);
-    output.news({ severity: 'Normal', reason: 'PoolAccepted', subject: file, message: 'in force' });
-    for (const news of issueNews(file, 'PoolWarning', reading.warnings)) output.news(news);
+    output.event({ severity: 'Normal', reason: 'PoolAccepted', subject: file, message: 'in force' });
+    for (const event of issueEvents(file, 'PoolWarning', reading.warnings)) output.event(event);
   }
 
   #tellFirst({ fallback, reading, seen, text }: FirstPool): void {
     const { file, output } = this.#options;
-    for (const news of issueNews(file, 'PoolWarning', reading.warnings)) output.news(news);
+    for (const event of issueEvents(file, 'PoolWarning', reading.warnings)) output.event(event);
     if (fallback === null) {
       this.#keep(text);
       return;
     }
     const message = `The file cannot be used. The pool that came into force at ${fallback.savedAt} serves until the file is right.`;
-    output.news({ severity: 'Warning', reason: 'LastValidPoolActive', subject: file, message });
+    output.event({ severity: 'Warning', reason: 'LastValidPoolActive', subject: file, message });
     this.#refuse(seen === null ? 'PoolUnreadable' : 'PoolRefused', fallback.issues);
   }
 
-  #refuse(newsReason: 'PoolRefused' | 'PoolUnreadable', issues: readonly FileIssue[]): void {
+  #refuse(eventReason: 'PoolRefused' | 'PoolUnreadable', issues: readonly FileIssue[]): void {
     const { controller, file, output } = this.#options;
-    for (const news of issueNews(file, newsReason, issues)) output.news(news);
+    for (const event of issueEvents(file, eventReason, issues)) output.event(event);
     const [first] = issues;
     if (first === undefined) return;
     const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';

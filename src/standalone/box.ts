@@ -13,11 +13,11 @@ import { Keeper } from './keeper.ts';
 import { keepLastGood, type LastGood } from './last-good.ts';
 import { LatestWriter } from './latest-writer.ts';
 import { Machine } from './machine.ts';
-import { eventNews, type RunNewsReason, transitionNews } from './news.ts';
-import type { News, Output } from './output.ts';
+import type { Output, RunEvent } from './output.ts';
 import { isOwnAddress } from './own-addresses.ts';
 import { bootId, type PoolClock, poolClock } from './pool-clock.ts';
 import { type FirstPool, firstPool } from './pool-source.ts';
+import { proxyRunEvent, type RunEventReason, statusRunEvents } from './run-event.ts';
 import { loadRoster, openStateFolder, type StateFolder, saveRoster } from './state-folder.ts';
 
 /** What a box is opened with. */
@@ -69,8 +69,8 @@ export async function openBox(options: BoxOptions, output: Output, base: Clock, 
   await haproxyVersion(options.haproxy);
   const folder = await openStateFolder(first.stateDir);
   const [saved, machine, boot] = await Promise.all([loadRoster(folder), Machine.look(options.bind, folder), bootId()]);
-  if (saved.setAside !== null) output.news(warning('StateSetAside', saved.setAside, 'it could not be read; starting without it'));
-  if (machine.warning !== null) output.news(warning('WorkerUser', folder.path, machine.warning));
+  if (saved.setAside !== null) output.event(warning('StateSetAside', saved.setAside, 'it could not be read; starting without it'));
+  if (machine.warning !== null) output.event(warning('WorkerUser', folder.path, machine.warning));
   return await assemble({ options, output, first, folder, machine, time: poolClock(base, saved, boot) }, signal);
 }
 
@@ -79,7 +79,7 @@ async function assemble({ first, folder, machine, options, output, time }: Groun
   const telemetry = new ProxyTelemetry(clock);
   const report: Report = (event) => {
     telemetry.count(event);
-    output.news(eventNews(event));
+    output.event(proxyRunEvent(event));
   };
   const rosters = new LatestWriter<Roster>(async (roster) => await saveRoster(folder, roster, time.save()), report);
   const kept = new LatestWriter<LastGood>(async (pool) => await keepLastGood(folder.path, pool), report);
@@ -95,7 +95,7 @@ async function assemble({ first, folder, machine, options, output, time }: Groun
       },
       onRoster: (roster) => rosters.save(roster),
       onStatus: (status, previous) => {
-        for (const news of transitionNews(previous, status, pool.metadata.name)) output.news(news);
+        for (const event of statusRunEvents(previous, status, pool.metadata.name)) output.event(event);
         output.status(status);
       },
     },
@@ -132,7 +132,7 @@ async function assemble({ first, folder, machine, options, output, time }: Groun
   return { seen: first.seen, folder, clock, controller, acceptance, converger, keeper, flush, http };
 }
 
-function warning(reason: RunNewsReason, subject: string, message: string): News {
+function warning(reason: RunEventReason, subject: string, message: string): RunEvent {
   return { severity: 'Warning', reason, subject, message };
 }
 
@@ -140,6 +140,6 @@ async function openHttp(port: number | null, telemetry: ProxyTelemetry, output: 
   if (port === null) return null;
   const http = await serveHttp('127.0.0.1', port, telemetry.routes());
   const subject = `http://127.0.0.1:${http.port}`;
-  output.news({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
+  output.event({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
   return http;
 }

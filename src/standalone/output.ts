@@ -3,8 +3,8 @@ import { createLogUpdate } from 'log-update';
 import type { PoolStatus } from '../api/v1alpha1/index.ts';
 import { withoutNumbers } from '../pool/status-damping.ts';
 
-/** One line of news for the person or script that started the program. */
-export interface News {
+/** One event line for the person or script that started the program. */
+export interface RunEvent {
   readonly severity: 'Normal' | 'Warning';
   readonly reason: string;
   readonly subject: string;
@@ -13,7 +13,7 @@ export interface News {
 
 /** How the program speaks: a live table on a terminal, plain lines or JSON lines elsewhere. */
 export interface Output {
-  news(news: News): void;
+  event(event: RunEvent): void;
   status(status: PoolStatus): void;
   /** Shows the last status once and for all, and lets go of the terminal. */
   end(): void;
@@ -99,9 +99,9 @@ class LiveTable implements Output {
     this.#update = createLogUpdate(stream);
   }
 
-  news(news: News): void {
+  event(event: RunEvent): void {
     this.#update.clear();
-    this.#stream.write(`${newsLine(news, this.#now())}\n`);
+    this.#stream.write(`${eventLine(event, this.#now())}\n`);
     if (this.#latest !== null) this.#update(statusTable(this.#latest));
   }
 
@@ -126,7 +126,7 @@ class Final implements Output {
     this.#show = show;
   }
 
-  news(): void {
+  event(): void {
     // A script that asks once wants the end result alone.
   }
 
@@ -148,12 +148,12 @@ class Lines implements Output {
     this.#now = now;
   }
 
-  news(news: News): void {
-    this.#stream.write(`${newsLine(news, this.#now())}\n`);
+  event(event: RunEvent): void {
+    this.#stream.write(`${eventLine(event, this.#now())}\n`);
   }
 
   status(): void {
-    // Every change of a server is a line of news already.
+    // Every change of a server is a event line already.
   }
 
   end(): void {
@@ -171,8 +171,8 @@ class JsonLines implements Output {
     this.#now = now;
   }
 
-  news(news: News): void {
-    this.#write({ kind: 'event', time: new Date(this.#now()).toISOString(), ...news });
+  event(event: RunEvent): void {
+    this.#write({ kind: 'event', time: new Date(this.#now()).toISOString(), ...event });
   }
 
   /** A status is told when more than counts of sessions has changed, those in messages among them. */
@@ -195,7 +195,7 @@ class JsonLines implements Output {
   }
 }
 
-function newsLine(news: News, now: number): string {
+function eventLine(event: RunEvent, now: number): string {
   const time = `${new Date(now).toISOString().slice(0, 19)}Z`; // with its zone: logs of several machines are laid side by side
-  return `${time} ${news.severity === 'Warning' ? 'WARN ' : ''}${news.reason} ${news.subject}: ${news.message}`;
+  return `${time} ${event.severity === 'Warning' ? 'WARN ' : ''}${event.reason} ${event.subject}: ${event.message}`;
 }

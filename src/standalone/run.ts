@@ -85,8 +85,8 @@ async function stop(box: Box, options: RunOptions, output: Output, shutdown: Shu
   const graceMs = options.graceMs ?? durationMs(box.controller.pool.spec.drain.deadline);
   const sessions = box.controller.status?.sessions ?? 0;
   const message = `no new sessions; ${sessions} may live on for ${Math.round(graceMs / 1_000)} s. A second signal ends them at once.`;
-  output.news({ severity: 'Normal', reason: 'Stopping', subject, message });
+  output.event({ severity: 'Normal', reason: 'Stopping', subject, message });
   const cut = await stopHaproxy(masterPid, { limitMs: graceMs, sockets: box.folder.sockets, clock: box.clock }, shutdown.forced);
   const end = cut === 0 ? 'every session had ended' : `${cut ?? 'an unknown number of'} sessions were cut off`;
-  output.news({ severity: cut === 0 ? 'Normal' : 'Warning', reason: 'Stopped', subject, message: end });
+  output.event({ severity: cut === 0 ? 'Normal' : 'Warning', reason: 'Stopped', subject, message: end });
 }

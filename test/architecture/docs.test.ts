@@ -5,7 +5,7 @@ import { CONDITION_REASONS } from '../../src/api/v1alpha1/names.ts';
 import { PROXY_EVENT_REASONS } from '../../src/haproxy/event.ts';
 import { POOL_EVENT_REASONS } from '../../src/pool/pool-event.ts';
 import { ERROR_CODES } from '../../src/runtime/errors.ts';
-import { RUN_NEWS_REASONS } from '../../src/standalone/news.ts';
+import { RUN_EVENT_REASONS } from '../../src/standalone/run-event.ts';
 import { exportedMetrics } from '../fakes/exported-metrics.ts';
 import { ACCIDENTS } from '../haproxy/accidents.ts';
 
@@ -39,7 +39,7 @@ describe('documentation', () => {
     for (const key of [
       ...Object.keys(ERROR_CODES),
       ...Object.keys(PROXY_EVENT_REASONS),
-      ...Object.keys(RUN_NEWS_REASONS),
+      ...Object.keys(RUN_EVENT_REASONS),
       ...Object.keys(CONDITION_REASONS),
       ...Object.keys(POOL_EVENT_REASONS),
     ]) {
@@ -50,7 +50,7 @@ describe('documentation', () => {
   it('lists no code, event or reason that nothing uses', async () => {
     const sources = (await readdir('src', { recursive: true })).filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'));
     const text = (await Promise.all(sources.map((path) => readFile(join('src', path), 'utf8')))).join('\n');
-    for (const key of [ERROR_CODES, PROXY_EVENT_REASONS, RUN_NEWS_REASONS, POOL_EVENT_REASONS].flatMap(Object.keys))
+    for (const key of [ERROR_CODES, PROXY_EVENT_REASONS, RUN_EVENT_REASONS, POOL_EVENT_REASONS].flatMap(Object.keys))
       expect(text, key).toContain(`'${key}'`);
   });
 

@@ -2,11 +2,11 @@ import type { PoolStatus } from '../api/v1alpha1/index.ts';
 import type { ProxyEvent } from '../haproxy/event.ts';
 import { type Transition, transitions } from '../pool/transitions.ts';
 import { printable } from '../runtime/printable.ts';
-import type { News } from './output.ts';
+import type { RunEvent } from './output.ts';
 import type { FileIssue } from './pool-file.ts';
 
-/** Every reason of a line of news that is about the pool or its file; those about the proxy are in `haproxy/event.ts`. */
-export const RUN_NEWS_REASONS = {
+/** Every reason of a event line that is about the pool or its file; those about the proxy are in `haproxy/event.ts`. */
+export const RUN_EVENT_REASONS = {
   PoolAccepted: 'the changed file is in force',
   PoolRefused: 'the changed file was refused; the last good pool goes on serving',
   PoolUnreadable: 'the file cannot be read now; the last good pool goes on serving',
@@ -22,15 +22,15 @@ export const RUN_NEWS_REASONS = {
   ServerState: 'a server is in another state than before',
 } as const;
 
-export type RunNewsReason = keyof typeof RUN_NEWS_REASONS;
+export type RunEventReason = keyof typeof RUN_EVENT_REASONS;
 
-/** An event of the proxy as a line of news. */
-export function eventNews(event: ProxyEvent): News {
+/** An event of the proxy as a event line. */
+export function proxyRunEvent(event: ProxyEvent): RunEvent {
   return { severity: event.severity, reason: event.reason, subject: event.server ?? 'haproxy', message: printable(event.message, 500) };
 }
 
-/** The complaints about a file as lines of news. */
-export function issueNews(file: string, reason: RunNewsReason, issues: readonly FileIssue[]): News[] {
+/** The complaints about a file as event lines. */
+export function issueEvents(file: string, reason: RunEventReason, issues: readonly FileIssue[]): RunEvent[] {
   return issues.map((issue) => ({
     severity: 'Warning',
     reason,
@@ -39,24 +39,24 @@ export function issueNews(file: string, reason: RunNewsReason, issues: readonly 
   }));
 }
 
-/** What has changed in a status as lines of news: a server each, and what its owner should mind. */
-export function transitionNews(previous: PoolStatus | null, next: PoolStatus, pool: string): News[] {
-  return [...transitions(previous, next).map(serverNews), ...attentionNews(previous, next, pool)];
+/** What has changed in a status as event lines: a server each, and what its owner should mind. */
+export function statusRunEvents(previous: PoolStatus | null, next: PoolStatus, pool: string): RunEvent[] {
+  return [...transitions(previous, next).map(serverEvent), ...attentionEvents(previous, next, pool)];
 }
 
-function serverNews(transition: Transition): News {
+function serverEvent(transition: Transition): RunEvent {
   return {
     severity: transition.to !== null && BAD.includes(transition.to) ? 'Warning' : 'Normal',
-    reason: 'ServerState' satisfies RunNewsReason,
+    reason: 'ServerState' satisfies RunEventReason,
     subject: transition.server,
     message: describe(transition),
   };
 }
 
-function attentionNews(previous: PoolStatus | null, next: PoolStatus, pool: string): News[] {
+function attentionEvents(previous: PoolStatus | null, next: PoolStatus, pool: string): RunEvent[] {
   const [before, now] = [previous, next].map((status) => status?.conditions.find(({ type }) => type === 'Attention'));
   if (now === undefined || before?.reason === now.reason || (before === undefined && now.status === 'False')) return [];
-  const reason: RunNewsReason = now.status === 'True' ? 'Attention' : 'AttentionResolved';
+  const reason: RunEventReason = now.status === 'True' ? 'Attention' : 'AttentionResolved';
   return [{ severity: now.status === 'True' ? 'Warning' : 'Normal', reason, subject: `${pool} ${now.reason}`, message: now.message }];
 }
 
