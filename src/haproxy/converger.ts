@@ -10,8 +10,8 @@ import { type EffectiveModel, effectiveModel, roomAfterReload } from './effectiv
 import type { Report } from './event.ts';
 import type { Probe } from './greeting.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
-import { withoutEmptying } from './hold-back.ts';
 import { LocalPortWatch } from './local-port-watch.ts';
+import { makeBeforeBreak } from './make-before-break.ts';
 import type { ProxyModel } from './model.ts';
 import { observe, type ProxyObservation, unreadable } from './observation.ts';
 import { PortHandover } from './port-handover.ts';
@@ -173,7 +173,7 @@ export class Converger {
     }
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const { actual, difference } = pass;
-      const permitted = this.#holdLeftMs() > 0 ? withoutEmptying(difference, actual.current) : difference.commands;
+      const permitted = this.#holdLeftMs() > 0 ? makeBeforeBreak(difference, actual.current) : difference.commands;
       this.#holding = permitted.length < difference.commands.length;
       if (permitted.length === 0) break;
       const done = await this.#execute(permitted);

@@ -1,7 +1,7 @@
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { messageOf } from '../runtime/errors.ts';
-import { type Cluster, type Credentials, unknownCluster } from './cluster.ts';
+import { type ApiServerAccess, type Credentials, unknownCluster } from './api-server-access.ts';
 
 /**
  * The API server of a kubeconfig, with every kind of authentication that kubectl knows. Loads the client library, so only the
@@ -10,7 +10,7 @@ import { type Cluster, type Credentials, unknownCluster } from './cluster.ts';
  * @param path file, or null for `$KUBECONFIG` and `~/.kube/config`
  * @throws CccamError CCP_CLUSTER_UNKNOWN
  */
-export function fromKubeconfig(path: string | null, context: string | null): Cluster {
+export function fromKubeconfig(path: string | null, context: string | null): ApiServerAccess {
   const config = new KubeConfig();
   try {
     if (path === null) config.loadFromDefault();

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { TimeLimit } from '../runtime/clock.ts';
 import { CccamError, systemCode } from '../runtime/errors.ts';
 import { KubeApiError, refusedError, unreachableError } from './api-error.ts';
-import type { Cluster, Credentials } from './cluster.ts';
+import type { ApiServerAccess, Credentials } from './api-server-access.ts';
 import type { TokenBucket } from './token-bucket.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -27,7 +27,7 @@ export interface ApiRequest {
 export type CallListener = (method: Method | 'WATCH', status: number | null, ms: number) => void;
 
 export interface TransportOptions {
-  readonly cluster: Cluster;
+  readonly access: ApiServerAccess;
   readonly bucket: TokenBucket;
   readonly userAgent: string;
   readonly onCall?: CallListener;
@@ -71,7 +71,7 @@ export class Transport {
     using limit = new TimeLimit(request.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, request.signal);
     const begun = performance.now();
     try {
-      const credentials = await this.#options.cluster.credentials();
+      const credentials = await this.#options.access.credentials();
       const agent = this.#agent(credentials);
       request.guard?.();
       const response = await this.#send(request, credentials, agent, limit.signal);
@@ -105,7 +105,7 @@ export class Transport {
     const giveUp = (): void => opening.abort(limit.reason);
     limit.addEventListener('abort', giveUp, { once: true }); // only until the answer begins: from then on, silence counts
     try {
-      const credentials = await this.#options.cluster.credentials();
+      const credentials = await this.#options.access.credentials();
       const both = AbortSignal.any([signal, opening.signal]);
       const response = await this.#send({ method: 'GET', path, query, signal }, credentials, null, both);
       limit.removeEventListener('abort', giveUp);
@@ -127,14 +127,14 @@ export class Transport {
 
   #refused(call: string, response: IncomingMessage, body: string): KubeApiError {
     const error = refusedError(call, response.statusCode ?? 0, response.headers, body);
-    if (error.status === 401) this.#options.cluster.forget();
+    if (error.status === 401) this.#options.access.forget();
     if (error.retryAfterMs !== null) this.#options.bucket.hold(error.retryAfterMs);
     return error;
   }
 
   /** @param agent the pool, or null for a connection of its own */
   async #send(request: ApiRequest, credentials: Credentials, agent: HttpAgent | null, signal: AbortSignal): Promise<IncomingMessage> {
-    const { server } = this.#options.cluster;
+    const { server } = this.#options.access;
     const url = new URL(server);
     url.pathname = `${server.pathname.replace(/\/$/, '')}${request.path}`;
     url.search = new URLSearchParams(request.query).toString();
@@ -176,7 +176,7 @@ export class Transport {
     if (this.#pool === undefined || this.#pool.tls !== tls) {
       this.#dropPool();
       const options = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: KEEP_IDLE_MS, ...credentials.tls };
-      const agent = this.#options.cluster.server.protocol === 'http:' ? new HttpAgent(options) : new HttpsAgent(options);
+      const agent = this.#options.access.server.protocol === 'http:' ? new HttpAgent(options) : new HttpsAgent(options);
       this.#pool = { agent, tls };
     }
     return this.#pool.agent;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { type ApiServerAccess, inCluster } from '../kube/api-server-access.ts';
 import { KubeClient } from '../kube/client.ts';
-import { type Cluster, inCluster } from '../kube/cluster.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { LEASE_TIMES, LeaseElector, type LeaseOutcome, type Term } from '../kube/lease.ts';
 import type { ReflectorReport } from '../kube/reflector.ts';
@@ -60,14 +60,14 @@ export async function operate(options: OperatorOptions, clock: Clock = systemClo
   const identity = `${hostname()}_${randomUUID().slice(0, 8)}`;
   const log = createLogger(options.logLevel, { process: 'operator', identity });
   const shutdown = new Shutdown();
-  const operator = new Operator(options, await clusterOf(options, clock), identity, new ServerClock(clock), log);
+  const operator = new Operator(options, await apiServerAccess(options, clock), identity, new ServerClock(clock), log);
   const outcome = await operator.run(shutdown.stopping);
   shutdown.dispose();
   if (outcome === 'lost') log.error('the lease was lost; this process ends');
   return outcome === 'lost' ? 1 : 0;
 }
 
-async function clusterOf(options: OperatorOptions, clock: Clock): Promise<Cluster> {
+async function apiServerAccess(options: OperatorOptions, clock: Clock): Promise<ApiServerAccess> {
   if (options.kubeconfig === null) return await inCluster(process.env, options.serviceAccount, clock);
   const { fromKubeconfig } = await import('../kube/kubeconfig.ts'); // costs 45 MiB, which a pod does not need to spend
   return fromKubeconfig(options.kubeconfig === '' ? null : options.kubeconfig, options.context);
@@ -76,7 +76,7 @@ async function clusterOf(options: OperatorOptions, clock: Clock): Promise<Cluste
 /** Every part of the operator, and how they are joined. */
 class Operator {
   readonly #options: OperatorOptions;
-  readonly #cluster: Cluster;
+  readonly #access: ApiServerAccess;
   readonly #clock: ServerClock;
   readonly #log: Logger;
   readonly #metrics: OperatorMetrics;
@@ -94,9 +94,9 @@ class Operator {
   readonly #state = new ReconcileStates();
   #reconciler: Reconciler | undefined;
 
-  constructor(options: OperatorOptions, cluster: Cluster, identity: string, clock: ServerClock, log: Logger) {
+  constructor(options: OperatorOptions, access: ApiServerAccess, identity: string, clock: ServerClock, log: Logger) {
     this.#options = options;
-    this.#cluster = cluster;
+    this.#access = access;
     this.#clock = clock;
     this.#log = log;
     this.#identity = identity;
@@ -109,7 +109,7 @@ class Operator {
       watchAges: () => this.#watches.ages,
     });
     this.#transport = new Transport({
-      cluster,
+      access,
       bucket: new TokenBucket(clock, options.callsPerSecond, 2 * options.callsPerSecond),
       userAgent: `cccam-operator/${VERSION} (operator)`,
       onCall: (method, status) => this.#metrics.called(method, status),
@@ -131,14 +131,14 @@ class Operator {
     });
     // Connections and a reserve of its own: whatever slows the rest down must not cost the lease.
     this.#leaseTransport = new Transport({
-      cluster,
+      access,
       bucket: new TokenBucket(clock, 10, 20),
       userAgent: `cccam-operator/${VERSION} (operator)`,
       timeoutMs: LEASE_TIMES.renewMs / 3,
     });
     this.#elector = new LeaseElector({
       client: new KubeClient(this.#leaseTransport),
-      namespace: options.leaseNamespace ?? cluster.namespace ?? 'default',
+      namespace: options.leaseNamespace ?? access.namespace ?? 'default',
       name: options.leaseName,
       identity,
       clock,
@@ -153,7 +153,7 @@ class Operator {
     const end = new AbortController();
     const stop = (): void => end.abort();
     signal.addEventListener('abort', stop, { once: true });
-    this.#log.info({ version: VERSION, server: this.#cluster.server.origin, port: http.port }, 'started');
+    this.#log.info({ version: VERSION, server: this.#access.server.origin, port: http.port }, 'started');
     const watching = this.#watches.run(end.signal);
     await this.#watches.waitForSync(end.signal);
     this.#log.info({ pools: this.#watches.pools.size }, 'every cache is warm');

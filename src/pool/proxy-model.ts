@@ -10,7 +10,7 @@ const ALGORITHMS = {
 } as const satisfies Record<PoolSpec['balance']['algorithm'], Algorithm>;
 
 /** Where a proxy runs: what the pool does not say and the machine does. */
-export interface ProxyPlace {
+export interface ProxyRuntime {
   readonly bindAddress: string;
   /** Port that it listens on, where that is not the pool's. */
   readonly port?: number;
@@ -23,23 +23,23 @@ export interface ProxyPlace {
 }
 
 /** What one proxy of a pool should be. */
-export function proxyModel(spec: PoolSpec, roster: Roster, place: ProxyPlace): ProxyModel {
+export function proxyModel(spec: PoolSpec, roster: Roster, runtime: ProxyRuntime): ProxyModel {
   const passive = passiveBackends(spec);
   return {
-    structure: structureOf(spec, place),
-    servers: roster.map((entry) => ({ ...wantedServer(entry, spec, passive), maxConnections: evenShare(entry, place.proxies ?? 1) })),
+    structure: structureOf(spec, runtime),
+    servers: roster.map((entry) => ({ ...wantedServer(entry, spec, passive), maxConnections: evenShare(entry, runtime.proxies ?? 1) })),
     closePerSecond: spec.drain.closePerSecond,
     frontend: 'open',
   };
 }
 
-function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
+function structureOf(spec: PoolSpec, runtime: ProxyRuntime): Structure {
   const { balance, health, limits, timeouts } = spec;
   return {
-    bind: { address: place.bindAddress, port: place.port ?? spec.port },
+    bind: { address: runtime.bindAddress, port: runtime.port ?? spec.port },
     alsoBind: [],
     proxyProtocolFrom: spec.proxy.proxyProtocol?.from ?? [],
-    maxConnections: place.maxConnections,
+    maxConnections: runtime.maxConnections,
     algorithm: ALGORITHMS[balance.algorithm],
     stickinessMs: balance.stickiness.mode === 'None' ? null : durationMs(balance.stickiness.ttl),
     check: {
@@ -54,8 +54,8 @@ function structureOf(spec: PoolSpec, place: ProxyPlace): Structure {
     connectMs: durationMs(timeouts.connect),
     idleMs: durationMs(timeouts.idle),
     perClient: { connections: limits?.perClient?.connections ?? null, newPer10s: limits?.perClient?.newPer10s ?? null },
-    sockets: place.sockets,
-    user: place.user,
+    sockets: runtime.sockets,
+    user: runtime.user,
   };
 }
 

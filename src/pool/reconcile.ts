@@ -22,7 +22,7 @@ import { NO_PROXY, poolStatus, type ServerFacts, type StatusContext } from './st
 import { writingDueInMs } from './status-damping.ts';
 
 /** Where every proxy pod keeps its sockets. */
-const PLACE = {
+const RUNTIME = {
   bindAddress: ANY_ADDRESS,
   port: PROXY_PORT,
   sockets: { runtime: `${RUN_FOLDER}/runtime.sock`, peers: `${RUN_FOLDER}/peers.sock` },
@@ -57,7 +57,7 @@ function decide(view: ClusterView, pool: CccamPool, savedSpec: unknown, refusal:
     view.roster.map((entry) => entry.name),
   );
   const roster = withShares(nextRoster(spec, view.roster, sessionCounts(heard), now, view.pods), view.proxies);
-  const model = proxyModel(spec, roster, { ...PLACE, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas });
+  const model = proxyModel(spec, roster, { ...RUNTIME, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas });
   const state = { version: 1, spec: savedSpec, roster } as const;
   const extras = { agents: agentsOf(view, roster), ends: endsOf(view, pool), shares: sharesOf(model, roster, view.proxies) };
   const map = named(configMap(identity, model, extras, state));

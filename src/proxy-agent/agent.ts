@@ -6,8 +6,8 @@ import { Converger } from '../haproxy/converger.ts';
 import type { ProxyEvent } from '../haproxy/event.ts';
 import { hardFileLimit } from '../haproxy/file-limit.ts';
 import { type ProxyObservation, unreadable } from '../haproxy/observation.ts';
+import { inCluster } from '../kube/api-server-access.ts';
 import { KubeClient } from '../kube/client.ts';
-import { inCluster } from '../kube/cluster.ts';
 import { ServerClock } from '../kube/server-clock.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
@@ -22,9 +22,9 @@ import { DRAIN_PATH } from '../wire/pre-stop.ts';
 import { BackendLinks } from './backend-links.ts';
 import { ConfigFollower, type ConfigSource } from './config-follower.ts';
 import { ConfigStart } from './config-start.ts';
+import { effectiveConfig, withoutTimes } from './effective-config.ts';
 import type { AgentConfig, ProxyRuntime } from './proxy-config.ts';
-import { SoftEnder } from './soft-ender.ts';
-import { strictest, withoutTimes } from './strictest.ts';
+import { SoftStop } from './soft-stop.ts';
 
 /** Options of `cccam-operator proxy-agent`. */
 export interface AgentOptions {
@@ -60,9 +60,9 @@ export async function proxyAgent(options: AgentOptions, base: Clock = systemCloc
   const log = createLogger(options.logLevel, { process: 'proxy-agent', configMap: options.configMap });
   const shutdown = new Shutdown();
   await mkdir(options.runDir, { recursive: true });
-  const cluster = await inCluster(process.env, options.serviceAccount, clock);
+  const access = await inCluster(process.env, options.serviceAccount, clock);
   const transport = new Transport({
-    cluster,
+    access,
     bucket: new TokenBucket(clock, CALLS.perSecond, CALLS.burst),
     userAgent: `cccam-operator/${VERSION} (proxy-agent)`,
     onDate: (date, tookMs) => clock.hear(date, tookMs),
@@ -73,7 +73,7 @@ export async function proxyAgent(options: AgentOptions, base: Clock = systemCloc
   log.info({ port: http.port }, 'listening');
   const source = {
     client: new KubeClient(transport),
-    namespace: cluster.namespace ?? 'default',
+    namespace: access.namespace ?? 'default',
     configMap: options.configMap,
     mounted: options.mounted,
   };
@@ -93,7 +93,7 @@ class ProxyAgent {
   readonly #start: ConfigStart;
   readonly #converger: Converger;
   readonly #links: BackendLinks;
-  readonly #ender: SoftEnder;
+  readonly #softStop: SoftStop;
   #config: AgentConfig | null = null;
 
   constructor(options: AgentOptions, fileLimit: number, clock: ServerClock, log: Logger) {
@@ -118,7 +118,7 @@ class ProxyAgent {
       onClosed: (reason, sessions) => this.#telemetry.countClosed(reason, sessions),
     });
     this.#links = new BackendLinks(hostname(), clock, () => this.apply());
-    this.#ender = new SoftEnder({
+    this.#softStop = new SoftStop({
       key: options.drainKey,
       clock,
       log,
@@ -152,7 +152,7 @@ class ProxyAgent {
         '/startz',
         (_request, response) => sendText(response, this.#start.done ? 200 : 503, this.#start.done ? 'ok\n' : `${this.#start.why}\n`),
       ],
-      [DRAIN_PATH, async (request, response) => await this.#ender.answer(request, response)],
+      [DRAIN_PATH, async (request, response) => await this.#softStop.answer(request, response)],
     ]);
   }
 
@@ -161,7 +161,7 @@ class ProxyAgent {
     this.#config = config;
     this.#start.prepare(config.model);
     this.#links.follow(config.agents);
-    this.#ender.closeAfter = config.ends.get(hostname()) ?? null;
+    this.#softStop.closeAfter = config.ends.get(hostname()) ?? null;
     this.apply();
   }
 
@@ -169,7 +169,7 @@ class ProxyAgent {
   apply(): void {
     if (this.#config === null) return;
     const model = this.#clock.isKnown ? this.#config.model : withoutTimes(this.#config.model);
-    this.#converger.want(strictest(model, this.#links.words, this.#ender.end), this.#config.revision);
+    this.#converger.want(effectiveConfig(model, this.#links.words, this.#softStop.end), this.#config.revision);
   }
 
   #refuse(thrown: unknown): void {
@@ -184,7 +184,7 @@ class ProxyAgent {
   #observed(observation: ProxyObservation): void {
     this.#telemetry.update(observation);
     this.#links.tell(observation);
-    this.#ender.observe(observation);
+    this.#softStop.observe(observation);
   }
 }
 

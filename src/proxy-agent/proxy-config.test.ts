@@ -4,7 +4,7 @@ import { proxyConfigText, revisionOf } from '../wire/proxy-config.ts';
 import { agentConfig } from './proxy-config.ts';
 
 const KEY = '0123456789abcdef'.repeat(2);
-const PLACE = {
+const RUNTIME = {
   proxy: 'p-haproxy-x',
   bindAddress: '10.0.0.9',
   sockets: { runtime: '/run/cccam/runtime.sock', peers: '/run/cccam/peers.sock' },
@@ -14,27 +14,27 @@ const PLACE = {
 describe('agentConfig', () => {
   it('reads what the operator has written, in the place of this very proxy', () => {
     const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 1_800_000_000_000 })]);
-    const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: PLACE.sockets };
+    const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: RUNTIME.sockets };
     const text = proxyConfigText(model, {
       agents: [{ server: model.servers[1]?.name ?? '', port: 9_322, key: KEY }],
       ends: [{ proxy: 'p-haproxy-x', closeAfter: 5 }],
     });
     const ends = new Map([['p-haproxy-x', 5]]);
     const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322, key: KEY }]]);
-    expect(agentConfig(text, PLACE)).toEqual({ revision: revisionOf(text), model: { ...model, structure }, agents, ends });
+    expect(agentConfig(text, RUNTIME)).toEqual({ revision: revisionOf(text), model: { ...model, structure }, agents, ends });
   });
 
   it('reads what an operator of before has written, that knew of no agents, or of no keys', () => {
     const model = aModel([aServer(1)]);
-    expect(agentConfig(JSON.stringify(model), PLACE).agents.size).toBe(0);
+    expect(agentConfig(JSON.stringify(model), RUNTIME).agents.size).toBe(0);
     const agents = [{ server: model.servers[0]?.name, port: 9_322 }];
-    expect(agentConfig(JSON.stringify({ ...model, agents }), PLACE).agents.size).toBe(0);
+    expect(agentConfig(JSON.stringify({ ...model, agents }), RUNTIME).agents.size).toBe(0);
   });
 
   it('asks no agent at an address that is not that of its server', () => {
     expect(
-      agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }] }), PLACE).agents
-        .size,
+      agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }] }), RUNTIME)
+        .agents.size,
     ).toBe(0);
   });
 
@@ -47,7 +47,7 @@ describe('agentConfig', () => {
         { proxy: 'p-haproxy-y', limits: [[1, 0]] },
       ],
     });
-    const limits = (proxy: string) => agentConfig(text, { ...PLACE, proxy }).model.servers.map(({ maxConnections }) => maxConnections);
+    const limits = (proxy: string) => agentConfig(text, { ...RUNTIME, proxy }).model.servers.map(({ maxConnections }) => maxConnections);
     expect(['p-haproxy-x', 'p-haproxy-y', 'p-haproxy-z'].map(limits)).toEqual([
       [500, 900],
       [0, 500],
@@ -56,9 +56,9 @@ describe('agentConfig', () => {
   });
 
   it('holds as many sessions as its open files allow, and refuses where not even one fits', () => {
-    const few = { ...PLACE, fileLimit: 1_024 };
+    const few = { ...RUNTIME, fileLimit: 1_024 };
     expect(agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [] }), few).model.structure.maxConnections).toBe(362);
-    expect(() => agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [] }), { ...PLACE, fileLimit: 128 })).toThrow(
+    expect(() => agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [] }), { ...RUNTIME, fileLimit: 128 })).toThrow(
       expect.objectContaining({ code: 'CCP_FILE_LIMIT' }),
     );
   });
@@ -71,6 +71,6 @@ describe('agentConfig', () => {
     ['an address that is a path', proxyConfigText(aModel([aServer(1, { address: 'unix@/x' })]), { agents: [] })],
     ['a weight out of range', proxyConfigText(aModel([aServer(1, { weight: 257 })]), { agents: [] })],
   ])('refuses %s before it counts', (_what, text) => {
-    expect(() => agentConfig(text, PLACE)).toThrow(/^(proxy\.json|server name|address|weight)/);
+    expect(() => agentConfig(text, RUNTIME)).toThrow(/^(proxy\.json|server name|address|weight)/);
   });
 });

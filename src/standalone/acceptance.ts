@@ -1,9 +1,9 @@
 import type { CccamError } from '../runtime/errors.ts';
 import { messageOf } from '../runtime/errors.ts';
 import type { Controller } from './controller.ts';
+import type { Host } from './host.ts';
 import type { LastGood } from './last-good.ts';
 import type { LatestWriter } from './latest-writer.ts';
-import type { Machine } from './machine.ts';
 import type { Output } from './output.ts';
 import { type FileIssue, type FileReading, parsePoolFile } from './pool-file.ts';
 import { type FirstPool, type PoolReading, reason } from './pool-source.ts';
@@ -14,7 +14,7 @@ import { looksUnfinished } from './unfinished.ts';
 export interface AcceptanceOptions {
   readonly file: string;
   readonly controller: Controller;
-  readonly machine: Machine;
+  readonly host: Host;
   readonly kept: LatestWriter<LastGood>;
   readonly output: Output;
   /** For people: when a pool came into force. */
@@ -50,7 +50,7 @@ export class Acceptance {
   }
 
   #takePool(text: string, reading: PoolReading): void {
-    const { controller, file, machine, output } = this.#options;
+    const { controller, file, host, output } = this.#options;
     const { pool } = reading.parsed;
     const { name } = controller.pool.metadata;
     if (pool.metadata.name !== name) {
@@ -59,7 +59,7 @@ export class Acceptance {
       return;
     }
     try {
-      controller.accept(pool, machine.placeOf(pool, reading.data));
+      controller.accept(pool, host.runtimeFor(pool, reading.data));
     } catch (thrown) {
       this.#refuse('PoolRefused', [{ line: null, field: 'pool', message: messageOf(thrown) }]);
       return;
@@ -97,6 +97,6 @@ export class Acceptance {
   }
 
   #read(text: string): FileReading {
-    return parsePoolFile(text, this.#options.machine.own);
+    return parsePoolFile(text, this.#options.host.own);
   }
 }

@@ -2,7 +2,7 @@ import type { CccamPool, PoolStatus } from '../api/v1alpha1/index.ts';
 import type { ProxyModel } from '../haproxy/model.ts';
 import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
 import { type Attention, attentions } from '../pool/attention.ts';
-import { type ProxyPlace, proxyModel } from '../pool/proxy-model.ts';
+import { type ProxyRuntime, proxyModel } from '../pool/proxy-model.ts';
 import { nextRoster, type Roster, type SessionCount } from '../pool/roster.ts';
 import { type ProxyFacts, poolStatus, type ServerFacts } from '../pool/status.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -20,7 +20,7 @@ export interface ControllerListener {
 /** What a controller begins with. */
 export interface ControllerOptions {
   readonly pool: CccamPool;
-  readonly place: ProxyPlace;
+  readonly runtime: ProxyRuntime;
   /** Servers of an earlier run. */
   readonly roster: Roster;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ export class Controller {
   readonly #minds: () => readonly Attention[];
   readonly #shift: WallShift;
   #pool: CccamPool;
-  #place: ProxyPlace;
+  #runtime: ProxyRuntime;
   #roster: Roster;
   #observation: ProxyObservation | null = null;
   #model = '';
@@ -44,9 +44,9 @@ export class Controller {
   /** Why what is in the file now is not in force, or null. */
   #refusal: string | null = null;
 
-  constructor({ clock, minds, place, pool, roster }: ControllerOptions, listener: ControllerListener) {
+  constructor({ clock, minds, runtime, pool, roster }: ControllerOptions, listener: ControllerListener) {
     this.#pool = pool;
-    this.#place = place;
+    this.#runtime = runtime;
     this.#roster = roster;
     this.#clock = clock;
     this.#minds = minds;
@@ -76,11 +76,11 @@ export class Controller {
     return this.#pool;
   }
 
-  /** Another pool, or the same in another place. */
-  accept(pool: CccamPool, place: ProxyPlace): void {
+  /** Another pool, or the same elsewhere. */
+  accept(pool: CccamPool, runtime: ProxyRuntime): void {
     this.#refusal = null;
     this.#pool = pool;
-    this.#place = place;
+    this.#runtime = runtime;
     this.decide();
   }
 
@@ -94,7 +94,7 @@ export class Controller {
     this.#observation = observation;
     this.decide();
     const previous = this.#status;
-    const { bindAddress } = this.#place;
+    const { bindAddress } = this.#runtime;
     const address = `${bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress}:${this.#pool.spec.port}`;
     const proxies = proxyFacts(observation);
     const minds = [...this.#minds(), ...attentions(this.#pool.spec, this.#roster, proxies)];
@@ -116,7 +116,7 @@ export class Controller {
     const text = JSON.stringify(this.#roster);
     if (text !== this.#savedRoster) this.#listener.onRoster(this.#roster);
     this.#savedRoster = text;
-    const model = proxyModel(this.#pool.spec, this.#roster, this.#place);
+    const model = proxyModel(this.#pool.spec, this.#roster, this.#runtime);
     const modelText = JSON.stringify(model);
     if (modelText !== this.#model) this.#listener.onModel(model);
     this.#model = modelText;

@@ -4,7 +4,7 @@ import { selfTargets } from '../pool/self-target.ts';
 import { specWarnings } from '../pool/spec-warnings.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
-import { aliasLine, lineAt, troubleAt } from './yaml-place.ts';
+import { aliasLine, lineAt, troubleAt } from './yaml-location.ts';
 import { lookalike, yamlProblem } from './yaml-problem.ts';
 import { twoReadings } from './yaml-readings.ts';
 
@@ -66,7 +66,7 @@ function understand(document: Document.Parsed, counter: LineCounter, own: (addre
   try {
     const data = withoutStatus(document.toJS({ maxAliasCount: MAX_ALIASES }));
     if (isList(data)) return refused('CCP_POOL_INVALID', [at({ path: ['kind'], message: LIST })]);
-    const parsed = parsePool(data, 'box');
+    const parsed = parsePool(data, 'standalone');
     const { spec } = parsed.pool;
     const circles = selfTargets(spec, (address, port) => port === spec.port && own(address));
     if (circles.length > 0) return refused('CCP_POOL_INVALID', circles.map(at));

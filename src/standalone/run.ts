@@ -3,12 +3,12 @@ import { stopHaproxy } from '../haproxy/supervisor.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
-import { type Box, type BoxOptions, openBox } from './box.ts';
 import { followFile } from './file-follower.ts';
 import { createOutput, type Output, type OutputKind } from './output.ts';
+import { openStandalone, type Standalone, type StandaloneOptions } from './standalone.ts';
 
 /** Options of `cccam-operator run`. */
-export interface RunOptions extends BoxOptions {
+export interface RunOptions extends StandaloneOptions {
   readonly output: OutputKind;
   /** How long sessions may live on after SIGTERM, or null for the pool's own drain deadline. */
   readonly graceMs: number | null;
@@ -28,8 +28,8 @@ export async function run(options: RunOptions, base: Clock = systemClock): Promi
   const output = createOutput(options.output, options.once, process.stdout, () => base.wall());
   const shutdown = new Shutdown();
   try {
-    const box = await openBox(options, output, base, shutdown.stopping);
-    return options.once ? await serveOnce(box, shutdown) : await serve(box, options, output, shutdown);
+    const standalone = await openStandalone(options, output, base, shutdown.stopping);
+    return options.once ? await serveOnce(standalone, shutdown) : await serve(standalone, options, output, shutdown);
   } finally {
     output.end();
     shutdown.dispose();
@@ -37,39 +37,39 @@ export async function run(options: RunOptions, base: Clock = systemClock): Promi
 }
 
 /** Converges until the pool serves, and leaves HAProxy serving. */
-async function serveOnce(box: Box, shutdown: Shutdown): Promise<number> {
+async function serveOnce(standalone: Standalone, shutdown: Shutdown): Promise<number> {
   const done = new AbortController();
-  const { clock } = box;
-  const converging = box.converger.run(done.signal);
+  const { clock } = standalone;
+  const converging = standalone.converger.run(done.signal);
   const limit = clock.monotonic() + ONCE_LIMIT_MS;
-  while (!box.controller.settled && !shutdown.stopping.aborted && clock.monotonic() < limit)
+  while (!standalone.controller.settled && !shutdown.stopping.aborted && clock.monotonic() < limit)
     await clock.sleep(ONCE_LOOK_MS, shutdown.stopping);
   done.abort();
   await converging;
-  await box.flush();
-  return box.controller.isReady ? 0 : 1;
+  await standalone.flush();
+  return standalone.controller.isReady ? 0 : 1;
 }
 
-async function serve(box: Box, options: RunOptions, output: Output, shutdown: Shutdown): Promise<number> {
+async function serve(standalone: Standalone, options: RunOptions, output: Output, shutdown: Shutdown): Promise<number> {
   const work = new AbortController();
   const tasks = Promise.all([
-    box.converger.run(work.signal),
-    box.keeper.run(() => box.converger.wake(), work.signal),
-    follow(box, options.file, work.signal),
+    standalone.converger.run(work.signal),
+    standalone.keeper.run(() => standalone.converger.wake(), work.signal),
+    follow(standalone, options.file, work.signal),
   ]);
   try {
     await Promise.race([shutdown.requested(), tasks]); // a task only ends by itself when it fails
   } finally {
     work.abort();
     await tasks;
-    await box.flush();
+    await standalone.flush();
   }
-  await stop(box, options, output, shutdown);
-  await box.http?.close();
+  await stop(standalone, options, output, shutdown);
+  await standalone.http?.close();
   return 0;
 }
 
-async function follow({ acceptance, clock, seen }: Box, file: string, signal: AbortSignal): Promise<void> {
+async function follow({ acceptance, clock, seen }: Standalone, file: string, signal: AbortSignal): Promise<void> {
   const listener = {
     onText: (text: string): void => acceptance.take(text),
     onError: (error: CccamError): void => acceptance.unreadable(error),
@@ -78,15 +78,19 @@ async function follow({ acceptance, clock, seen }: Box, file: string, signal: Ab
   await followFile({ path: file, first: seen, listener, clock }, signal);
 }
 
-async function stop(box: Box, options: RunOptions, output: Output, shutdown: Shutdown): Promise<void> {
-  const { masterPid } = box.keeper;
+async function stop(standalone: Standalone, options: RunOptions, output: Output, shutdown: Shutdown): Promise<void> {
+  const { masterPid } = standalone.keeper;
   if (masterPid === null) return;
-  const subject = box.controller.pool.metadata.name;
-  const graceMs = options.graceMs ?? durationMs(box.controller.pool.spec.drain.deadline);
-  const sessions = box.controller.status?.sessions ?? 0;
+  const subject = standalone.controller.pool.metadata.name;
+  const graceMs = options.graceMs ?? durationMs(standalone.controller.pool.spec.drain.deadline);
+  const sessions = standalone.controller.status?.sessions ?? 0;
   const message = `no new sessions; ${sessions} may live on for ${Math.round(graceMs / 1_000)} s. A second signal ends them at once.`;
   output.event({ severity: 'Normal', reason: 'Stopping', subject, message });
-  const cut = await stopHaproxy(masterPid, { limitMs: graceMs, sockets: box.folder.sockets, clock: box.clock }, shutdown.forced);
+  const cut = await stopHaproxy(
+    masterPid,
+    { limitMs: graceMs, sockets: standalone.folder.sockets, clock: standalone.clock },
+    shutdown.forced,
+  );
   const end = cut === 0 ? 'every session had ended' : `${cut ?? 'an unknown number of'} sessions were cut off`;
   output.event({ severity: cut === 0 ? 'Normal' : 'Warning', reason: 'Stopped', subject, message: end });
 }

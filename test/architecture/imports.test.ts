@@ -28,8 +28,8 @@ const PURE = [
   /^pool\//,
   /^wire\//,
   /^backend-agent\/backend-state\.ts$/,
-  /^proxy-agent\/strictest\.ts$/,
-  /^haproxy\/(model|render|diff|command|token|actual|observation|pace|effective|drift|hold-back)\.ts$/,
+  /^proxy-agent\/effective-config\.ts$/,
+  /^haproxy\/(model|render|diff|command|token|actual|observation|pace|effective|drift|make-before-break)\.ts$/,
   /^haproxy\/health\/(activity|fullness|health-event|health-state|health-words|learned-limit|panic|schedule|server-health|session-totals|watched-server)\.ts$/,
 ];
 const IMPURE_MODULES = [

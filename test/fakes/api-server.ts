@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { ApiServerAccess } from '../../src/kube/api-server-access.ts';
 import { KubeClient } from '../../src/kube/client.ts';
-import type { Cluster } from '../../src/kube/cluster.ts';
 import { TokenBucket } from '../../src/kube/token-bucket.ts';
 import { Transport, type TransportOptions } from '../../src/kube/transport.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -62,14 +62,14 @@ export class FakeApiServer {
   }
 
   /** A transport that speaks to this server. */
-  transport(options: Partial<TransportOptions> = {}, cluster: Partial<Cluster> = {}): Transport {
+  transport(options: Partial<TransportOptions> = {}, access: Partial<ApiServerAccess> = {}): Transport {
     return new Transport({
-      cluster: {
+      access: {
         server: this.url,
         namespace: null,
         credentials: async () => ({ headers: { authorization: 'Bearer fake' }, tls: {} }),
         forget: () => undefined,
-        ...cluster,
+        ...access,
       },
       bucket: new TokenBucket(systemClock, 1_000, 1_000),
       userAgent: 'test',

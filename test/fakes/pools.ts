@@ -17,7 +17,7 @@ export function poolObject(spec: Record<string, unknown> = {}, name = 'living-ro
 
 /** A parsed pool for a box. */
 export function aPool(spec: Record<string, unknown> = {}): CccamPool {
-  return parsePool(poolObject(spec), 'box').pool;
+  return parsePool(poolObject(spec), 'standalone').pool;
 }
 
 /** An external backend as a person would write it. */

@@ -17,7 +17,7 @@ function modelOf(
   data: unknown,
   sockets = { runtime: '/tmp/r.sock', peers: '/tmp/p.sock' },
 ): { model: ProxyModel; spec: ReturnType<typeof parsePool>['pool']['spec'] } {
-  const { spec } = parsePool(data, 'box').pool;
+  const { spec } = parsePool(data, 'standalone').pool;
   const roster = nextRoster(spec, [], new Map(), 0);
   return {
     spec,

@@ -76,8 +76,9 @@ describe('samples', async () => {
 
   it.each(names)('%s is accepted', async (name) => {
     const data: unknown = parse(await readFile(`config/samples/${name}`, 'utf8'));
-    const place = name.startsWith('box-') ? 'box' : 'cluster';
-    if (name.includes('later')) expect(() => parsePool(data, place)).toThrow(expect.objectContaining({ code: 'CCP_POOL_UNSUPPORTED' }));
-    else expect(() => parsePool(data, place)).not.toThrow();
+    const environment = name.startsWith('box-') ? 'standalone' : 'cluster';
+    if (name.includes('later'))
+      expect(() => parsePool(data, environment)).toThrow(expect.objectContaining({ code: 'CCP_POOL_UNSUPPORTED' }));
+    else expect(() => parsePool(data, environment)).not.toThrow();
   });
 });

@@ -3,12 +3,12 @@ import { HOSTILE_STRINGS } from '../../../test/fakes/hostile-strings.ts';
 import { aBackend, poolObject } from '../../../test/fakes/pools.ts';
 import { pathText } from './issue.ts';
 import { PoolInvalidError, parsePool } from './parse.ts';
-import type { Place } from './pool-rules.ts';
+import type { Environment } from './pool-rules.ts';
 
 /** Fields of the issues that a pool is refused with. */
-function refusal(data: unknown, place: Place = 'box'): { code: string; fields: string[]; messages: string[] } {
+function refusal(data: unknown, environment: Environment = 'standalone'): { code: string; fields: string[]; messages: string[] } {
   try {
-    parsePool(data, place);
+    parsePool(data, environment);
   } catch (thrown) {
     if (!(thrown instanceof PoolInvalidError)) throw thrown;
     return {
@@ -157,7 +157,7 @@ const BAD_OBJECTS: readonly (readonly [string, unknown, string])[] = [
 
 describe('parsePool', () => {
   it('fills in every default of the reference', () => {
-    const { pool, warnings } = parsePool(poolObject(), 'box');
+    const { pool, warnings } = parsePool(poolObject(), 'standalone');
     expect(warnings).toEqual([]);
     expect(pool.spec).toMatchObject({
       port: 12_000,
@@ -193,7 +193,7 @@ describe('parsePool', () => {
   });
 
   it('allows loopback on a box and refuses it in a cluster', () => {
-    expect(refusal(poolObject(), 'box').code).toBe('accepted');
+    expect(refusal(poolObject(), 'standalone').code).toBe('accepted');
     expect(refusal(poolObject(), 'cluster').fields).toEqual(['spec.backends[0].external.address']);
     expect(refusal(poolObject({ backends: [aBackend('one', '::1')] }), 'cluster').fields).toEqual(['spec.backends[0].external.address']);
   });
@@ -216,11 +216,11 @@ describe('parsePool', () => {
     ['a pool that nobody can connect to', poolObject({ backends: [{ ...one, weight: 0 }] }), 'spec.backends'],
     ['settings that only a cluster has', poolObject({ proxy: { replicas: 3 } }), 'spec.proxy.replicas'],
   ])('warns about %s', (_what, data, field) => {
-    expect(parsePool(data, 'box').warnings.map((issue) => pathText(issue.path))).toEqual([field]);
+    expect(parsePool(data, 'standalone').warnings.map((issue) => pathText(issue.path))).toEqual([field]);
   });
 
   it('hands on addresses in their one canonical spelling', () => {
-    const { pool } = parsePool(poolObject({ backends: [aBackend('one', 'FD00:0:0::0001')] }), 'box');
+    const { pool } = parsePool(poolObject({ backends: [aBackend('one', 'FD00:0:0::0001')] }), 'standalone');
     expect(pool.spec.backends[0]?.external?.address).toBe('fd00::1');
   });
 });

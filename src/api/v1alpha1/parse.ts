@@ -2,7 +2,7 @@ import { CccamError } from '../../runtime/errors.ts';
 import { readAddress, readNetwork } from '../../runtime/server-address.ts';
 import { type Issue, pathText } from './issue.ts';
 import { type CccamPool, cccamPool } from './pool.ts';
-import { crossFieldIssues, type Place, unsupported, warnings } from './pool-rules.ts';
+import { crossFieldIssues, type Environment, unsupported, warnings } from './pool-rules.ts';
 import { schemaIssues } from './schema-issue.ts';
 
 /** A pool that was understood, and what its owner should mind. */
@@ -29,10 +29,10 @@ export class PoolInvalidError extends CccamError {
 /**
  * Reads a pool from untrusted data: the schema, the rules that cross fields, and what this release can do.
  *
- * @param place `box`: without Kubernetes, where loopback addresses are fine and pods cannot be made
+ * @param environment `standalone`: without Kubernetes, where loopback addresses are fine and pods cannot be made
  * @throws PoolInvalidError with every issue: `CCP_POOL_INVALID`, or `CCP_POOL_UNSUPPORTED` where the pool is right but asks for something not there yet
  */
-export function parsePool(data: unknown, place: Place): ParsedPool {
+export function parsePool(data: unknown, environment: Environment): ParsedPool {
   const result = cccamPool.safeParse(data);
   if (!result.success)
     throw new PoolInvalidError(
@@ -40,11 +40,11 @@ export function parsePool(data: unknown, place: Place): ParsedPool {
       result.error.issues.flatMap((issue) => schemaIssues(issue, cccamPool, data)),
     );
   const pool = canonical(result.data);
-  const wrong = distinct([...crossFieldIssues(pool.spec, place)]);
+  const wrong = distinct([...crossFieldIssues(pool.spec, environment)]);
   if (wrong.length > 0) throw new PoolInvalidError('CCP_POOL_INVALID', wrong);
-  const early = [...unsupported(pool.spec, place)];
+  const early = [...unsupported(pool.spec, environment)];
   if (early.length > 0) throw new PoolInvalidError('CCP_POOL_UNSUPPORTED', early);
-  return { pool, warnings: [...warnings(pool.spec, data, place)] };
+  return { pool, warnings: [...warnings(pool.spec, data, environment)] };
 }
 
 /** The same pool with every address in its one canonical spelling, so that equal servers are equal texts from here on. */

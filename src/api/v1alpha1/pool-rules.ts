@@ -6,12 +6,12 @@ import { templateIssues } from './pod-template.ts';
 import type { BackendSpec, PoolSpec } from './spec.ts';
 
 /** Where the pool is going to run; it decides which addresses and features make sense. */
-export type Place = 'cluster' | 'box';
+export type Environment = 'cluster' | 'standalone';
 
 /** Rules that cross fields. */
-export function* crossFieldIssues(spec: PoolSpec, place: Place): Generator<Issue> {
+export function* crossFieldIssues(spec: PoolSpec, environment: Environment): Generator<Issue> {
   yield* duplicates(spec.backends);
-  for (const [index, backend] of spec.backends.entries()) yield* backendIssues(spec, backend, ['spec', 'backends', index], place);
+  for (const [index, backend] of spec.backends.entries()) yield* backendIssues(spec, backend, ['spec', 'backends', index], environment);
   if (!spec.backends.some((backend) => backend.role === 'Active')) {
     yield { path: ['spec', 'backends'], message: 'expected at least one backend with role Active: a Backup waits until no Active is up' };
   }
@@ -45,7 +45,7 @@ function* duplicates(backends: readonly BackendSpec[]): Generator<Issue> {
   }
 }
 
-function* backendIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPath, place: Place): Generator<Issue> {
+function* backendIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPath, environment: Environment): Generator<Issue> {
   if (backend.external !== undefined) {
     if (backend.replicas !== undefined)
       yield {
@@ -57,7 +57,7 @@ function* backendIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPath, p
         path: [...path, 'podTemplate'],
         message: 'expected either external or podTemplate, found both: a server that runs elsewhere has no pods, so take podTemplate out',
       };
-    const reading = readAddress(backend.external.address, { loopback: place === 'box' });
+    const reading = readAddress(backend.external.address, { loopback: environment === 'standalone' });
     if (reading.kind === 'refused')
       yield {
         path: [...path, 'external', 'address'],
@@ -65,20 +65,25 @@ function* backendIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPath, p
       };
     return;
   }
-  if (place === 'cluster' && backend.name === RESERVED_BACKEND) {
+  if (environment === 'cluster' && backend.name === RESERVED_BACKEND) {
     yield { path: [...path, 'name'], message: `expected another name than ${RESERVED_BACKEND}, which is that of the proxies: rename it` };
   }
   if (backend.drain !== undefined)
     yield { path: [...path, 'drain'], message: 'expected no drain on a managed backend: annotate its pods instead' };
-  if (place === 'cluster' && backend.podTemplate === undefined && spec.podTemplate === undefined) {
+  if (environment === 'cluster' && backend.podTemplate === undefined && spec.podTemplate === undefined) {
     yield {
       path,
       message:
         'expected external or a podTemplate, found neither: add external.address for a server that runs elsewhere, or a podTemplate here or in spec',
     };
   }
-  if (place === 'cluster') yield* podTemplateIssues(spec, backend, path);
-  if (place === 'box' && backend.replicas === undefined && backend.podTemplate === undefined && spec.podTemplate === undefined) {
+  if (environment === 'cluster') yield* podTemplateIssues(spec, backend, path);
+  if (
+    environment === 'standalone' &&
+    backend.replicas === undefined &&
+    backend.podTemplate === undefined &&
+    spec.podTemplate === undefined
+  ) {
     yield { path, message: 'expected external.address, the address of the server, found nothing: add it' };
   }
 }
@@ -94,7 +99,7 @@ function* podTemplateIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPat
 }
 
 /** What the schema knows already but this release does not do: switched on too early, it is an error and never silence. */
-export function* unsupported(spec: PoolSpec, place: Place): Generator<Issue> {
+export function* unsupported(spec: PoolSpec, environment: Environment): Generator<Issue> {
   if (spec.ecm !== undefined)
     yield { path: ['spec', 'ecm'], message: 'expected no ecm, for watching answer times is not there yet: leave it out' };
   if (spec.weights.adaptive.enabled)
@@ -102,7 +107,7 @@ export function* unsupported(spec: PoolSpec, place: Place): Generator<Issue> {
       path: ['spec', 'weights', 'adaptive', 'enabled'],
       message: 'expected false, for adaptive weights are not there yet: leave it out',
     };
-  if (place === 'cluster') return;
+  if (environment === 'cluster') return;
   for (const [index, backend] of spec.backends.entries()) {
     if (backend.external === undefined) {
       yield {
@@ -130,14 +135,14 @@ const CLUSTER_ONLY = [
 ];
 
 /** What is right, and its owner should mind. @param data what the person wrote */
-export function* warnings(spec: PoolSpec, data: unknown, place: Place): Generator<Issue> {
+export function* warnings(spec: PoolSpec, data: unknown, environment: Environment): Generator<Issue> {
   if (durationMs(spec.timeouts.idle) < IDLE_WARNING_MS) {
     yield { path: ['spec', 'timeouts', 'idle'], message: 'below 5m, clients that send no keepalives are cut while they watch' };
   }
   if (spec.backends.every((backend) => backend.weight === 0 || backend.drain?.enabled === true)) {
     yield { path: ['spec', 'backends'], message: 'every backend is drained or has weight 0: nobody can connect' };
   }
-  if (place === 'cluster') return;
+  if (environment === 'cluster') return;
   for (const key of CLUSTER_ONLY) {
     if (isSet(data, ['spec', 'proxy', key])) yield { path: ['spec', 'proxy', key], message: 'has no effect without Kubernetes' };
   }

@@ -7,7 +7,7 @@ import type { Difference } from './diff.ts';
  * new one is let in first, then the old one is drained. Without this a change of address would turn clients away for some
  * milliseconds.
  */
-export function withoutEmptying(difference: Difference, worker: ActualWorker): readonly Command[] {
+export function makeBeforeBreak(difference: Difference, worker: ActualWorker): readonly Command[] {
   const serving = worker.servers.filter((server) => server.admin === 'ready' && server.operational === 'up' && server.weight > 0);
   const drained = new Set(
     difference.commands.flatMap((command) => (command.kind === 'state' && command.state === 'drain' ? [command.name] : [])),

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { CLOSING_MS, type DrainCall, readDrainCall } from '../wire/pre-stop.ts';
-import type { SoftEnd } from './strictest.ts';
+import type { SoftStopState } from './effective-config.ts';
 
 /** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */
 const LAST_CALL_MS = 10_000;
@@ -15,7 +15,7 @@ const GONE_MS = 30_000;
 /** Looks while the frontend is paused that are needed: the counts of the first may have been read before it was shut. */
 const SURE_LOOKS = 2;
 
-export interface SoftEnderOptions {
+export interface SoftStopOptions {
   /** What an end must be asked with. */
   readonly key: string;
   readonly clock: Clock;
@@ -30,11 +30,11 @@ export interface SoftEnderOptions {
  * Ends a proxy softly when its pod ends: lets clients in for a last while, then nobody, and answers the kubelet when the last session has
  * ended. Then there is nobody left for HAProxy's own end to cut off.
  */
-export class SoftEnder {
-  readonly #options: SoftEnderOptions;
+export class SoftStop {
+  readonly #options: SoftStopOptions;
   /** When the operator says that who is left must be closed, in milliseconds since the epoch; null where the hook's own deadline holds. */
   closeAfter: number | null = null;
-  #end: SoftEnd | null = null;
+  #end: SoftStopState | null = null;
   /** Live sessions as they were read last; null while a worker does not tell. */
   #sessions: number | null = null;
   /** Looks since nobody new is let in. */
@@ -42,12 +42,12 @@ export class SoftEnder {
   /** Since when HAProxy has not answered, or null. */
   #silentSince: number | null = null;
 
-  constructor(options: SoftEnderOptions) {
+  constructor(options: SoftStopOptions) {
     this.#options = options;
   }
 
   /** How this proxy ends; null while it does not. */
-  get end(): SoftEnd | null {
+  get end(): SoftStopState | null {
     return this.#end;
   }
 

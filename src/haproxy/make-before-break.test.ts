@@ -4,16 +4,16 @@ import type { ActualWorker } from './actual.ts';
 import { commandText } from './command.ts';
 import { diff as diffOf } from './diff.ts';
 import type { EffectiveModel } from './effective.ts';
-import { withoutEmptying } from './hold-back.ts';
+import { makeBeforeBreak } from './make-before-break.ts';
 
 const diff = (...[wanted, worker]: [EffectiveModel, ActualWorker]) => diffOf(wanted, anActualProxy(worker));
 const leaving = aServer(1, { state: 'drain' });
 const coming = { ...aServer(2, { state: 'drain' }), awaits: true };
 
-describe('withoutEmptying', () => {
+describe('makeBeforeBreak', () => {
   it('lets the new server in before the last old one is drained', () => {
     const worker = anActualWorker([anActualServer(aServer(1))]);
-    const commands = withoutEmptying(diff(anEffectiveModel([leaving, coming]), worker), worker).map(commandText);
+    const commands = makeBeforeBreak(diff(anEffectiveModel([leaving, coming]), worker), worker).map(commandText);
     expect(commands.map((text) => text.split(' ')[0])).toEqual(['add', 'enable', 'set']);
     expect(commands[2]).toBe(`set server servers/${coming.name} state drain`);
   });
@@ -21,13 +21,13 @@ describe('withoutEmptying', () => {
   it('drains at once when somebody else serves', () => {
     const worker = anActualWorker([anActualServer(aServer(1)), anActualServer(aServer(3))]);
     const difference = diff(anEffectiveModel([leaving, coming, aServer(3)]), worker);
-    expect(withoutEmptying(difference, worker)).toEqual(difference.commands);
+    expect(makeBeforeBreak(difference, worker)).toEqual(difference.commands);
   });
 
   it('drains at once when nobody is about to come', () => {
     const worker = anActualWorker([anActualServer(aServer(1))]);
     const difference = diff(anEffectiveModel([leaving]), worker);
-    expect(withoutEmptying(difference, worker)).toEqual(difference.commands);
+    expect(makeBeforeBreak(difference, worker)).toEqual(difference.commands);
   });
 
   it('does not count a server that is down or has no weight as one that serves', () => {
@@ -37,6 +37,6 @@ describe('withoutEmptying', () => {
       anActualServer(aServer(4), { weight: 0 }),
     ]);
     const difference = diff(anEffectiveModel([leaving, coming, aServer(3), aServer(4, { weight: 0 })]), worker);
-    expect(withoutEmptying(difference, worker).some((command) => command.kind === 'state' && command.name === leaving.name)).toBe(false);
+    expect(makeBeforeBreak(difference, worker).some((command) => command.kind === 'state' && command.name === leaving.name)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { workerUser } from './machine.ts';
+import { workerUser } from './host.ts';
 
 describe('workerUser', () => {
   it('keeps root where its user could not reach the sockets, and says why', async () => {

@@ -4,12 +4,12 @@ import { type CccamPool, isSet } from '../api/v1alpha1/index.ts';
 import { fittingMaxConnections, hardFileLimit } from '../haproxy/file-limit.ts';
 import type { Structure } from '../haproxy/model.ts';
 import type { Attention } from '../pool/attention.ts';
-import type { ProxyPlace } from '../pool/proxy-model.ts';
+import type { ProxyRuntime } from '../pool/proxy-model.ts';
 import { isHere, isOwnAddress } from './own-addresses.ts';
 import type { StateFolder } from './state-folder.ts';
 
 /** What the machine sets to a pool: files, users and addresses. */
-export class Machine {
+export class Host {
   readonly #bind: string;
   readonly #sockets: StateFolder['sockets'];
   readonly #user: Structure['user'];
@@ -27,9 +27,9 @@ export class Machine {
   }
 
   /** Looks at the machine. @param bind address that clients connect to */
-  static async look(bind: string, folder: StateFolder): Promise<Machine> {
+  static async look(bind: string, folder: StateFolder): Promise<Host> {
     const [worker, fileLimit] = await Promise.all([workerUser(folder.path), hardFileLimit()]);
-    return new Machine(bind, folder.sockets, worker, fileLimit);
+    return new Host(bind, folder.sockets, worker, fileLimit);
   }
 
   /** Whether clients of the pool are served at an address. */
@@ -41,7 +41,7 @@ export class Machine {
    * @param data what the person wrote
    * @throws CccamError CCP_FILE_LIMIT where a stated figure does not fit
    */
-  placeOf(pool: CccamPool, data: unknown): ProxyPlace {
+  runtimeFor(pool: CccamPool, data: unknown): ProxyRuntime {
     const wanted = pool.spec.proxy.maxConnections;
     const fits = fittingMaxConnections(wanted, isSet(data, ['spec', 'proxy', 'maxConnections']), this.#fileLimit);
     this.#fewFiles = fits < wanted ? fewFiles(wanted, fits, this.#fileLimit) : null;

@@ -7,7 +7,7 @@ import type { ProxyObservation } from '../haproxy/observation.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { agentKey } from '../wire/agent-key.ts';
 import { drainHook } from '../wire/pre-stop.ts';
-import { SoftEnder } from './soft-ender.ts';
+import { SoftStop } from './soft-stop.ts';
 
 const KEY = agentKey('end a proxy', 'uid');
 /** Longer than the last call. */
@@ -15,7 +15,7 @@ const SHUT_MS = 11_000;
 
 function anEnder(deadlineMs: number, close: boolean) {
   const clock = new FakeClock();
-  const ender = new SoftEnder({
+  const softStop = new SoftStop({
     key: KEY,
     clock,
     log: createLogger('silent', {}),
@@ -30,27 +30,27 @@ function anEnder(deadlineMs: number, close: boolean) {
   for (const { name, value } of httpGet.httpHeaders) request.headers[name] = value;
   const response = new ServerResponse(request);
   let over = false;
-  const answered = ender.answer(request, response).finally(() => {
+  const answered = softStop.answer(request, response).finally(() => {
     over = true;
   });
   const see = async (sessions: number, error: string | null = null): Promise<void> => {
-    ender.observe({
+    softStop.observe({
       error,
-      frontend: ender.end?.frontend ?? 'open',
+      frontend: softStop.end?.frontend ?? 'open',
       servers: [{ sessions, counted: true }],
     } as unknown as ProxyObservation);
     await clock.advance(500);
   };
-  return { clock, ender, see, answered, isOver: () => over };
+  return { clock, softStop, see, answered, isOver: () => over };
 }
 
 describe('the soft end of a proxy', () => {
   it('lets clients in for a last while, then nobody', async () => {
-    const { clock, ender, see } = anEnder(600_000, true);
+    const { clock, softStop, see } = anEnder(600_000, true);
     await see(3);
-    expect(ender.end?.frontend).toBe('open');
+    expect(softStop.end?.frontend).toBe('open');
     await clock.advance(SHUT_MS);
-    expect(ender.end?.frontend).toBe('paused');
+    expect(softStop.end?.frontend).toBe('paused');
   });
 
   it('believes no count of before the frontend was paused', async () => {
@@ -66,10 +66,10 @@ describe('the soft end of a proxy', () => {
   });
 
   it('has who is left closed at the deadline, and gives it time', async () => {
-    const { clock, ender, see, isOver } = anEnder(60_000, true);
+    const { clock, softStop, see, isOver } = anEnder(60_000, true);
     await see(3);
     await clock.advance(60_000);
-    expect(ender.end?.closeAfter).toBeLessThanOrEqual(clock.now());
+    expect(softStop.end?.closeAfter).toBeLessThanOrEqual(clock.now());
     expect(isOver()).toBe(false);
     await see(0);
     await see(0);
@@ -77,22 +77,22 @@ describe('the soft end of a proxy', () => {
   });
 
   it('has them closed sooner where its pod was given less time', async () => {
-    const { clock, ender, see, isOver } = anEnder(600_000, true);
+    const { clock, softStop, see, isOver } = anEnder(600_000, true);
     await see(3);
-    ender.closeAfter = clock.now() + 20_000;
+    softStop.closeAfter = clock.now() + 20_000;
     await clock.advance(19_000);
-    expect(ender.end?.closeAfter).toBeNull();
+    expect(softStop.end?.closeAfter).toBeNull();
     await clock.advance(2_000);
-    expect(ender.end?.closeAfter).not.toBeNull();
+    expect(softStop.end?.closeAfter).not.toBeNull();
     await clock.advance(45_000); // they do not go, and it must not be killed in the middle of it
     expect(isOver()).toBe(true);
   });
 
   it('closes nobody where they are to be left alone', async () => {
-    const { clock, ender, see, isOver } = anEnder(60_000, false);
+    const { clock, softStop, see, isOver } = anEnder(60_000, false);
     await see(3);
     await clock.advance(61_000);
-    expect(ender.end?.closeAfter).toBeNull();
+    expect(softStop.end?.closeAfter).toBeNull();
     expect(isOver()).toBe(true);
   });
 

@@ -2,7 +2,7 @@ import type { ProxyModel, Structure, WantedServer } from '../haproxy/model.ts';
 import type { BackendWord } from './backend-link.ts';
 
 /** How this proxy ends itself: nobody new, and from a time on nobody at all. */
-export interface SoftEnd {
+export interface SoftStopState {
   /** As it was when the end began: a reload would let clients in again. */
   readonly structure: Structure;
   /** Whether new clients are let in still. */
@@ -18,7 +18,7 @@ export interface SoftEnd {
  * @param words by server
  * @param end null while this proxy does not end
  */
-export function strictest(model: ProxyModel, words: ReadonlyMap<string, BackendWord>, end: SoftEnd | null): ProxyModel {
+export function effectiveConfig(model: ProxyModel, words: ReadonlyMap<string, BackendWord>, end: SoftStopState | null): ProxyModel {
   const servers = model.servers.map((server) => {
     const word = words.get(server.name);
     const drained = word?.draining === true ? drain(server, word.closeAfter) : server;

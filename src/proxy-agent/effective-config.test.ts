@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aModel, aServer, aStructure } from '../../test/fakes/pools.ts';
-import { strictest } from './strictest.ts';
+import { effectiveConfig } from './effective-config.ts';
 
 const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 5_000 })]);
 const [first = '', second = ''] = model.servers.map(({ name }) => name);
 
-describe('strictest', () => {
+describe('effectiveConfig', () => {
   it('is the model while nobody says more', () => {
-    expect(strictest(model, new Map([[first, { draining: false, closeAfter: null }]]), null)).toEqual(model);
+    expect(effectiveConfig(model, new Map([[first, { draining: false, closeAfter: null }]]), null)).toEqual(model);
   });
 
   it('drains a server whose own agent says that it ends, though the operator does not know yet', () => {
-    const { servers } = strictest(model, new Map([[first, { draining: true, closeAfter: 9_000 }]]), null);
+    const { servers } = effectiveConfig(model, new Map([[first, { draining: true, closeAfter: 9_000 }]]), null);
     expect(servers.map(({ state, closeAfter }) => [state, closeAfter])).toEqual([
       ['drain', 9_000],
       ['drain', 5_000],
@@ -20,19 +20,19 @@ describe('strictest', () => {
   });
 
   it('takes the earliest time, whoever says it, and does not let an agent undo what the operator asks for', () => {
-    expect(strictest(model, new Map([[second, { draining: true, closeAfter: 3_000 }]]), null).servers[1]?.closeAfter).toBe(3_000);
-    expect(strictest(model, new Map([[second, { draining: true, closeAfter: 9_000 }]]), null).servers[1]?.closeAfter).toBe(5_000);
-    expect(strictest(model, new Map([[second, { draining: false, closeAfter: null }]]), null).servers[1]).toEqual(model.servers[1]);
+    expect(effectiveConfig(model, new Map([[second, { draining: true, closeAfter: 3_000 }]]), null).servers[1]?.closeAfter).toBe(3_000);
+    expect(effectiveConfig(model, new Map([[second, { draining: true, closeAfter: 9_000 }]]), null).servers[1]?.closeAfter).toBe(5_000);
+    expect(effectiveConfig(model, new Map([[second, { draining: false, closeAfter: null }]]), null).servers[1]).toEqual(model.servers[1]);
   });
 
   it('keeps the structure while this proxy ends, and closes everywhere when its time is over', () => {
     const structure = aStructure({ idleMs: 1 });
-    expect(strictest(model, new Map(), { structure, frontend: 'paused', closeAfter: null })).toEqual({
+    expect(effectiveConfig(model, new Map(), { structure, frontend: 'paused', closeAfter: null })).toEqual({
       ...model,
       structure,
       frontend: 'paused',
     });
-    const over = strictest(model, new Map(), { structure, frontend: 'paused', closeAfter: 4_000 });
+    const over = effectiveConfig(model, new Map(), { structure, frontend: 'paused', closeAfter: 4_000 });
     expect(over.servers.map(({ state, closeAfter }) => [state, closeAfter])).toEqual([
       ['drain', 4_000],
       ['drain', 4_000],
@@ -46,7 +46,7 @@ describe('strictest', () => {
       fc.property(word, end, fc.constantFrom('ready', 'drain'), fc.option(fc.nat()), (said, terminating, state, closeAfter) => {
         const asked = aModel([aServer(1, { state, closeAfter: state === 'drain' ? closeAfter : null })]);
         const soft = terminating === null ? null : { structure: asked.structure, frontend: 'paused' as const, closeAfter: terminating };
-        const [server] = strictest(asked, new Map([[first, said]]), soft).servers;
+        const [server] = effectiveConfig(asked, new Map([[first, said]]), soft).servers;
         const drains = state === 'drain' || said.draining || typeof terminating === 'number';
         expect(server?.state).toBe(drains ? 'drain' : 'ready');
         const times = [state === 'drain' ? closeAfter : null, said.draining ? said.closeAfter : null, terminating].filter(

@@ -9,10 +9,10 @@ import type { Clock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { Acceptance } from './acceptance.ts';
 import { Controller } from './controller.ts';
+import { Host } from './host.ts';
 import { Keeper } from './keeper.ts';
 import { keepLastGood, type LastGood } from './last-good.ts';
 import { LatestWriter } from './latest-writer.ts';
-import { Machine } from './machine.ts';
 import type { Output, RunEvent } from './output.ts';
 import { isOwnAddress } from './own-addresses.ts';
 import { bootId, type PoolClock, poolClock } from './pool-clock.ts';
@@ -21,7 +21,7 @@ import { proxyRunEvent, type RunEventReason, statusRunEvents } from './run-event
 import { loadRoster, openStateFolder, type StateFolder, saveRoster } from './state-folder.ts';
 
 /** What a box is opened with. */
-export interface BoxOptions {
+export interface StandaloneOptions {
   readonly file: string;
   /** Folder for state and sockets, or null for the usual one. */
   readonly stateDir: string | null;
@@ -34,7 +34,7 @@ export interface BoxOptions {
 }
 
 /** One pool on one machine, with everything that works for it. */
-export interface Box {
+export interface Standalone {
   /** What the file said at the start; null where it could not be read. */
   readonly seen: string | null;
   readonly folder: StateFolder;
@@ -50,11 +50,11 @@ export interface Box {
 
 /** What is known before anything is made. */
 interface Ground {
-  readonly options: BoxOptions;
+  readonly options: StandaloneOptions;
   readonly output: Output;
   readonly first: FirstPool;
   readonly folder: StateFolder;
-  readonly machine: Machine;
+  readonly host: Host;
   readonly time: PoolClock;
 }
 
@@ -63,18 +63,18 @@ interface Ground {
  *
  * @throws CccamError for everything that keeps it from starting
  */
-export async function openBox(options: BoxOptions, output: Output, base: Clock, signal: AbortSignal): Promise<Box> {
+export async function openStandalone(options: StandaloneOptions, output: Output, base: Clock, signal: AbortSignal): Promise<Standalone> {
   const own = (address: string): boolean => isOwnAddress(options.bind, address);
   const first = await firstPool({ ...options, mayFallBack: !options.once, own });
   await haproxyVersion(options.haproxy);
   const folder = await openStateFolder(first.stateDir);
-  const [saved, machine, boot] = await Promise.all([loadRoster(folder), Machine.look(options.bind, folder), bootId()]);
+  const [saved, host, boot] = await Promise.all([loadRoster(folder), Host.look(options.bind, folder), bootId()]);
   if (saved.setAside !== null) output.event(warning('StateSetAside', saved.setAside, 'it could not be read; starting without it'));
-  if (machine.warning !== null) output.event(warning('WorkerUser', folder.path, machine.warning));
-  return await assemble({ options, output, first, folder, machine, time: poolClock(base, saved, boot) }, signal);
+  if (host.warning !== null) output.event(warning('WorkerUser', folder.path, host.warning));
+  return await assemble({ options, output, first, folder, host, time: poolClock(base, saved, boot) }, signal);
 }
 
-async function assemble({ first, folder, machine, options, output, time }: Ground, signal: AbortSignal): Promise<Box> {
+async function assemble({ first, folder, host, options, output, time }: Ground, signal: AbortSignal): Promise<Standalone> {
   const { clock } = time;
   const telemetry = new ProxyTelemetry(clock);
   const report: Report = (event) => {
@@ -87,7 +87,7 @@ async function assemble({ first, folder, machine, options, output, time }: Groun
   const { pool } = first.reading.parsed;
   let model: ProxyModel | undefined;
   const controller = new Controller(
-    { pool, place: machine.placeOf(pool, first.reading.data), roster: time.roster, clock, minds: () => machine.attentions() },
+    { pool, runtime: host.runtimeFor(pool, first.reading.data), roster: time.roster, clock, minds: () => host.attentions() },
     {
       onModel: (next) => {
         model = next;
@@ -100,7 +100,7 @@ async function assemble({ first, folder, machine, options, output, time }: Groun
       },
     },
   );
-  const acceptance = new Acceptance(first, { file: options.file, controller, machine, kept, output, wall: () => clock.wall() });
+  const acceptance = new Acceptance(first, { file: options.file, controller, host, kept, output, wall: () => clock.wall() });
   const converger = new Converger({
     sockets: folder.sockets,
     config,

@@ -14,7 +14,7 @@ export interface Credentials {
 }
 
 /** An API server, and how to speak to it. */
-export interface Cluster {
+export interface ApiServerAccess {
   readonly server: URL;
   /** Namespace that this process belongs to, where that is known. */
   readonly namespace: string | null;
@@ -32,7 +32,7 @@ const REMEMBER_MS = 60_000;
  * @param folder holds `token`, `ca.crt` and `namespace`
  * @throws CccamError CCP_CLUSTER_UNKNOWN outside of a pod
  */
-export async function inCluster(env: NodeJS.ProcessEnv, folder: string, clock: Clock): Promise<Cluster> {
+export async function inCluster(env: NodeJS.ProcessEnv, folder: string, clock: Clock): Promise<ApiServerAccess> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
   if (host === undefined || port === undefined) {
     throw unknownCluster('environment', 'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is not a pod');
