@@ -6,7 +6,7 @@ import { createLogger } from '../runtime/logger.ts';
 import { agentKey } from '../wire/agent-key.ts';
 import { drainHook } from '../wire/pre-stop.ts';
 import { BackendAgent } from './agent.ts';
-import { UNHEARD_MS } from './backend-state.ts';
+import { UNREPORTED_MS } from './backend-state.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
 const KEY = agentKey('end a server', 'uid');
@@ -59,7 +59,7 @@ describe('a drain', () => {
     await until('it says so', async () =>
       (await (await fetch(`http://127.0.0.1:${http.port}/metrics`)).text()).includes('cccam_backend_draining 1'),
     );
-    await throughout('it waits', UNHEARD_MS + 1_000, async () => !answered); // longer than for proxies that say nothing
+    await throughout('it waits', UNREPORTED_MS + 1_000, async () => !answered); // longer than for proxies that say nothing
     sockets = { ...FULL, established: 0 };
     expect(await answer).toBe(200);
   }, 20_000);
@@ -82,7 +82,7 @@ describe('a drain', () => {
         server = true;
       }),
     ]);
-    await throughout('both wait', UNHEARD_MS + 1_000, async () => !helper && !server);
+    await throughout('both wait', UNREPORTED_MS + 1_000, async () => !helper && !server);
     sockets = { ...FULL, established: 0 };
     expect(await answers).toEqual([200, 200]);
   }, 20_000);

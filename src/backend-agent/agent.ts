@@ -3,10 +3,10 @@ import { Bell, type Clock, systemClock } from '../runtime/clock.ts';
 import { metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
-import { type BackendLine, LINK_ALIVE_MS, LINK_PATH } from '../wire/agent-link.ts';
+import { type BackendLine, LINK_HEARTBEAT_MS, LINK_PATH } from '../wire/agent-link.ts';
 import { DRAIN_PATH, readDrainCall } from '../wire/pre-stop.ts';
 import { BackendMetrics } from './backend-metrics.ts';
-import { type BackendState, drainBegins, drainOver, heard, mayEnd, seen, UNSEEN } from './backend-state.ts';
+import { type BackendState, drainBegins, drainOver, mayEnd, UNSEEN, withRouting, withSockets } from './backend-state.ts';
 import { ProxyLinks } from './proxy-links.ts';
 import { readSockets, type SocketCounts } from './socket-table.ts';
 
@@ -57,8 +57,8 @@ export class BackendAgent {
   readonly #metrics = new BackendMetrics();
   readonly #links: ProxyLinks;
   #state: BackendState = UNSEEN;
-  #told = '';
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #published = '';
+  #publishedAt = Number.NEGATIVE_INFINITY;
 
   /** @param read counts the sockets of the server's port */
   constructor(options: BackendAgentOptions, clock: Clock, log: Logger, read: () => Promise<SocketCounts>) {
@@ -66,10 +66,16 @@ export class BackendAgent {
     this.#clock = clock;
     this.#log = log;
     this.#read = read;
-    this.#links = new ProxyLinks(this.#line(), options.linkKey, clock, () => this.#bell.ring());
+    this.#links = new ProxyLinks({
+      first: this.#line(),
+      key: options.linkKey,
+      clock,
+      onChange: () => this.#bell.ring(),
+      onLost: (error) => log.warn(errorFields(error), 'the link of a proxy cannot be used'),
+    });
   }
 
-  /** Looks, tells and looks again until the signal is aborted. */
+  /** Counts the sockets and tells the proxies, again and again until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#look();
@@ -92,34 +98,34 @@ export class BackendAgent {
     try {
       const begun = this.#clock.monotonic();
       const sockets = await this.#read();
-      this.#state = seen(this.#state, sockets, begun); // the state as it is now: a drain may have begun meanwhile
+      this.#state = withSockets(this.#state, sockets, begun); // the state as it is now: a drain may have begun meanwhile
     } catch (thrown) {
       this.#log.error(errorFields(thrown), 'the sockets could not be read; what was seen last stands');
     }
-    this.#hear();
+    this.#updateRouting();
     this.#metrics.update(this.#state, this.#links.size);
-    this.#tell();
+    this.#publish();
   }
 
-  #hear(): void {
-    this.#state = heard(this.#state, this.#links.size === 0 || this.#links.routing, this.#clock.monotonic());
+  #updateRouting(): void {
+    this.#state = withRouting(this.#state, this.#links.size === 0 || this.#links.routing, this.#clock.monotonic());
   }
 
-  /** What changes the way clients go is told at once, numbers with the next sign of life. */
-  #tell(): void {
+  /** What changes where clients go is published at once, numbers with the next heartbeat. */
+  #publish(): void {
     const line = this.#line();
     const state = String(line.draining);
     const now = this.#clock.monotonic();
-    if (state === this.#told && now - this.#toldAt < LINK_ALIVE_MS) return;
-    this.#told = state;
-    this.#toldAt = now;
-    this.#links.tell(line);
+    if (state === this.#published && now - this.#publishedAt < LINK_HEARTBEAT_MS) return;
+    this.#published = state;
+    this.#publishedAt = now;
+    this.#links.publish(line);
   }
 
   #line(): BackendLine {
     const { drain, sockets } = this.#state;
-    const closeInMs = drain?.close === true ? Math.max(0, Math.round(drain.deadline - this.#clock.monotonic())) : null;
-    return { draining: drain !== null, closeInMs, sessions: sockets.established };
+    const deadlineInMs = drain?.close === true ? Math.max(0, Math.round(drain.deadlineAt - this.#clock.monotonic())) : null;
+    return { draining: drain !== null, deadlineInMs, sessions: sockets.established };
   }
 
   /** Answers when the server's container may end. */
@@ -132,11 +138,11 @@ export class BackendAgent {
     if (call.helper === true && !(await this.#ends(given.signal))) return sendText(response, 200, 'only this container ends\n');
     this.#state = drainBegins(this.#state, call, this.#clock.monotonic());
     this.#log.info({ sessions: this.#state.sockets.established, ...call }, 'drains');
-    this.#tell();
+    this.#publish();
     this.#bell.ring();
     do {
       await this.#clock.sleep(LOOK_MS.draining, given.signal);
-      this.#hear();
+      this.#updateRouting();
     } while (!given.signal.aborted && !mayEnd(this.#state, this.#clock.monotonic()));
     this.#state = drainOver(this.#state, this.#clock.monotonic());
     this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'has drained');

@@ -1,10 +1,11 @@
-import { CLOSING_MS, type DrainCall } from '../wire/pre-stop.ts';
+import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
+import type { DrainCall } from '../wire/pre-stop.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
 /** A drain as the kubelet has asked for it. Times are of the clock that never jumps, in milliseconds. */
 export interface BackendDrain {
   readonly since: number;
-  readonly deadline: number;
+  readonly deadlineAt: number;
   readonly close: boolean;
   /** Calls that wait for an answer: one for each container that ends. */
   readonly calls: number;
@@ -30,10 +31,18 @@ export const UNSEEN: BackendState = { sockets: NO_SOCKETS, lookedAt: Number.NEGA
 /** The kubelet asks. Asked again, for another container of the pod, the first clock stands. */
 export function drainBegins(state: BackendState, call: DrainCall, now: number): BackendState {
   const since = state.drain?.since ?? now;
-  const deadline = Math.min(state.drain?.deadline ?? Number.POSITIVE_INFINITY, now + call.deadlineMs);
+  const deadlineAt = Math.min(state.drain?.deadlineAt ?? Number.POSITIVE_INFINITY, now + call.deadlineMs);
   return {
     ...state,
-    drain: { since, deadline, close: call.close, calls: (state.drain?.calls ?? 0) + 1, overSince: null, wentDown: false, quietSince: null },
+    drain: {
+      since,
+      deadlineAt,
+      close: call.close,
+      calls: (state.drain?.calls ?? 0) + 1,
+      overSince: null,
+      wentDown: false,
+      quietSince: null,
+    },
   };
 }
 
@@ -48,8 +57,8 @@ export function drainOver(state: BackendState, now: number): BackendState {
 /** A container ends within its grace period after the answer; one that still serves after this does not end. */
 export const TERMINATING_MS = 120_000;
 
-/** What the proxies say of themselves. @param routing whether one of them would send new sessions, or none is there to ask */
-export function heard(state: BackendState, routing: boolean, now: number): BackendState {
+/** What the proxies report. @param routing whether one of them would still send new sessions, or none is connected */
+export function withRouting(state: BackendState, routing: boolean, now: number): BackendState {
   const { drain } = state;
   if (drain === null) return state;
   return { ...state, drain: { ...drain, quietSince: routing ? null : (drain.quietSince ?? now) } };
@@ -61,7 +70,7 @@ export function heard(state: BackendState, routing: boolean, now: number): Backe
  *
  * @param lookedAt when the look began: what came later may not be in it
  */
-export function seen(state: BackendState, sockets: SocketCounts, lookedAt: number): BackendState {
+export function withSockets(state: BackendState, sockets: SocketCounts, lookedAt: number): BackendState {
   const { drain } = state;
   if (drain === null) return { sockets, lookedAt, drain };
   const listens = sockets.listening > 0;
@@ -72,7 +81,7 @@ export function seen(state: BackendState, sockets: SocketCounts, lookedAt: numbe
 }
 
 /** How long proxies that say nothing are waited for; each that answers does so within milliseconds. */
-export const UNHEARD_MS = 5_000;
+export const UNREPORTED_MS = 5_000;
 
 /** A connection that a proxy has begun just before it was told to send nobody any more has arrived by then. */
 export const ARRIVING_MS = 300;
@@ -83,7 +92,7 @@ export const ARRIVING_MS = 300;
  */
 export function mayEnd({ drain, lookedAt, sockets }: BackendState, now: number): boolean {
   if (drain === null) return false; // nobody has asked, and whoever ends it without a reason cuts everybody off
-  if (now >= drain.deadline + (drain.close ? CLOSING_MS : 0)) return true;
-  const quietSince = drain.quietSince ?? drain.since + UNHEARD_MS;
+  if (now >= drain.deadlineAt + (drain.close ? CLOSING_LIMIT_MS : 0)) return true;
+  const quietSince = drain.quietSince ?? drain.since + UNREPORTED_MS;
   return lookedAt >= quietSince + ARRIVING_MS && sockets.established === 0;
 }

@@ -1,82 +1,78 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../runtime/clock.ts';
+import { CccamError } from '../runtime/errors.ts';
 import { sendText } from '../runtime/http-server.ts';
-import { lines } from '../runtime/lines.ts';
+import { NdjsonPublisher } from '../runtime/ndjson-publisher.ts';
+import { readNdjson } from '../runtime/ndjson-reader.ts';
 import { hasKey } from '../wire/agent-key.ts';
-import { type BackendLine, LINK_LINE_BYTES, LINK_SILENT_MS, type ProxyLine, readProxyLine } from '../wire/agent-link.ts';
+import { type BackendLine, LINK_LIMITS, type ProxyLine, readProxyLine } from '../wire/agent-link.ts';
 
-/** More than any pool has; whoever comes after them is told no. */
-const MOST_LINKS = 100;
+/** More links than any pool has proxies. */
+const LIMITS = { subscribers: 100, backlogBytes: 65_536 } as const;
 
-interface Link {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** When it was heard last, on the clock that never jumps. */
-  heardAt: number;
-  /** What the proxy said last, or null before it has said anything. */
-  said: ProxyLine | null;
+/** What the links of a server work with. */
+export interface ProxyLinksOptions {
+  /** What proxies are told until something else is published. */
+  readonly first: BackendLine;
+  /** Opens a link. */
+  readonly key: string;
+  readonly clock: Clock;
+  /** A proxy has come, gone, or changed what it does. */
+  readonly onChange: () => void;
+  /** A link has ended because of what the proxy sent. */
+  readonly onLost: (error: CccamError) => void;
 }
 
 /** The proxies that keep a connection to this agent. */
 export class ProxyLinks {
-  readonly #links = new Set<Link>();
-  readonly #key: string;
-  readonly #clock: Clock;
-  readonly #onNews: () => void;
-  #told: BackendLine;
+  readonly #options: ProxyLinksOptions;
+  readonly #publisher = new NdjsonPublisher(LIMITS);
+  /** What each proxy said last, or null before it has said anything. */
+  readonly #said = new Map<IncomingMessage, ProxyLine | null>();
+  #latest: BackendLine;
 
-  /** @param key what a link must be asked for with @param onNews a proxy has come, gone, or changed what it does */
-  constructor(first: BackendLine, key: string, clock: Clock, onNews: () => void) {
-    this.#told = first;
-    this.#key = key;
-    this.#clock = clock;
-    this.#onNews = onNews;
+  constructor(options: ProxyLinksOptions) {
+    this.#options = options;
+    this.#latest = options.first;
   }
 
   get size(): number {
-    return this.#links.size;
+    return this.#said.size;
   }
 
   /** Whether one of them would send new sessions, or has not said yet whether it would. */
   get routing(): boolean {
-    return [...this.#links].some(({ said }) => said?.routes !== false);
+    return [...this.#said.values()].some((said) => said?.routes !== false);
   }
 
-  /** Tells every proxy, and lets go of those that were not heard for long: a socket's own timer counts what we write, too. */
-  tell(line: BackendLine): void {
-    this.#told = line;
-    const now = this.#clock.monotonic();
-    for (const { heardAt, request, response } of this.#links) {
-      if (now - heardAt > LINK_SILENT_MS) request.destroy();
-      else response.write(text(line));
-    }
+  /** Tells every proxy. */
+  publish(line: BackendLine): void {
+    this.#latest = line;
+    this.#publisher.publish([line]);
   }
 
   /** Keeps a connection for as long as the proxy does. */
   async accept(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!hasKey(request.headers, this.#key)) return sendText(response, 403, 'the key is missing or wrong\n');
-    if (this.#links.size >= MOST_LINKS) return sendText(response, 503, 'there are too many links\n');
-    const link: Link = { request, response, heardAt: this.#clock.monotonic(), said: null };
-    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-    response.write(text(this.#told));
-    this.#links.add(link);
+    const { clock, key, onChange, onLost } = this.#options;
+    if (!hasKey(request.headers, key)) return sendText(response, 403, 'the key is missing or wrong\n');
+    if (!this.#publisher.add(response, [this.#latest])) return;
+    this.#said.set(request, null);
+    const peer = `proxy at ${request.socket.remoteAddress ?? 'an unknown address'}`;
     try {
-      for await (const line of lines(request, LINK_LINE_BYTES)) {
-        const before = link.said?.routes;
-        link.heardAt = this.#clock.monotonic();
-        link.said = readProxyLine(line);
-        if (before !== link.said.routes) this.#onNews();
-      }
-    } catch {
-      // It was cut, or is none of ours: either way it is over.
+      await readNdjson(request, { peer, clock, limits: LINK_LIMITS, onLine: (text) => this.#take(request, readProxyLine(text)) });
+    } catch (thrown) {
+      if (!(thrown instanceof CccamError)) throw thrown;
+      if (thrown.code !== 'CCP_STREAM_LOST') onLost(thrown); // proxies come and go
     } finally {
-      this.#links.delete(link);
+      this.#said.delete(request);
       response.destroy();
-      this.#onNews();
+      onChange();
     }
   }
-}
 
-function text(line: BackendLine): string {
-  return `${JSON.stringify(line)}\n`;
+  #take(request: IncomingMessage, line: ProxyLine): void {
+    const before = this.#said.get(request);
+    this.#said.set(request, line);
+    if (before?.routes !== line.routes) this.#options.onChange();
+  }
 }

@@ -25,7 +25,7 @@ import { TableKeeper } from './table-keeper.ts';
 
 /** How often the proxy is looked at when nothing has happened: what was changed by hand is put right within this time. */
 export const RESYNC_MS = 500;
-const CLOSING_MS = 100;
+const CLOSING_ROUND_MS = 100;
 /** Longest time that the drain of the last serving server waits for its successor's greeting: a drain is in force within 150 ms. */
 const HOLD_MS = 80;
 /**
@@ -131,7 +131,7 @@ export class Converger {
   #pauseMs(): number {
     if (this.#holding) return Math.max(1, this.#holdLeftMs());
     if (this.#options.clock.monotonic() < this.#drainedAt + AFTER_DRAIN_MS) return AFTER_DRAIN_LOOK_MS;
-    return this.#closer.isClosing ? CLOSING_MS : RESYNC_MS;
+    return this.#closer.isClosing ? CLOSING_ROUND_MS : RESYNC_MS;
   }
 
   #holdLeftMs(): number {

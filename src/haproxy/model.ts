@@ -68,7 +68,7 @@ export interface WantedServer {
   readonly passive: boolean;
   readonly state: 'ready' | 'drain';
   /** Milliseconds since the epoch after which the sessions of a draining server are closed, or null to let them be. */
-  readonly closeAfter: number | null;
+  readonly deadlineAt: number | null;
 }
 
 /** Names of the sections that the renderer writes and the commands speak of. */

@@ -4,7 +4,7 @@ import type { WantedServer } from './model.ts';
 import { freePlaces, overdue } from './session-closer.ts';
 
 describe('overdue', () => {
-  const late = aServer(1, { state: 'drain', closeAfter: 1_000 });
+  const late = aServer(1, { state: 'drain', deadlineAt: 1_000 });
   const proxy = (sessions: number, old = 0) => ({
     masterPid: 1,
     current: anActualWorker([anActualServer(late, { sessions })]),
@@ -19,7 +19,7 @@ describe('overdue', () => {
   });
 
   it('is never a server in rotation or one that may keep its sessions', () => {
-    expect(overdue(aModel([aServer(1, { closeAfter: 0 })]), proxy(1), 1_000)).toEqual([]);
+    expect(overdue(aModel([aServer(1, { deadlineAt: 0 })]), proxy(1), 1_000)).toEqual([]);
     expect(overdue(aModel([aServer(1, { state: 'drain' })]), proxy(1), 1_000)).toEqual([]);
   });
 });

@@ -97,7 +97,7 @@ export interface Hanging {
 /** Servers whose drain is over and that still hold sessions. */
 export function overdue(wanted: ProxyModel, actual: ActualProxy, now: number): WantedServer[] {
   return wanted.servers.filter(
-    (server) => server.state === 'drain' && server.closeAfter !== null && server.closeAfter <= now && sessionsOf(actual, server.name) > 0,
+    (server) => server.state === 'drain' && server.deadlineAt !== null && server.deadlineAt <= now && sessionsOf(actual, server.name) > 0,
   );
 }
 

@@ -1,6 +1,6 @@
+import { backoffMs } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isStatus, KubeApiError } from './api-error.ts';
-import { backoffMs } from './backoff.ts';
 import type { KubeClient, Selectors } from './client.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
 import { collectionPath } from './resource.ts';

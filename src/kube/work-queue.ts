@@ -1,5 +1,5 @@
+import { type Backoff, backoffMs } from '../runtime/backoff.ts';
 import { Bell, type Clock } from '../runtime/clock.ts';
-import { type Backoff, backoffMs } from './backoff.ts';
 
 /** What a worker says of a key that it has handled. */
 export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };

@@ -1,10 +1,10 @@
 import { APPLIED_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { isStatus, KubeApiError } from '../kube/api-error.ts';
-import { backoffMs } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { type Child, type ChildFacts, type ChildKind, childKey, countOf } from '../pool/child.ts';
 import type { ClusterView, Outcome } from '../pool/cluster-view.ts';
+import { backoffMs } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { childRecord } from './child-record.ts';
 import { Packed } from './packed.ts';

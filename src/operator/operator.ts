@@ -11,6 +11,7 @@ import { Transport } from '../kube/transport.ts';
 import { type Urgency, WorkQueue, type WorkResult } from '../kube/work-queue.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import type { CccamError } from '../runtime/errors.ts';
 import { type HttpServer, metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
@@ -118,7 +119,12 @@ class Operator {
     this.#client = new KubeClient(this.#transport);
     this.#queue = this.#workQueue('cccampool', options.workers, (key, signal) => this.#pass(key, signal));
     this.#reports = this.#workQueue('cccampool-status', REPORT_WORKERS, (key, signal) => this.#report(key, signal));
-    this.#listeners = new ProxyListeners(clock, Math.random, (pool, change) => this.#add(pool, change === 'state' ? 'change' : 'resync'));
+    this.#listeners = new ProxyListeners({
+      clock,
+      random: Math.random,
+      onChange: (pool, change) => this.#add(pool, change === 'state' ? 'change' : 'resync'),
+      onLost: (pool, pod, error) => this.#streamLost(pool, pod, error),
+    });
     this.#watches = new Watches({
       client: this.#client,
       namespaces: options.namespaces,
@@ -242,6 +248,13 @@ class Operator {
 
   #add(key: string, urgency: Urgency): void {
     this.#addTo('cccampool', this.#queue, key, urgency);
+  }
+
+  /** Pods come and go, so that one cannot be reached is no warning; that it cannot be understood is. */
+  #streamLost(pool: string, pod: string, error: CccamError): void {
+    const fields = { pool, pod, ...errorFields(error) };
+    if (error.code === 'CCP_STREAM_LOST') this.#log.info(fields, 'the stream of a proxy was lost');
+    else this.#log.warn(fields, 'the stream of a proxy cannot be used');
   }
 
   #reported(kind: string, report: ReflectorReport): void {

@@ -1,5 +1,6 @@
 import type { ProxyReport } from '../pool/proxy-report.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { CccamError } from '../runtime/errors.ts';
 import type { PodRecord } from './pod-record.ts';
 import { type ChangeKind, ProxyListener } from './proxy-listener.ts';
 
@@ -9,18 +10,24 @@ interface Listening {
   readonly address: string;
 }
 
+/** What the listeners of an operator work with. */
+export interface ProxyListenersOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** A proxy of a pool reports something else than before. @param pool its key */
+  readonly onChange: (pool: string, change: ChangeKind) => void;
+  /** The stream of a proxy was lost for another reason than the last time. @param pod its name */
+  readonly onLost: (pool: string, pod: string, error: CccamError) => void;
+}
+
 /** Listens to every proxy that has an address, for as long as its pod is there. */
 export class ProxyListeners {
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #onChange: (pool: string, change: ChangeKind) => void;
+  readonly #options: ProxyListenersOptions;
   readonly #listening = new Map<string, Listening>();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(clock: Clock, random: () => number, onChange: (pool: string, change: ChangeKind) => void) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#onChange = onChange;
+  constructor(options: ProxyListenersOptions) {
+    this.#options = options;
   }
 
   /** How many are listened to. */
@@ -38,8 +45,19 @@ export class ProxyListeners {
       this.#listening.delete(uid);
     }
     if (after === null || address === null || this.#listening.has(uid)) return;
-    const { pool } = after;
-    const listener = new ProxyListener(address, this.#clock, this.#random, (change) => this.#onChange(pool, change));
+    const { name, pool } = after;
+    const { clock, onChange, onLost, random } = this.#options;
+    let lastCode = '';
+    const listener = new ProxyListener({
+      address,
+      clock,
+      random,
+      onChange: (change) => onChange(pool, change),
+      onLost: (error) => {
+        if (error.code !== lastCode) onLost(pool, name, error); // once per reason: it is tried again every few seconds
+        lastCode = error.code;
+      },
+    });
     const end = new AbortController();
     this.#listening.set(uid, { listener, end, address });
     const running = listener.run(end.signal).finally(() => this.#running.delete(running));

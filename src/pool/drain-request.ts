@@ -1,4 +1,5 @@
 import { DURATION_PATTERN, durationMs } from '../api/v1alpha1/index.ts';
+import { LONGEST_DRAIN_MS } from '../wire/drain-times.ts';
 
 /** What a drain annotation asks for. */
 export interface DrainRequest {
@@ -8,15 +9,13 @@ export interface DrainRequest {
   readonly understood: boolean;
 }
 
-const LONGEST_MS = 168 * 3_600_000;
-
 /** Reads a drain annotation. No annotation, an empty one and `false` ask for nothing: null. */
 export function readDrainRequest(text: string | null): DrainRequest | null {
   if (text === null || text === '' || text === 'false') return null;
   if (text === 'true') return { deadlineMs: null, understood: true };
   if (!DURATION_PATTERN.test(text)) return { deadlineMs: null, understood: false };
   const deadlineMs = durationMs(text);
-  return deadlineMs <= LONGEST_MS ? { deadlineMs, understood: true } : { deadlineMs: null, understood: false };
+  return deadlineMs <= LONGEST_DRAIN_MS ? { deadlineMs, understood: true } : { deadlineMs: null, understood: false };
 }
 
 /** Reads when a drain began. A text that is no time, or one that lies ahead, gives null: a drain never lasts longer than from now. */

@@ -83,6 +83,6 @@ function wantedServer(entry: RosterEntry, spec: PoolSpec, passive: (backend: str
     backup: entry.role === 'Backup',
     passive: passive(entry.backend),
     state: outOfRotation ? 'drain' : 'ready',
-    closeAfter: entry.drain.kind === 'draining' && spec.drain.onDeadline === 'Close' ? entry.drain.since + entry.deadlineMs : null,
+    deadlineAt: entry.drain.kind === 'draining' && spec.drain.onDeadline === 'Close' ? entry.drain.since + entry.deadlineMs : null,
   };
 }

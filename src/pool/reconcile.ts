@@ -1,6 +1,7 @@
 import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, PROXY_PORT, pathText } from '../api/v1alpha1/index.ts';
 import { ANY_ADDRESS } from '../runtime/server-address.ts';
 import { agentKey } from '../wire/agent-key.ts';
+import { CLOSING_RESERVE_MS } from '../wire/drain-times.ts';
 import { type AgentOfServer, type EndOfProxy, revisionOf } from '../wire/proxy-config.ts';
 import { agentUpgrades } from './agent-upgrade.ts';
 import { attentions } from './attention.ts';
@@ -15,7 +16,7 @@ import { type ProxySummary, summarizeProxies } from './proxy-report.ts';
 import { sharesOf, withShares } from './proxy-shares.ts';
 import { configMap } from './resources/config-map.ts';
 import { RUN_FOLDER } from './resources/proxy-deployment.ts';
-import { CLOSING_MS, nextRoster, type Roster, type SessionCount } from './roster.ts';
+import { nextRoster, type Roster, type SessionCount } from './roster.ts';
 import { CONFIG_KEYS } from './saved-state.ts';
 import { specWarnings } from './spec-warnings.ts';
 import { NO_PROXY, poolStatus, type ServerFacts, type StatusContext } from './status.ts';
@@ -136,7 +137,7 @@ function endsOf({ proxies }: ClusterView, { spec }: CccamPool): EndOfProxy[] {
   const usualMs = graceSeconds(spec.drain.deadline) * 1_000;
   return proxies.flatMap(({ terminatingSince, graceMs, name }) => {
     if (terminatingSince === null || graceMs === null || graceMs >= usualMs) return [];
-    return [{ proxy: name.slice(0, HOST_NAME_MAX), closeAfter: terminatingSince + Math.max(0, graceMs - CLOSING_MS) }];
+    return [{ proxy: name.slice(0, HOST_NAME_MAX), deadlineAt: terminatingSince + Math.max(0, graceMs - CLOSING_RESERVE_MS) }];
   });
 }
 

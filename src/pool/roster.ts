@@ -1,4 +1,5 @@
 import { type BackendSpec, durationMs, type PoolSpec, type Role } from '../api/v1alpha1/index.ts';
+import { CLOSING_RESERVE_MS } from '../wire/drain-times.ts';
 import { ACTIVE, type DrainReason, type DrainState, drainProgress, nextDrainState } from './drain.ts';
 import { readDrainRequest, readDrainSince } from './drain-request.ts';
 import { assignIds } from './server-ids.ts';
@@ -142,12 +143,9 @@ function podMember(pod: PodFacts, spec: PoolSpec, before: ReadonlyMap<string, Ro
   ];
 }
 
-/** Time in which sessions can be closed a few at a time before the kubelet ends all of them at once. */
-export const CLOSING_MS = 30_000;
-
 /** A pod that was given less time than its drain needs is drained in what there is. */
 function timeToEnd({ graceMs }: PodFacts): number {
-  return graceMs === null ? Number.POSITIVE_INFINITY : Math.max(0, graceMs - CLOSING_MS);
+  return graceMs === null ? Number.POSITIVE_INFINITY : Math.max(0, graceMs - CLOSING_RESERVE_MS);
 }
 
 /** Name of a pod's server. It holds the address: a pod that was given another one by its node is another server. */

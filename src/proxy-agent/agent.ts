@@ -117,7 +117,13 @@ class ProxyAgent {
       onObservation: (observation) => this.#observed(observation),
       onClosed: (reason, sessions) => this.#telemetry.countClosed(reason, sessions),
     });
-    this.#links = new BackendLinks(hostname(), clock, () => this.apply());
+    this.#links = new BackendLinks({
+      proxy: hostname(),
+      clock,
+      random: Math.random,
+      onChange: () => this.apply(),
+      onLost: (server, error) => logLost(log, server, error),
+    });
     this.#softStop = new SoftStop({
       key: options.drainKey,
       clock,
@@ -161,7 +167,7 @@ class ProxyAgent {
     this.#config = config;
     this.#start.prepare(config.model);
     this.#links.follow(config.agents);
-    this.#softStop.closeAfter = config.ends.get(hostname()) ?? null;
+    this.#softStop.deadlineAt = config.ends.get(hostname()) ?? null;
     this.apply();
   }
 
@@ -169,7 +175,7 @@ class ProxyAgent {
   apply(): void {
     if (this.#config === null) return;
     const model = this.#clock.isKnown ? this.#config.model : withoutTimes(this.#config.model);
-    this.#converger.want(effectiveConfig(model, this.#links.words, this.#softStop.end), this.#config.revision);
+    this.#converger.want(effectiveConfig(model, this.#links.states, this.#softStop.end), this.#config.revision);
   }
 
   #refuse(thrown: unknown): void {
@@ -183,9 +189,16 @@ class ProxyAgent {
 
   #observed(observation: ProxyObservation): void {
     this.#telemetry.update(observation);
-    this.#links.tell(observation);
+    this.#links.report(observation);
     this.#softStop.observe(observation);
   }
+}
+
+/** Servers come and go, so that an agent cannot be reached is no warning; that it cannot be understood is. */
+function logLost(log: Logger, server: string, error: CccamError): void {
+  const fields = { server, ...errorFields(error) };
+  if (error.code === 'CCP_STREAM_LOST') log.info(fields, "the link to a server's agent was lost");
+  else log.warn(fields, "the link to a server's agent cannot be used");
 }
 
 function logEvent(log: Logger, event: ProxyEvent): void {

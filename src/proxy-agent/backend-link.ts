@@ -1,139 +1,94 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Bell, type Clock } from '../runtime/clock.ts';
-import { lines } from '../runtime/lines.ts';
+import type { CccamError } from '../runtime/errors.ts';
+import { NdjsonClient } from '../runtime/ndjson-client.ts';
 import { KEY_HEADER } from '../wire/agent-key.ts';
-import {
-  type BackendLine,
-  LINK_ALIVE_MS,
-  LINK_LINE_BYTES,
-  LINK_PATH,
-  LINK_SILENT_MS,
-  type ProxyLine,
-  readBackendLine,
-} from '../wire/agent-link.ts';
+import { type BackendLine, LINK_HEARTBEAT_MS, LINK_LIMITS, LINK_PATH, readBackendLine } from '../wire/agent-link.ts';
 
-const RETRY_MS = { first: 200, cap: 5_000 } as const;
+const RETRY = { firstMs: 400, capMs: 5_000, jitter: 0.2 } as const;
 const CONNECT_MS = 3_000;
 
 /** Where a server's agent is. */
 export interface BackendAgentAddress {
   readonly address: string;
   readonly port: number;
-  /** What it must be asked with. */
+  /** Opens a link to it. */
   readonly key: string;
 }
 
-/** What a server's agent has said of it. */
-export interface BackendWord {
+/** What a server's agent says of it. */
+export interface BackendDrainState {
   readonly draining: boolean;
-  /** When its sessions are to be closed, in milliseconds since the epoch of this machine; null for not at all. */
-  readonly closeAfter: number | null;
+  /** When its sessions are to be closed, in milliseconds since the epoch of this process's clock; null for not at all. */
+  readonly deadlineAt: number | null;
+}
+
+/** What the links of a proxy work with. */
+export interface BackendLinkOptions {
+  /** Name of this pod. */
+  readonly proxy: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** An agent says something else than before. */
+  readonly onChange: () => void;
+  /** A link was lost for another reason than the last time. */
+  readonly onLost: (server: string, error: CccamError) => void;
 }
 
 /**
- * A connection to the agent of one server, kept for as long as the server is there, and made anew when it is lost. What was said last stands
- * meanwhile: an agent that ends after it said that its pod ends has not taken it back.
+ * A connection to the agent of one server, kept for as long as the server is there. What the agent said last stands while the connection is
+ * lost: an agent that ends after it has said that its pod terminates has not taken that back.
  */
 export class BackendLink {
-  readonly #where: BackendAgentAddress;
-  readonly #proxy: string;
-  readonly #clock: Clock;
-  readonly #onWord: () => void;
+  readonly #client: NdjsonClient;
+  readonly #options: BackendLinkOptions;
   readonly #bell = new Bell();
-  /** Until something was read back, somebody may be sent there. */
+  /** Until something was read back, new sessions may be sent there. */
   #routes = true;
-  #told: boolean | null = null;
-  #word: BackendWord = { draining: false, closeAfter: null };
+  #state: BackendDrainState = { draining: false, deadlineAt: null };
 
-  /** @param proxy name of this pod @param onWord the agent says something else than before */
-  constructor(where: BackendAgentAddress, proxy: string, clock: Clock, onWord: () => void) {
-    this.#where = where;
-    this.#proxy = proxy;
-    this.#clock = clock;
-    this.#onWord = onWord;
+  /** @param server its name */
+  constructor(server: string, where: BackendAgentAddress, options: BackendLinkOptions) {
+    this.#options = options;
+    let lastCode = '';
+    this.#client = new NdjsonClient({
+      host: where.address,
+      port: where.port,
+      path: LINK_PATH,
+      headers: { [KEY_HEADER]: where.key },
+      limits: LINK_LIMITS,
+      connectMs: CONNECT_MS,
+      retry: RETRY,
+      clock: options.clock,
+      random: options.random,
+      outgoing: { line: () => ({ proxy: options.proxy, routes: this.#routes }), bell: this.#bell, everyMs: LINK_HEARTBEAT_MS },
+      onLine: (text) => this.#take(readBackendLine(text)),
+      onLost: (error) => {
+        if (error.code !== lastCode) options.onLost(server, error); // once per reason: it is tried again every few seconds
+        lastCode = error.code;
+      },
+    });
   }
 
-  get word(): BackendWord {
-    return this.#word;
+  get state(): BackendDrainState {
+    return this.#state;
   }
 
   /** Tells the agent whether new sessions would go to its server. */
-  tell(routes: boolean): void {
+  send(routes: boolean): void {
+    if (routes === this.#routes) return;
     this.#routes = routes;
-    if (routes !== this.#told) this.#bell.ring();
+    this.#bell.ring();
   }
 
   /** Keeps the connection until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    let delayMs: number = RETRY_MS.first;
-    while (!signal.aborted) {
-      const begun = this.#clock.monotonic();
-      await this.#connect(signal).catch(() => undefined); // refused, cut or silent: in each case it is tried again
-      delayMs = this.#clock.monotonic() - begun > LINK_SILENT_MS ? RETRY_MS.first : Math.min(2 * delayMs, RETRY_MS.cap);
-      await this.#clock.sleep(delayMs, signal);
-    }
+    await this.#client.run(signal);
   }
 
-  async #connect(signal: AbortSignal): Promise<void> {
-    const ended = new AbortController();
-    const end = (): void => ended.abort();
-    signal.addEventListener('abort', end, { once: true });
-    try {
-      await this.#converse(ended);
-    } finally {
-      signal.removeEventListener('abort', end); // the signal lives as long as the server, the tries may be many
-    }
-  }
-
-  async #converse(ended: AbortController): Promise<void> {
-    const { request, response } = await this.#open(ended.signal);
-    const heard = { at: this.#clock.monotonic() };
-    const talking = this.#talk(request, heard, ended);
-    try {
-      for await (const text of lines(response, LINK_LINE_BYTES)) {
-        heard.at = this.#clock.monotonic();
-        this.#take(readBackendLine(text));
-      }
-    } finally {
-      ended.abort();
-      request.destroy();
-      await talking;
-    }
-  }
-
-  async #open(signal: AbortSignal): Promise<{ request: ClientRequest; response: IncomingMessage }> {
-    const { address, key, port } = this.#where;
-    return await new Promise((resolve, reject) => {
-      const headers = { [KEY_HEADER]: key };
-      const request = httpRequest({ host: address, port, path: LINK_PATH, method: 'POST', headers, agent: false, signal });
-      request.setTimeout(CONNECT_MS, () => request.destroy(new Error('does not answer')));
-      request.on('error', reject);
-      request.once('response', (response) => {
-        request.setTimeout(0);
-        if (response.statusCode === 200) return resolve({ request, response });
-        request.destroy();
-        reject(new Error(`answered ${response.statusCode}`));
-      });
-      request.flushHeaders();
-    });
-  }
-
-  /** Says what is so now and at every change, and now and then that it is still there. Ends a connection on which nothing is heard. */
-  async #talk(request: ClientRequest, heard: { readonly at: number }, ended: AbortController): Promise<void> {
-    while (!ended.signal.aborted) {
-      const line: ProxyLine = { proxy: this.#proxy, routes: this.#routes };
-      this.#told = line.routes;
-      request.write(`${JSON.stringify(line)}\n`);
-      await this.#bell.wait(this.#clock, LINK_ALIVE_MS, ended.signal);
-      if (this.#clock.monotonic() - heard.at > LINK_SILENT_MS) ended.abort();
-    }
-    this.#told = null;
-  }
-
-  #take({ closeInMs, draining }: BackendLine): void {
-    const before = this.#word;
-    if (draining === before.draining && (closeInMs === null) === (before.closeAfter === null)) return; // the first time that was said counts
-    this.#word = { draining, closeAfter: closeInMs === null ? null : this.#clock.now() + closeInMs };
-    this.#onWord();
+  #take({ deadlineInMs, draining }: BackendLine): void {
+    const before = this.#state;
+    if (draining === before.draining && (deadlineInMs === null) === (before.deadlineAt === null)) return; // the first deadline stands
+    this.#state = { draining, deadlineAt: deadlineInMs === null ? null : this.#options.clock.now() + deadlineInMs };
+    this.#options.onChange();
   }
 }

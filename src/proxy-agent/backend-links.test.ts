@@ -9,8 +9,8 @@ import { type BackendLine, LINK_PATH } from '../wire/agent-link.ts';
 import { BackendLinks } from './backend-links.ts';
 
 const KEY = agentKey('link to a server', 'uid', 'a');
-const SERVES: BackendLine = { draining: false, closeInMs: null, sessions: 3 };
-const DRAINS: BackendLine = { draining: true, closeInMs: 60_000, sessions: 3 };
+const SERVES: BackendLine = { draining: false, deadlineInMs: null, sessions: 3 };
+const DRAINS: BackendLine = { draining: true, deadlineInMs: 60_000, sessions: 3 };
 const ends: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 /** The agent of a server, as far as its links go. */
 async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer }> {
-  const links = new ProxyLinks(SERVES, KEY, systemClock, () => undefined);
+  const links = new ProxyLinks({ first: SERVES, key: KEY, clock: systemClock, onChange: () => undefined, onLost: () => undefined });
   const http = await serveHttp(
     '127.0.0.1',
     port,
@@ -30,8 +30,8 @@ async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer 
 }
 
 /** The links of a proxy to one server. */
-function proxy(port: number, onWord = (): void => undefined): BackendLinks {
-  const links = new BackendLinks('p', systemClock, onWord);
+function proxy(port: number, onChange = (): void => undefined): BackendLinks {
+  const links = new BackendLinks({ proxy: 'p', clock: systemClock, random: () => 0.5, onChange, onLost: () => undefined });
   links.follow(new Map([['s', { address: '127.0.0.1', port, key: KEY }]]));
   ends.push(() => links.stop());
   return links;
@@ -47,11 +47,11 @@ describe('the link between a proxy and a server', () => {
     const { http, links } = await backend();
     const there = proxy(http.port);
     await until('it is connected', () => links.size === 1);
-    there.tell(seen('ready'));
+    there.report(seen('ready'));
     await until('it routes', () => links.routing);
-    links.tell(DRAINS);
-    await until('the proxy has heard', () => there.words.get('s')?.draining === true);
-    there.tell(seen('drain'));
+    links.publish(DRAINS);
+    await until('the proxy knows', () => there.states.get('s')?.draining === true);
+    there.report(seen('drain'));
     await until('it routes no more', () => !links.routing);
   });
 
@@ -59,26 +59,26 @@ describe('the link between a proxy and a server', () => {
     const first = await backend();
     const there = proxy(first.http.port);
     await until('it is connected', () => first.links.size === 1);
-    first.links.tell(DRAINS);
-    await until('the proxy has heard', () => there.words.get('s')?.draining === true);
+    first.links.publish(DRAINS);
+    await until('the proxy knows', () => there.states.get('s')?.draining === true);
     await first.http.close();
     await until('it has noticed', () => first.links.size === 0);
-    expect(there.words.get('s')?.draining).toBe(true);
+    expect(there.states.get('s')?.draining).toBe(true);
     const second = await backend(first.http.port);
     await until('it is connected again', () => second.links.size === 1);
-    await until('the proxy has heard', () => there.words.get('s')?.draining === false);
+    await until('the proxy knows', () => there.states.get('s')?.draining === false);
   });
 
   it('sets the time of the closing once, however often it is said how much of it is left', async () => {
     const { http, links } = await backend();
-    const words: unknown[] = [];
-    const there = proxy(http.port, () => words.push(there.words.get('s')?.closeAfter));
+    const states: unknown[] = [];
+    const there = proxy(http.port, () => states.push(there.states.get('s')?.deadlineAt));
     await until('it is connected', () => links.size === 1);
-    links.tell(DRAINS);
-    links.tell({ ...DRAINS, closeInMs: 70_000, sessions: 2 });
-    links.tell({ ...DRAINS, closeInMs: null, sessions: 2 });
-    await until('the proxy has heard the last', () => words.includes(null));
-    expect(words).toEqual([expect.any(Number), null]);
+    links.publish(DRAINS);
+    links.publish({ ...DRAINS, deadlineInMs: 70_000, sessions: 2 });
+    links.publish({ ...DRAINS, deadlineInMs: null, sessions: 2 });
+    await until('the proxy has heard the last', () => states.includes(null));
+    expect(states).toEqual([expect.any(Number), null]);
   });
 
   it('counts a proxy that has read nothing back yet as one that would send somebody', async () => {
@@ -86,7 +86,7 @@ describe('the link between a proxy and a server', () => {
     const there = proxy(http.port);
     await until('it is connected', () => links.size === 1);
     await throughout('it may send somebody', 300, async () => links.routing);
-    there.tell(seen('drain'));
+    there.report(seen('drain'));
     await until('it has said that it does not', () => !links.routing);
   });
 
@@ -116,6 +116,6 @@ describe('the link between a proxy and a server', () => {
     });
     await answer.text().catch(() => '');
     expect(links.size).toBe(1);
-    expect(there.words.get('s')?.draining).toBe(false);
+    expect(there.states.get('s')?.draining).toBe(false);
   });
 });

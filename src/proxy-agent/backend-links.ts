@@ -1,6 +1,5 @@
 import type { ProxyObservation } from '../haproxy/observation.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { type BackendAgentAddress, BackendLink, type BackendWord } from './backend-link.ts';
+import { type BackendAgentAddress, type BackendDrainState, BackendLink, type BackendLinkOptions } from './backend-link.ts';
 
 interface Kept {
   readonly link: BackendLink;
@@ -10,25 +9,20 @@ interface Kept {
 
 /** Keeps a connection to the agent of every server that has one. */
 export class BackendLinks {
-  readonly #proxy: string;
-  readonly #clock: Clock;
-  readonly #onWord: () => void;
+  readonly #options: BackendLinkOptions;
   readonly #kept = new Map<string, Kept>();
   readonly #running = new Set<Promise<void>>();
 
-  /** @param proxy name of this pod @param onWord an agent says something else than before */
-  constructor(proxy: string, clock: Clock, onWord: () => void) {
-    this.#proxy = proxy;
-    this.#clock = clock;
-    this.#onWord = onWord;
+  constructor(options: BackendLinkOptions) {
+    this.#options = options;
   }
 
-  /** What the agents have said, by server. */
-  get words(): ReadonlyMap<string, BackendWord> {
-    return new Map([...this.#kept].map(([server, { link }]) => [server, link.word]));
+  /** What the agents say, by server. */
+  get states(): ReadonlyMap<string, BackendDrainState> {
+    return new Map([...this.#kept].map(([server, { link }]) => [server, link.state]));
   }
 
-  /** Names every server that has an agent now. */
+  /** Keeps links to these servers' agents, and to no others. */
   follow(agents: ReadonlyMap<string, BackendAgentAddress>): void {
     for (const [server, { end, where }] of this.#kept) {
       const wanted = agents.get(server);
@@ -40,13 +34,13 @@ export class BackendLinks {
   }
 
   /** Tells each agent whether new sessions go to its server, as it was just read back. */
-  tell(observation: ProxyObservation): void {
+  report(observation: ProxyObservation): void {
     if (observation.error !== null) return; // nothing was read: what was said last stands
     const routed = new Set(observation.servers.filter((server) => server.admin === 'ready').map((server) => server.name));
-    for (const [server, { link }] of this.#kept) link.tell(routed.has(server));
+    for (const [server, { link }] of this.#kept) link.send(routed.has(server));
   }
 
-  /** Ends all of it. */
+  /** Ends every link. */
   async stop(): Promise<void> {
     for (const { end } of this.#kept.values()) end.abort();
     this.#kept.clear();
@@ -55,7 +49,7 @@ export class BackendLinks {
 
   #keep(server: string, where: BackendAgentAddress): void {
     const end = new AbortController();
-    const link = new BackendLink(where, this.#proxy, this.#clock, this.#onWord);
+    const link = new BackendLink(server, where, this.#options);
     this.#kept.set(server, { link, where, end });
     const running = link.run(end.signal).finally(() => this.#running.delete(running));
     this.#running.add(running);

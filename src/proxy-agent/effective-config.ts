@@ -1,5 +1,5 @@
 import type { ProxyModel, Structure, WantedServer } from '../haproxy/model.ts';
-import type { BackendWord } from './backend-link.ts';
+import type { BackendDrainState } from './backend-link.ts';
 
 /** How this proxy ends itself: nobody new, and from a time on nobody at all. */
 export interface SoftStopState {
@@ -8,31 +8,31 @@ export interface SoftStopState {
   /** Whether new clients are let in still. */
   readonly frontend: 'open' | 'paused';
   /** When sessions are closed, in milliseconds since the epoch, or null for not yet or never. */
-  readonly closeAfter: number | null;
+  readonly deadlineAt: number | null;
 }
 
 /**
  * What HAProxy should be, by everybody who has a say: what the operator asks for, what the servers' own agents say, and how this proxy ends.
  * The strictest wins: a server is drained when anybody says so, and its sessions are closed at the earliest of the times.
  *
- * @param words by server
+ * @param states what the servers' agents say, by server
  * @param end null while this proxy does not end
  */
-export function effectiveConfig(model: ProxyModel, words: ReadonlyMap<string, BackendWord>, end: SoftStopState | null): ProxyModel {
+export function effectiveConfig(model: ProxyModel, states: ReadonlyMap<string, BackendDrainState>, end: SoftStopState | null): ProxyModel {
   const servers = model.servers.map((server) => {
-    const word = words.get(server.name);
-    const drained = word?.draining === true ? drain(server, word.closeAfter) : server;
-    return end?.closeAfter === null || end === null ? drained : drain(drained, end.closeAfter);
+    const state = states.get(server.name);
+    const drained = state?.draining === true ? drain(server, state.deadlineAt) : server;
+    return end?.deadlineAt === null || end === null ? drained : drain(drained, end.deadlineAt);
   });
   return { ...model, structure: end?.structure ?? model.structure, servers, frontend: end?.frontend ?? model.frontend };
 }
 
-function drain(server: WantedServer, closeAfter: number | null): WantedServer {
-  const times = [server.closeAfter, closeAfter].filter((time) => time !== null);
-  return { ...server, state: 'drain', closeAfter: times.length === 0 ? null : Math.min(...times) };
+function drain(server: WantedServer, deadlineAt: number | null): WantedServer {
+  const times = [server.deadlineAt, deadlineAt].filter((time) => time !== null);
+  return { ...server, state: 'drain', deadlineAt: times.length === 0 ? null : Math.min(...times) };
 }
 
 /** The model without the times at which sessions are closed, for as long as nobody knows what time it is. */
 export function withoutTimes(model: ProxyModel): ProxyModel {
-  return { ...model, servers: model.servers.map((server) => ({ ...server, closeAfter: null })) };
+  return { ...model, servers: model.servers.map((server) => ({ ...server, deadlineAt: null })) };
 }

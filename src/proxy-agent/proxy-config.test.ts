@@ -13,11 +13,11 @@ const RUNTIME = {
 
 describe('agentConfig', () => {
   it('reads what the operator has written, in the place of this very proxy', () => {
-    const model = aModel([aServer(1), aServer(2, { state: 'drain', closeAfter: 1_800_000_000_000 })]);
+    const model = aModel([aServer(1), aServer(2, { state: 'drain', deadlineAt: 1_800_000_000_000 })]);
     const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: RUNTIME.sockets };
     const text = proxyConfigText(model, {
       agents: [{ server: model.servers[1]?.name ?? '', port: 9_322, key: KEY }],
-      ends: [{ proxy: 'p-haproxy-x', closeAfter: 5 }],
+      ends: [{ proxy: 'p-haproxy-x', deadlineAt: 5 }],
     });
     const ends = new Map([['p-haproxy-x', 5]]);
     const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322, key: KEY }]]);

@@ -48,7 +48,7 @@ export function agentConfig(source: string | undefined, runtime: ProxyRuntime): 
   return {
     revision: revisionOf(source ?? ''),
     model,
-    ends: new Map(ends.map(({ closeAfter, proxy }) => [proxy, closeAfter])),
+    ends: new Map(ends.map(({ deadlineAt, proxy }) => [proxy, deadlineAt])),
     agents: new Map(
       agents.flatMap(({ server, port, key }) => {
         const address = addresses.get(server);

@@ -69,7 +69,7 @@ describe('the soft end of a proxy', () => {
     const { clock, softStop, see, isOver } = anEnder(60_000, true);
     await see(3);
     await clock.advance(60_000);
-    expect(softStop.end?.closeAfter).toBeLessThanOrEqual(clock.now());
+    expect(softStop.end?.deadlineAt).toBeLessThanOrEqual(clock.now());
     expect(isOver()).toBe(false);
     await see(0);
     await see(0);
@@ -79,11 +79,11 @@ describe('the soft end of a proxy', () => {
   it('has them closed sooner where its pod was given less time', async () => {
     const { clock, softStop, see, isOver } = anEnder(600_000, true);
     await see(3);
-    softStop.closeAfter = clock.now() + 20_000;
+    softStop.deadlineAt = clock.now() + 20_000;
     await clock.advance(19_000);
-    expect(softStop.end?.closeAfter).toBeNull();
+    expect(softStop.end?.deadlineAt).toBeNull();
     await clock.advance(2_000);
-    expect(softStop.end?.closeAfter).not.toBeNull();
+    expect(softStop.end?.deadlineAt).not.toBeNull();
     await clock.advance(45_000); // they do not go, and it must not be killed in the middle of it
     expect(isOver()).toBe(true);
   });
@@ -92,7 +92,7 @@ describe('the soft end of a proxy', () => {
     const { clock, softStop, see, isOver } = anEnder(60_000, false);
     await see(3);
     await clock.advance(61_000);
-    expect(softStop.end?.closeAfter).toBeNull();
+    expect(softStop.end?.deadlineAt).toBeNull();
     expect(isOver()).toBe(true);
   });
 

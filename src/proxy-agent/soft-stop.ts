@@ -4,7 +4,8 @@ import type { ProxyObservation } from '../haproxy/observation.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { CLOSING_MS, type DrainCall, readDrainCall } from '../wire/pre-stop.ts';
+import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
+import { type DrainCall, readDrainCall } from '../wire/pre-stop.ts';
 import type { SoftStopState } from './effective-config.ts';
 
 /** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */
@@ -33,7 +34,7 @@ export interface SoftStopOptions {
 export class SoftStop {
   readonly #options: SoftStopOptions;
   /** When the operator says that who is left must be closed, in milliseconds since the epoch; null where the hook's own deadline holds. */
-  closeAfter: number | null = null;
+  deadlineAt: number | null = null;
   #end: SoftStopState | null = null;
   /** Live sessions as they were read last; null while a worker does not tell. */
   #sessions: number | null = null;
@@ -82,15 +83,15 @@ export class SoftStop {
     const running = structure();
     const begun = clock.monotonic();
     log.info({ sessions: this.#sessions, ...call }, 'ends softly');
-    if (running !== null) this.#end = { structure: running, frontend: 'open', closeAfter: null };
+    if (running !== null) this.#end = { structure: running, frontend: 'open', deadlineAt: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
     if (this.#end !== null) this.#end = { ...this.#end, frontend: 'paused' };
     onChange();
     await this.#waitUntil(() => this.#deadline(begun + call.deadlineMs), signal);
     if (signal.aborted || this.#isEmpty || !call.close || this.#end === null) return;
-    this.#end = { ...this.#end, closeAfter: clock.now() };
+    this.#end = { ...this.#end, deadlineAt: clock.now() };
     onChange();
-    const closing = clock.monotonic() + CLOSING_MS;
+    const closing = clock.monotonic() + CLOSING_LIMIT_MS;
     await this.#waitUntil(() => closing, signal);
     log.info({ sessions: this.#sessions }, 'has ended softly');
   }
@@ -98,7 +99,7 @@ export class SoftStop {
   /** The earlier of the two deadlines, on the clock that never jumps. */
   #deadline(own: number): number {
     const { clock } = this.#options;
-    return this.closeAfter === null ? own : Math.min(own, clock.monotonic() + this.closeAfter - clock.now());
+    return this.deadlineAt === null ? own : Math.min(own, clock.monotonic() + this.deadlineAt - clock.now());
   }
 
   /** Waits until nobody is left, or that time has come. */

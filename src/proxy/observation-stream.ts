@@ -1,31 +1,21 @@
 import type { ServerResponse } from 'node:http';
 import type { ProxyObservation, ServerObservation } from '../haproxy/observation.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { NdjsonPublisher } from '../runtime/ndjson-publisher.ts';
+import { HEARTBEAT_MS, type ObservationLine } from '../wire/observation.ts';
 
-/** Counts that only moved wait so long, so that a busy proxy does not drown its listeners. */
-const COUNTS_EVERY_MS = 10_000;
-/** A listener that has not read for so many bytes is cut off; it comes back and is told everything anew. */
-const BACKLOG_BYTES = 1_048_576;
+/** The operators of a pool are two; people and scripts may listen, too. */
+const LIMITS = { subscribers: 32, backlogBytes: 1_048_576 } as const;
 
-/** Lines of `GET /v1/observations`, newline-delimited JSON: a snapshot, `synced`, then changes. */
-export type ObservationLine =
-  | ({ readonly kind: 'proxy' } & Omit<ProxyObservation, 'servers'>)
-  | ({ readonly kind: 'server' } & ServerObservation)
-  | { readonly kind: 'gone'; readonly name: string }
-  /** Ends the snapshot. */
-  | { readonly kind: 'synced' }
-  /** Nothing has changed; the connection lives. */
-  | { readonly kind: 'heartbeat' };
-
-/** Tells listeners what a proxy observes: changes of state at once, counts now and then. */
+/** Publishes what a proxy observes: changes of state at once, counts every few seconds. */
 export class ObservationStream {
   readonly #clock: Clock;
-  readonly #listeners = new Set<ServerResponse>();
+  readonly #publisher = new NdjsonPublisher(LIMITS);
   #latest: ProxyObservation | undefined;
-  /** What listeners know of the proxy itself: its state, and its whole line. */
-  #toldProxy = { state: '', line: '' };
-  /** What listeners know of each server: its state, and its whole line. */
-  readonly #toldServers = new Map<string, { state: string; line: string }>();
+  /** What subscribers know of the proxy itself: its state, and its whole line. */
+  #sentProxy = { state: '', line: '' };
+  /** What subscribers know of each server: its state, and its whole line. */
+  readonly #sentServers = new Map<string, { state: string; line: string }>();
   #countsAt: number;
 
   constructor(clock: Clock) {
@@ -33,57 +23,52 @@ export class ObservationStream {
     this.#countsAt = clock.monotonic();
   }
 
-  /** Adds a listener, for as long as its connection lives. */
+  /** Adds a subscriber, for as long as its connection lives. */
   add(response: ServerResponse): void {
-    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-    response.flushHeaders();
-    if (this.#latest !== undefined) send(response, everything(this.#latest));
-    this.#listeners.add(response);
-    response.on('close', () => this.#listeners.delete(response));
+    this.#publisher.add(response, this.#latest === undefined ? [] : snapshot(this.#latest));
   }
 
-  /** Hands on a fresh observation. */
+  /** Publishes what has changed with a fresh observation. */
   publish(observation: ProxyObservation): void {
     const first = this.#latest === undefined;
     this.#latest = observation;
     if (observation.error !== null) {
-      // Whoever comes meanwhile is told of none: afterwards all are told again.
-      for (const name of this.#toldServers.keys()) this.#toldServers.set(name, { state: '', line: '' });
+      // Subscribers that come meanwhile get a snapshot without servers: afterwards all servers are sent again.
+      for (const name of this.#sentServers.keys()) this.#sentServers.set(name, { state: '', line: '' });
     }
     const now = this.#clock.monotonic();
-    const countsDue = now - this.#countsAt >= COUNTS_EVERY_MS;
-    // The servers come before the proxy that claims to be as it was asked for.
+    const countsDue = now - this.#countsAt >= HEARTBEAT_MS;
+    // Servers before the proxy: its line may say that all of them are as asked for.
     const lines = [...this.#serverChanges(observation, countsDue), ...this.#proxyChange(observation, countsDue)];
     if (countsDue) this.#countsAt = now;
     if (first) lines.push({ kind: 'synced' });
     else if (countsDue) lines.push({ kind: 'heartbeat' });
-    if (lines.length === 0) return;
-    for (const listener of this.#listeners) send(listener, lines);
+    this.#publisher.publish(lines);
   }
 
   #proxyChange(observation: ProxyObservation, countsDue: boolean): ObservationLine[] {
     const proxy = proxyLine(observation);
-    const told = { state: JSON.stringify({ ...proxy, ...NO_COUNTS }), line: JSON.stringify(proxy) };
-    if (told.state === this.#toldProxy.state && (!countsDue || told.line === this.#toldProxy.line)) return [];
-    this.#toldProxy = told;
+    const sent = { state: JSON.stringify({ ...proxy, ...NO_COUNTS }), line: JSON.stringify(proxy) };
+    if (sent.state === this.#sentProxy.state && (!countsDue || sent.line === this.#sentProxy.line)) return [];
+    this.#sentProxy = sent;
     return [proxy];
   }
 
   #serverChanges(observation: ProxyObservation, countsDue: boolean): ObservationLine[] {
-    if (observation.error !== null) return []; // nothing was read: what listeners know still stands, and the proxy's own line says why
+    if (observation.error !== null) return []; // nothing was read: what subscribers know still stands, and the proxy's own line says why
     const lines: ObservationLine[] = [];
     for (const server of observation.servers) {
-      const told = this.#toldServers.get(server.name);
+      const sent = this.#sentServers.get(server.name);
       const state = stateOf(server);
       const line = JSON.stringify(server);
-      if (told?.state === state && (!countsDue || told.line === line)) continue;
-      this.#toldServers.set(server.name, { state, line });
+      if (sent?.state === state && (!countsDue || sent.line === line)) continue;
+      this.#sentServers.set(server.name, { state, line });
       lines.push({ kind: 'server', ...server });
     }
     const names = new Set(observation.servers.map((server) => server.name));
-    for (const name of this.#toldServers.keys()) {
+    for (const name of this.#sentServers.keys()) {
       if (names.has(name)) continue;
-      this.#toldServers.delete(name);
+      this.#sentServers.delete(name);
       lines.push({ kind: 'gone', name });
     }
     return lines;
@@ -93,7 +78,7 @@ export class ObservationStream {
 /** Counts of a proxy that move while nothing happens. */
 const NO_COUNTS = { refused: null, clients: null, localPorts: null } satisfies Partial<Record<keyof ProxyObservation, null>>;
 
-function everything(observation: ProxyObservation): ObservationLine[] {
+function snapshot(observation: ProxyObservation): ObservationLine[] {
   return [
     proxyLine(observation),
     ...observation.servers.map((server): ObservationLine => ({ kind: 'server', ...server })),
@@ -105,7 +90,7 @@ function proxyLine({ servers: _, ...proxy }: ProxyObservation): ObservationLine 
   return { kind: 'proxy', ...proxy };
 }
 
-/** What counts as a state: everything a drain or a status waits for, so that the last session's end is told at once. */
+/** What counts as state: everything that a drain or a status waits for, so that the end of the last session is sent at once. */
 function stateOf(server: ServerObservation): string {
   return [
     server.id,
@@ -122,9 +107,4 @@ function stateOf(server: ServerObservation): string {
     server.sessions === 0,
     server.counted,
   ].join(' ');
-}
-
-function send(listener: ServerResponse, lines: readonly ObservationLine[]): void {
-  listener.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  if (listener.writableLength > BACKLOG_BYTES) listener.destroy();
 }

@@ -23,6 +23,9 @@ export const ERROR_CODES = {
   CCP_API_REFUSED: 'the API server refused a call',
   CCP_LEASE_LOST: 'this process does not hold the lease any more and writes nothing',
   CCP_PROXY_CONFIG_UNREADABLE: 'the ConfigMap of a proxy holds something that this version cannot read',
+  CCP_STREAM_LOST: 'the stream of an agent could not be opened, broke or fell silent',
+  CCP_STREAM_LIMIT: 'an agent sent more than it may, and was disconnected',
+  CCP_STREAM_UNREADABLE: 'an agent sent something that this version cannot read',
   CCP_SETTING_INVALID: 'a setting from the environment or the command line is wrong',
 } as const;
 

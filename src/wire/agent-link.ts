@@ -1,21 +1,23 @@
+import type { StreamLimits } from '../runtime/stream-limits.ts';
+
 /**
- * What the agent beside a server and the agent beside a proxy tell each other, over one HTTP request that both keep open: lines of JSON in
- * either direction. So a pod that ends says so itself, and its proxies drain it while nobody else is there to tell them.
+ * What the agent beside a server and the agent beside a proxy tell each other: lines of JSON in both directions of one HTTP request that
+ * stays open. A terminating pod says so itself, so its proxies drain it even without the operator and the API server.
  */
 
-/** What a server's agent tells. */
+/** What a backend-agent sends. */
 export interface BackendLine {
   readonly draining: boolean;
   /**
-   * Milliseconds until the sessions that are left are to be closed; null where they are not, or while it serves. A span and not a time:
-   * clocks of two nodes may differ.
+   * Milliseconds from now until the remaining sessions are to be closed; null where they are not, or while it serves. A length and not a
+   * time: the clocks of two nodes may differ.
    */
-  readonly closeInMs: number | null;
+  readonly deadlineInMs: number | null;
   /** Established connections to the server, those of checks among them. */
   readonly sessions: number;
 }
 
-/** What a proxy's agent tells. */
+/** What a proxy-agent sends. */
 export interface ProxyLine {
   /** Name of its pod. */
   readonly proxy: string;
@@ -23,27 +25,31 @@ export interface ProxyLine {
   readonly routes: boolean;
 }
 
-/** Path of the request; a POST, so that there is a way in both directions. */
+/** Path of the request; a POST, so that both sides can send. */
 export const LINK_PATH = '/v1/link';
-/** Each side says something at least so often, so that a dead connection is noticed. */
-export const LINK_ALIVE_MS = 5_000;
-/** Silence after which a connection counts as dead. */
-export const LINK_SILENT_MS = 12_000;
-/** Longest line, in bytes. */
-export const LINK_LINE_BYTES = 4_096;
+/** Each side sends a line at least this often, so that a dead connection is noticed; in milliseconds. */
+export const LINK_HEARTBEAT_MS = 5_000;
 
-/** Reads a line of a server's agent. @throws SyntaxError or TypeError for anything else */
+/** What either side may send: a line a second would be much. */
+export const LINK_LIMITS: StreamLimits = {
+  lineBytes: 4_096,
+  bytes: { perSecond: 16_384, burst: 65_536 },
+  lines: { perSecond: 50, burst: 200 },
+  silenceMs: 12_000,
+};
+
+/** Reads a line of a backend-agent. Unknown fields are ignored. @throws SyntaxError or TypeError for anything else */
 export function readBackendLine(text: string): BackendLine {
-  const { draining, closeInMs, sessions } = JSON.parse(text) as Partial<Record<keyof BackendLine, unknown>>;
-  if (typeof draining !== 'boolean' || !isCount(sessions) || !(closeInMs === null || isCount(closeInMs)))
-    throw new TypeError("not a line of a server's agent");
-  return { draining, closeInMs, sessions };
+  const { draining, deadlineInMs, sessions } = JSON.parse(text) as Partial<Record<keyof BackendLine, unknown>>;
+  if (typeof draining !== 'boolean' || !isCount(sessions) || !(deadlineInMs === null || isCount(deadlineInMs)))
+    throw new TypeError('expected draining, deadlineInMs and sessions');
+  return { draining, deadlineInMs, sessions };
 }
 
-/** Reads a line of a proxy's agent. @throws SyntaxError or TypeError for anything else */
+/** Reads a line of a proxy-agent. Unknown fields are ignored. @throws SyntaxError or TypeError for anything else */
 export function readProxyLine(text: string): ProxyLine {
   const { proxy, routes } = JSON.parse(text) as Partial<Record<keyof ProxyLine, unknown>>;
-  if (typeof proxy !== 'string' || proxy.length > 253 || typeof routes !== 'boolean') throw new TypeError("not a line of a proxy's agent");
+  if (typeof proxy !== 'string' || proxy.length > 253 || typeof routes !== 'boolean') throw new TypeError('expected proxy and routes');
   return { proxy, routes };
 }
 

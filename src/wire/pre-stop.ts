@@ -1,4 +1,5 @@
 import { hasKey, KEY_HEADER } from './agent-key.ts';
+import { LONGEST_DRAIN_MS } from './drain-times.ts';
 
 /** What a kubelet asks of an agent before it ends a container: to say when it may. */
 export interface DrainCall {
@@ -10,12 +11,8 @@ export interface DrainCall {
   readonly helper?: boolean;
 }
 
-/** Sessions that are closed at the deadline go a few at a time, for so long; a pod's grace period is a minute longer than its drain. */
-export const CLOSING_MS = 45_000;
-
 /** Path of the call; a GET, because a preStop hook knows no other verb. */
 export const DRAIN_PATH = '/drain';
-const LONGEST_MS = 7 * 24 * 3_600_000;
 
 /** The preStop hook that asks the agent on that port. */
 export function drainHook(call: DrainCall, port: number, key: string): object {
@@ -36,6 +33,6 @@ export function readDrainCall(
   const query = new URL(url ?? '/', 'http://localhost').searchParams;
   const text = query.get('deadlineMs') ?? '';
   const deadlineMs = Number(text);
-  if (!/^[0-9]{1,9}$/.test(text) || deadlineMs > LONGEST_MS) return 'unreadable';
+  if (!/^[0-9]{1,9}$/.test(text) || deadlineMs > LONGEST_DRAIN_MS) return 'unreadable';
   return { deadlineMs, close: query.get('close') !== 'false', ...(query.get('helper') === 'true' ? { helper: true } : {}) };
 }

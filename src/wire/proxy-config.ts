@@ -15,7 +15,7 @@ export interface EndOfProxy {
   /** Name of its pod. */
   readonly proxy: string;
   /** When it closes the sessions that remain, in milliseconds since the epoch. */
-  readonly closeAfter: number;
+  readonly deadlineAt: number;
 }
 
 /** Sessions that one proxy may hold on servers, where its share differs from the model's. */
@@ -78,12 +78,12 @@ const proxyConfig = z.object({
       backup: z.boolean(),
       passive: z.boolean(),
       state: z.enum(['ready', 'drain']),
-      closeAfter: z.nullable(z.number()),
+      deadlineAt: z.nullable(z.number()),
     }),
   ),
   closePerSecond: count,
   shares: z.optional(z.array(z.object({ proxy: text, limits: z.array(z.tuple([count, count])) }))),
-  ends: z.optional(z.array(z.object({ proxy: text, closeAfter: z.number() }))),
+  ends: z.optional(z.array(z.object({ proxy: text, deadlineAt: z.number() }))),
   agents: z.optional(
     z.array(
       z.object({

@@ -54,7 +54,7 @@ export function aServer(id: number, changes: Partial<WantedServer> = {}): Wanted
     backup: false,
     passive: false,
     state: 'ready',
-    closeAfter: null,
+    deadlineAt: null,
     ...changes,
   };
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { poolStatus } from '../../src/api/v1alpha1/status.ts';
-import type { ObservationLine } from '../../src/proxy/observation-stream.ts';
+import type { ObservationLine } from '../../src/wire/observation.ts';
 import { poolObject } from '../fakes/pools.ts';
 import { NEWEST } from './binaries.ts';
 import { TestBox } from './box.ts';

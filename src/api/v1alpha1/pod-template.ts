@@ -1,3 +1,4 @@
+import { GRACE_AFTER_DEADLINE_MS } from '../../wire/drain-times.ts';
 import { durationMs } from './grammar.ts';
 import type { FieldPath, Issue } from './issue.ts';
 import {
@@ -61,12 +62,9 @@ function ports(container: Json): readonly unknown[] {
   return list(container['ports']).map((port) => port['containerPort']);
 }
 
-/** Time between the end of a drain and the end of its pod, in seconds: for closing who is left, and for the end itself. */
-const AFTER_DRAIN_S = 60;
-
-/** How long a pod must be given to end, in seconds. @param deadline of its drain, a duration */
+/** Grace period that a pod needs, in seconds. @param deadline of its drain, a duration */
 export function graceSeconds(deadline: string): number {
-  return Math.ceil(durationMs(deadline) / 1_000) + AFTER_DRAIN_S;
+  return Math.ceil((durationMs(deadline) + GRACE_AFTER_DEADLINE_MS) / 1_000);
 }
 
 /** What the operator itself sets on pods; a template that sets it too would have to lose. */

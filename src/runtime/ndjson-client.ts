@@ -1,0 +1,123 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Backoff, backoffMs } from './backoff.ts';
+import type { Bell } from './clock.ts';
+import { CccamError, messageOf } from './errors.ts';
+import { type NdjsonStream, readNdjson, streamLost } from './ndjson-reader.ts';
+
+/** What the client says over its own side of the connection. */
+export interface Outgoing {
+  /** What is so now. */
+  readonly line: () => object;
+  /** Rung when that has changed. */
+  readonly bell: Bell;
+  /** Said again so often, in milliseconds, as a sign of life. */
+  readonly everyMs: number;
+}
+
+/** Where a stream is subscribed to, and what becomes of it. */
+export interface NdjsonClientOptions extends Omit<NdjsonStream, 'peer'> {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Present where the client speaks, too: it then sends a POST. */
+  readonly outgoing?: Outgoing;
+  /** How long the far end may take to answer, in milliseconds. */
+  readonly connectMs: number;
+  readonly retry: Backoff;
+  readonly random: () => number;
+  /** A connection stands; lines follow. */
+  readonly onOpen?: () => void;
+  /** The connection could not be made or has ended. It is made again after a while. */
+  readonly onLost: (error: CccamError) => void;
+  /** Called before each further try. */
+  readonly onRetry?: () => void;
+}
+
+/**
+ * Keeps one stream of lines of JSON open, and opens it again whenever it is lost.
+ */
+export class NdjsonClient {
+  readonly #options: NdjsonClientOptions;
+  readonly #peer: string;
+
+  constructor(options: NdjsonClientOptions) {
+    this.#options = options;
+    const { host, path, port } = options;
+    this.#peer = `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+  }
+
+  /** Works until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, limits, onLost, onRetry, random, retry } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      const begun = clock.monotonic();
+      const error = await this.#subscribe(signal);
+      if (signal.aborted) return;
+      onLost(error);
+      failures = clock.monotonic() - begun > limits.silenceMs ? 1 : failures + 1; // a connection that lasted was a good one
+      await clock.sleep(backoffMs(retry, failures, random()), signal);
+      if (!signal.aborted) onRetry?.();
+    }
+  }
+
+  async #subscribe(signal: AbortSignal): Promise<CccamError> {
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      await this.#converse(ended);
+      return streamLost(this.#peer, 'ended the connection');
+    } catch (thrown) {
+      return thrown instanceof CccamError ? thrown : streamLost(this.#peer, messageOf(thrown));
+    } finally {
+      signal.removeEventListener('abort', end); // the signal lives for long, and the tries may be many
+    }
+  }
+
+  async #converse(ended: AbortController): Promise<void> {
+    const { outgoing, onOpen } = this.#options;
+    const { request, response } = await this.#open(ended.signal);
+    onOpen?.();
+    const speaking = outgoing === undefined ? undefined : this.#speak(request, outgoing, ended.signal);
+    try {
+      await readNdjson(response, { ...this.#options, peer: this.#peer });
+    } finally {
+      ended.abort();
+      request.destroy();
+      await speaking;
+    }
+  }
+
+  async #speak(request: ClientRequest, { bell, everyMs, line }: Outgoing, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      request.write(`${JSON.stringify(line())}\n`);
+      await bell.wait(this.#options.clock, everyMs, signal);
+    }
+  }
+
+  async #open(signal: AbortSignal): Promise<{ request: ClientRequest; response: IncomingMessage }> {
+    const { clock, connectMs, headers = {}, host, outgoing, path, port } = this.#options;
+    const answered = new AbortController();
+    try {
+      return await new Promise((resolve, reject) => {
+        const method = outgoing === undefined ? 'GET' : 'POST';
+        const request = httpRequest({ host, port, path, method, headers, agent: false, signal });
+        request.on('error', reject);
+        request.once('response', (response) => {
+          if (response.statusCode === 200) return resolve({ request, response });
+          request.destroy();
+          reject(new Error(`answered ${response.statusCode}`));
+        });
+        clock.sleep(connectMs, answered.signal).then(() => {
+          if (!answered.signal.aborted) request.destroy(new Error(`no answer within ${connectMs / 1_000} s`));
+        }, reject);
+        if (outgoing === undefined) request.end();
+        else request.flushHeaders();
+      });
+    } finally {
+      answered.abort();
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { Readable } from 'node:stream';
+import { Allowance } from './allowance.ts';
+import type { Clock } from './clock.ts';
+import { CccamError, messageOf } from './errors.ts';
+import { lines } from './lines.ts';
+import type { StreamLimits } from './stream-limits.ts';
+
+/** A stream of lines of JSON. */
+export interface NdjsonStream {
+  /** Who sends it, for errors. */
+  readonly peer: string;
+  readonly limits: StreamLimits;
+  readonly clock: Clock;
+  /** Takes a line. Whatever it throws means that the line is not of the format, and ends the stream. */
+  readonly onLine: (text: string) => void;
+}
+
+/**
+ * Reads lines until the stream ends.
+ *
+ * @throws CccamError CCP_STREAM_LOST when it broke or fell silent, CCP_STREAM_LIMIT when the peer sent too much, CCP_STREAM_UNREADABLE for
+ *   a line that is not of the format
+ */
+export async function readNdjson(source: Readable, stream: NdjsonStream): Promise<void> {
+  const over = new AbortController();
+  const heard = { at: stream.clock.monotonic() };
+  const watching = endWhenSilent(source, stream, heard, over.signal);
+  try {
+    for await (const text of lines(metered(source, stream), stream.limits.lineBytes)) {
+      heard.at = stream.clock.monotonic();
+      take(text, stream);
+    }
+  } catch (thrown) {
+    if (thrown instanceof CccamError) throw thrown;
+    if (thrown instanceof RangeError) throw tooMuch(stream.peer, thrown.message);
+    throw streamLost(stream.peer, messageOf(thrown));
+  } finally {
+    over.abort();
+    source.destroy();
+    await watching;
+  }
+}
+
+/** The error of a connection that could not be made, broke, or fell silent. */
+export function streamLost(peer: string, message: string): CccamError {
+  return new CccamError('CCP_STREAM_LOST', {
+    subject: peer,
+    message,
+    remedy: 'It is connected again by itself. Check the pod, and the network between the two.',
+    retryable: true,
+  });
+}
+
+function take(text: string, { onLine, peer }: NdjsonStream): void {
+  try {
+    onLine(text);
+  } catch (thrown) {
+    if (thrown instanceof CccamError) throw thrown;
+    throw new CccamError('CCP_STREAM_UNREADABLE', {
+      subject: peer,
+      message: `sent a line that this version cannot read: ${messageOf(thrown).slice(0, 300)}`,
+      remedy: 'Operator and agents may be one version apart, not more. Update the older one.',
+      retryable: true,
+      cause: thrown,
+    });
+  }
+}
+
+async function* metered(source: Readable, { clock, limits, peer }: NdjsonStream): AsyncGenerator<Uint8Array> {
+  const bytes = new Allowance(limits.bytes, clock.monotonic());
+  const ends = new Allowance(limits.lines, clock.monotonic());
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    const now = clock.monotonic();
+    if (!bytes.take(chunk.length, now)) throw tooMuch(peer, `more than ${limits.bytes.perSecond} bytes a second`);
+    if (!ends.take(countLines(chunk), now)) throw tooMuch(peer, `more than ${limits.lines.perSecond} lines a second`);
+    yield chunk;
+  }
+}
+
+function countLines(chunk: Buffer): number {
+  let count = 0;
+  for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, at + 1)) count += 1;
+  return count;
+}
+
+function tooMuch(peer: string, message: string): CccamError {
+  return new CccamError('CCP_STREAM_LIMIT', {
+    subject: peer,
+    message: `sent too much: ${message}`,
+    remedy: 'It is disconnected and asked again later. What runs in that pod, and is it ours?',
+    retryable: true,
+  });
+}
+
+async function endWhenSilent(
+  source: Readable,
+  { clock, limits }: NdjsonStream,
+  heard: { readonly at: number },
+  over: AbortSignal,
+): Promise<void> {
+  while (!over.aborted) {
+    const leftMs = heard.at + limits.silenceMs - clock.monotonic();
+    if (leftMs <= 0) {
+      source.destroy(new Error(`silent for ${Math.round(limits.silenceMs / 1_000)} s`));
+      return;
+    }
+    await clock.sleep(leftMs, over);
+  }
+}
