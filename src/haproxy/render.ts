@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { digest } from '../runtime/digest.ts';
 import { ANY_ADDRESS, isAnyAddress } from '../runtime/server-address.ts';
 import {
   BACKEND,
@@ -52,7 +52,7 @@ export function renderConfig(structure: Structure, servers: readonly RenderedSer
 
 /** Names the structure: two configurations with the same hash differ in server lines only, which the runtime API can change. 16 hexadecimal digits. */
 export function structureHash(structure: Structure): string {
-  return createHash('sha256').update(sections(structure, '').join('\n')).digest('hex').slice(0, 16);
+  return digest(sections(structure, '').join('\n'));
 }
 
 /** What `show info` calls the description says which structure runs and where it listens; null when the configuration is not ours. */

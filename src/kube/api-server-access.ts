@@ -3,6 +3,7 @@ import type { RequestOptions } from 'node:https';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
+import { hostPort } from '../runtime/host-port.ts';
 
 /** What a TLS connection to the API server needs. */
 export type TlsOptions = Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'>;
@@ -43,7 +44,7 @@ export async function inCluster(env: NodeJS.ProcessEnv, folder: string, clock: C
       throw unknownCluster(path, messageOf(thrown));
     });
   };
-  const server = new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  const server = new URL(`https://${hostPort(host, Number(port))}`);
   const [namespace] = await Promise.all([read('namespace'), read('ca.crt'), read('token')]);
   let remembered: { readonly credentials: Credentials; readonly until: number } | undefined;
   return {

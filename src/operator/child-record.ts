@@ -1,19 +1,12 @@
-import * as z from 'zod';
 import { AGENT_IMAGE_ANNOTATION, APPLIED_ANNOTATION, POOL_LABEL, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import { type ChildFacts, type ChildKind, contentName, type DeploymentFacts, withoutCount } from '../pool/child.ts';
-import type { Roster } from '../pool/roster.ts';
-import { CONFIG_KEYS } from '../pool/saved-state.ts';
+import { hostPort } from '../runtime/host-port.ts';
 import { readAddress } from '../runtime/server-address.ts';
+import { CONFIG_KEYS, readSavedState, type SavedState } from '../wire/saved-state.ts';
 import { Packed } from './packed.ts';
-
-/** What an operator of before has saved. */
-export interface Saved {
-  readonly roster: Roster;
-  readonly spec: unknown;
-}
 
 /** An object that the operator has made, reduced to what is needed of it. */
 export interface ChildRecord extends Stored {
@@ -23,7 +16,7 @@ export interface ChildRecord extends Stored {
   /** Its content is let go once it was compared: the fingerprint tells when it changes. */
   facts: ChildFacts;
   /** Of a ConfigMap: what was saved in it. */
-  readonly saved: Packed<Saved> | null;
+  readonly saved: Packed<SavedState> | null;
   /** Of a Service: where clients connect. */
   readonly address: string | null;
   /** Of a Service: every address that leads to the proxies. */
@@ -94,7 +87,7 @@ function serviceAddress(spec: unknown, status: unknown): string | null {
   const [outside] = loadBalancer?.ingress ?? [];
   const host = outside?.ip ?? outside?.hostname ?? clusterIP;
   if (host === undefined || host === '' || host === 'None') return null;
-  return `${host.includes(':') ? `[${host}]` : host}:${ports?.[0]?.port ?? 0}`;
+  return hostPort(host, ports?.[0]?.port ?? 0);
 }
 
 function serviceAddresses(spec: unknown, status: unknown): string[] {
@@ -107,52 +100,9 @@ function serviceAddresses(spec: unknown, status: unknown): string[] {
   });
 }
 
-const drain = z.union([
-  z.strictObject({ kind: z.literal('active') }),
-  z.strictObject({ kind: z.literal('draining'), reason: z.enum(['requested', 'removed']), since: z.number().min(0) }),
-]);
-
-const savedState = z.object({
-  version: z.literal(1),
-  spec: z.unknown(),
-  roster: z.array(
-    z.object({
-      name: z.string().regex(/^[a-z0-9]([-a-z0-9.:]{0,198}[a-z0-9])?$/),
-      id: z.int().min(1).max(1_000_000),
-      backend: z.string().max(63),
-      address: z.string().refine((text) => {
-        const reading = readAddress(text, { loopback: true });
-        return reading.kind === 'address' && reading.canonical === text;
-      }),
-      port: z.int().min(1).max(65_535),
-      weight: z.int().min(0).max(256),
-      maxConnections: z.int().min(1).max(1_000_000),
-      role: z.enum(['Active', 'Backup']),
-      drain,
-      deadlineMs: z.number().min(0),
-      pod: z.object({ name: z.string(), uid: z.string() }).optional(),
-      containersNotReady: z.literal(true).optional(),
-      shares: z.record(z.string().max(253), z.int().min(0).max(1_000_000)).optional(),
-    }),
-  ),
-});
-
-/** What an operator of before has saved; what cannot be read counts as nothing saved, and is written anew. */
+/** What an earlier operator has saved. Changed by hand it counts as nothing: ids are given again, and pods keep their drains' clocks. */
 function readSaved(data: unknown): ChildRecord['saved'] {
   const text = (data as Record<string, unknown> | undefined)?.[CONFIG_KEYS.state];
-  if (typeof text !== 'string') return null;
-  try {
-    const { roster, spec } = savedState.parse(JSON.parse(text));
-    const entries = roster.map(({ pod, containersNotReady, shares, ...entry }) => ({
-      ...entry,
-      ...(pod === undefined ? {} : { pod }),
-      ...(containersNotReady === undefined ? {} : { containersNotReady }),
-      ...(shares === undefined ? {} : { shares }),
-    }));
-    const isUnique = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
-    const fine = isUnique(entries.map((entry) => entry.id)) && isUnique(entries.map((entry) => entry.name));
-    return fine ? new Packed({ roster: entries, spec }) : null;
-  } catch {
-    return null; // changed by hand: the ids are given anew, and pods keep their drains' clocks themselves
-  }
+  const saved = typeof text === 'string' ? readSavedState(text) : null;
+  return saved === null ? null : new Packed(saved);
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { APPLIED_ANNOTATION } from '../api/v1alpha1/index.ts';
+import { digest } from '../runtime/digest.ts';
 
 /** Kinds of objects that a pool owns. */
 export const CHILD_KINDS = [
@@ -65,7 +65,7 @@ export function childKey(child: { readonly kind: string; readonly metadata: { re
 
 /** Names a piece of content: the same content gives the same name, and nothing else does. 16 hexadecimal digits. */
 export function contentName(content: unknown): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+  return digest(JSON.stringify(content));
 }
 
 /** The child with the name of its own content written on it. */

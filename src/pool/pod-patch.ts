@@ -1,4 +1,5 @@
 import { DRAIN_SINCE_ANNOTATION, DRAINED_CONDITION, IN_ROTATION_CONDITION } from '../api/v1alpha1/index.ts';
+import { rfc3339 } from '../runtime/rfc3339.ts';
 import { drainProgress } from './drain.ts';
 import type { RosterEntry } from './roster.ts';
 import type { PodFacts } from './server-state.ts';
@@ -89,6 +90,6 @@ function conditionChanges(pod: PodFacts, draining: boolean, drained: boolean, in
 function condition(pod: PodFacts, type: string, is: boolean, words: (typeof WORDS)[keyof typeof WORDS], now: number): PodCondition {
   const status = is ? 'True' : 'False';
   const before = pod.conditions.get(type);
-  const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
+  const time = rfc3339(now);
   return { type, status, ...words, lastTransitionTime: before?.status === status ? before.since : time };
 }

@@ -10,6 +10,8 @@ import type {
 } from '../api/v1alpha1/index.ts';
 import type { HealthState } from '../haproxy/health/health-state.ts';
 import { healthWords } from '../haproxy/health/health-words.ts';
+import { hostPort } from '../runtime/host-port.ts';
+import { rfc3339 } from '../runtime/rfc3339.ts';
 import type { Attention } from './attention.ts';
 import { drainProgress } from './drain.ts';
 import type { Roster, RosterEntry } from './roster.ts';
@@ -137,10 +139,10 @@ function serverStatus(entry: RosterEntry, facts: ServerFacts | undefined, now: n
     now,
   );
   const times =
-    entry.drain.kind === 'draining' ? { since: iso(entry.drain.since), deadline: iso(entry.drain.since + entry.deadlineMs) } : {};
+    entry.drain.kind === 'draining' ? { since: rfc3339(entry.drain.since), deadline: rfc3339(entry.drain.since + entry.deadlineMs) } : {};
   return {
     name: entry.name,
-    address: entry.address.includes(':') ? `[${entry.address}]:${entry.port}` : `${entry.address}:${entry.port}`,
+    address: hostPort(entry.address, entry.port),
     state: progress.kind === 'drained' ? 'Drained' : progress.kind === 'active' ? activeState(entry, facts) : 'Draining',
     sessions: facts?.sessions ?? 0,
     ...times,
@@ -335,12 +337,7 @@ function settle(draft: Draft, previous: PoolStatus | null, generation: number | 
   const before = previous?.conditions.find((condition) => condition.type === draft.type);
   return {
     ...draft,
-    lastTransitionTime: before !== undefined && before.status === draft.status ? before.lastTransitionTime : iso(now),
+    lastTransitionTime: before !== undefined && before.status === draft.status ? before.lastTransitionTime : rfc3339(now),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   };
-}
-
-/** RFC 3339 to the second, as Kubernetes writes times. */
-function iso(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { Bell } from './clock.ts';
 import { CccamError, messageOf } from './errors.ts';
+import { hostPort } from './host-port.ts';
 import { type NdjsonStream, readNdjson, streamLost } from './ndjson-reader.ts';
 
 /** What the client says over its own side of the connection. */
@@ -44,7 +45,7 @@ export class NdjsonClient {
   constructor(options: NdjsonClientOptions) {
     this.#options = options;
     const { host, path, port } = options;
-    this.#peer = `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+    this.#peer = `http://${hostPort(host, port)}${path}`;
   }
 
   /** Works until the signal is aborted. */

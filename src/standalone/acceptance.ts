@@ -1,5 +1,6 @@
 import type { CccamError } from '../runtime/errors.ts';
 import { messageOf } from '../runtime/errors.ts';
+import { rfc3339 } from '../runtime/rfc3339.ts';
 import type { Controller } from './controller.ts';
 import type { Host } from './host.ts';
 import type { LastGood } from './last-good.ts';
@@ -93,7 +94,7 @@ export class Acceptance {
 
   #keep(text: string): void {
     const { controller, file, kept, wall } = this.#options;
-    kept.save({ file, name: controller.pool.metadata.name, savedAt: `${new Date(wall()).toISOString().slice(0, 19)}Z`, text });
+    kept.save({ file, name: controller.pool.metadata.name, savedAt: rfc3339(wall()), text });
   }
 
   #read(text: string): FileReading {

@@ -6,6 +6,7 @@ import { type ProxyRuntime, proxyModel } from '../pool/proxy-model.ts';
 import { nextRoster, type Roster, type SessionCount } from '../pool/roster.ts';
 import { type ProxyFacts, poolStatus, type ServerFacts } from '../pool/status.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { hostPort } from '../runtime/host-port.ts';
 import { WallShift } from './pool-clock.ts';
 
 /** What the controller hands on. */
@@ -95,7 +96,7 @@ export class Controller {
     this.decide();
     const previous = this.#status;
     const { bindAddress } = this.#runtime;
-    const address = `${bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress}:${this.#pool.spec.port}`;
+    const address = hostPort(bindAddress, this.#pool.spec.port);
     const proxies = proxyFacts(observation);
     const minds = [...this.#minds(), ...attentions(this.#pool.spec, this.#roster, proxies)];
     this.#status = poolStatus(

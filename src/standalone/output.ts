@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import type { PoolStatus } from '../api/v1alpha1/index.ts';
 import { withoutNumbers } from '../pool/status-damping.ts';
+import { rfc3339 } from '../runtime/rfc3339.ts';
 
 /** One event line for the person or script that started the program. */
 export interface RunEvent {
@@ -196,6 +197,6 @@ class JsonLines implements Output {
 }
 
 function eventLine(event: RunEvent, now: number): string {
-  const time = `${new Date(now).toISOString().slice(0, 19)}Z`; // with its zone: logs of several machines are laid side by side
+  const time = rfc3339(now); // with its zone: logs of several machines are laid side by side
   return `${time} ${event.severity === 'Warning' ? 'WARN ' : ''}${event.reason} ${event.subject}: ${event.message}`;
 }

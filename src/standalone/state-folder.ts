@@ -9,32 +9,17 @@ import { isSocketPath, SOCKET_PATH_WORDS } from '../haproxy/token.ts';
 import type { Roster } from '../pool/roster.ts';
 import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
+import { savedRoster, savedServers } from '../wire/saved-roster.ts';
 
 /** What time it was when the state was written. */
-const savedClock = z.strictObject({ boot: z.string().max(64), monotonic: z.number(), now: z.number() });
+const savedClock = z.object({ boot: z.string().max(64), monotonic: z.number(), now: z.number() });
 /** A moment by the clock of the pool, by the monotonic clock of one boot of the machine, and which boot that was. */
 export type SavedClock = z.output<typeof savedClock>;
 
-const rosterFile = z.strictObject({
+const rosterFile = z.object({
   version: z.literal(1),
   clock: savedClock.optional(),
-  servers: z.array(
-    z.strictObject({
-      name: z.string(),
-      id: z.int().min(1),
-      backend: z.string(),
-      address: z.string(),
-      port: z.int(),
-      weight: z.int(),
-      maxConnections: z.int(),
-      role: z.enum(['Active', 'Backup']),
-      drain: z.union([
-        z.strictObject({ kind: z.literal('active') }),
-        z.strictObject({ kind: z.literal('draining'), reason: z.enum(['requested', 'removed']), since: z.number() }),
-      ]),
-      deadlineMs: z.number(),
-    }),
-  ),
+  servers: savedRoster,
 });
 
 /** Paths of everything that a pool on one box keeps on disk. */
@@ -147,7 +132,7 @@ export async function loadRoster(folder: StateFolder): Promise<SavedRoster> {
   if (text === null) return { roster: [], clock: null, setAside: null };
   try {
     const { clock = null, servers } = rosterFile.parse(JSON.parse(text));
-    return { roster: servers, clock, setAside: null };
+    return { roster: savedServers(servers), clock, setAside: null };
   } catch {
     const aside = `${folder.rosterFile}.unreadable`; // what was wrong with it can be seen there
     await rename(folder.rosterFile, aside);

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { ProxyModel } from '../haproxy/model.ts';
+import { digest } from '../runtime/digest.ts';
 import { CccamError } from '../runtime/errors.ts';
 
 /** A server with an agent beside it: the agent's port, and the key that opens a link to it. */
@@ -40,7 +40,7 @@ export function proxyConfigText(model: ProxyModel, { agents, ends = [], shares =
 
 /** Revision of a config: the same text has the same one. Agents report the revision they work on. 16 hexadecimal digits. */
 export function revisionOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return digest(text);
 }
 
 const count = z.int().check(z.minimum(0));

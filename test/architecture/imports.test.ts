@@ -20,7 +20,9 @@ const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[];
   runtime: { folders: ['..'], packages: ['pino'] },
 };
 /** Files of runtime that pure and dependency-free folders may use; they import nothing themselves. */
-const LEAVES = ['errors', 'clock', 'lines', 'printable', 'server-address', 'stream-limits'].map((name) => `runtime/${name}.ts`);
+const LEAVES = ['errors', 'clock', 'digest', 'host-port', 'rfc3339', 'lines', 'printable', 'server-address', 'stream-limits'].map(
+  (name) => `runtime/${name}.ts`,
+);
 /** The only files of haproxy that the rules may see. */
 const MODEL = ['haproxy/model.ts', 'haproxy/render.ts', 'haproxy/health/health-state.ts', 'haproxy/health/health-words.ts'];
 /** Plain data in, plain data out: no input, no output, no clock, no chance. */

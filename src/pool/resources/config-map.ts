@@ -1,8 +1,8 @@
 import type { ProxyModel } from '../../haproxy/model.ts';
 import { renderConfig } from '../../haproxy/render.ts';
 import { type ConfigExtras, proxyConfigText } from '../../wire/proxy-config.ts';
+import { CONFIG_KEYS, type SavedState, savedStateText } from '../../wire/saved-state.ts';
 import type { Child } from '../child.ts';
-import { CONFIG_KEYS, type SavedState } from '../saved-state.ts';
 import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
 
 /**
@@ -20,7 +20,7 @@ export function configMap(pool: PoolIdentity, model: ProxyModel, extras: ConfigE
     data: {
       [CONFIG_KEYS.config]: renderConfig(model.structure, servers),
       [CONFIG_KEYS.proxy]: proxyConfigText(model, extras),
-      [CONFIG_KEYS.state]: JSON.stringify(state),
+      [CONFIG_KEYS.state]: savedStateText(state),
     },
   };
 }

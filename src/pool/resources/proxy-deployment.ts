@@ -10,8 +10,8 @@ import {
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
 import { agentKey } from '../../wire/agent-key.ts';
 import { drainHook } from '../../wire/pre-stop.ts';
+import { CONFIG_KEYS } from '../../wire/saved-state.ts';
 import { type Child, contentName } from '../child.ts';
-import { CONFIG_KEYS } from '../saved-state.ts';
 import { ANY_IMAGE, CONTAINER_SECURITY, type NewPods } from './agent-container.ts';
 import { childMetadata, labels, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';

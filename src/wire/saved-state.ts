@@ -1,0 +1,37 @@
+import * as z from 'zod/mini';
+import { type SavedServer, savedRoster, savedServers } from './saved-roster.ts';
+
+/** Keys of the ConfigMap of a pool. */
+export const CONFIG_KEYS = {
+  /** What HAProxy starts with, complete; for people, and for a start without an agent. */
+  config: 'haproxy.cfg',
+  /** The proxy config that the agents follow. */
+  proxy: 'proxy.json',
+  /** What must survive a restart of the operator. */
+  state: 'state.json',
+} as const;
+
+/** What the operator keeps of a pool: server ids, drain clocks, servers on their way out, and the last valid spec. */
+export interface SavedState {
+  /** The spec that is active, as it was written, without its pod templates; an invalid one does not get here. */
+  readonly spec: unknown;
+  readonly roster: readonly SavedServer[];
+}
+
+const savedState = z.object({ version: z.literal(1), spec: z.unknown(), roster: savedRoster });
+
+/** The text that is saved. */
+export function savedStateText({ roster, spec }: SavedState): string {
+  return JSON.stringify({ version: 1, spec, roster });
+}
+
+/** Reads what was saved. @returns null for what cannot be read: somebody has changed it, and it is written again from what is known */
+export function readSavedState(text: string): SavedState | null {
+  try {
+    const { roster, spec } = savedState.parse(JSON.parse(text));
+    return { spec, roster: savedServers(roster) };
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError || thrown instanceof z.core.$ZodError) return null;
+    throw thrown;
+  }
+}
