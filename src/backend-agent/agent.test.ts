@@ -4,7 +4,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { agentKey } from '../wire/agent-key.ts';
-import { drainHook } from '../wire/pre-stop.ts';
+import { preStopHook } from '../wire/pre-stop.ts';
 import { BackendAgent } from './agent.ts';
 import { UNREPORTED_MS } from './backend-state.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
@@ -32,7 +32,7 @@ async function anAgent(read: () => Promise<SocketCounts>): Promise<void> {
 
 /** Asks for a drain as the kubelet does. */
 async function drain(helper = false): Promise<number> {
-  const { httpGet } = drainHook({ deadlineMs: 60_000, close: true, helper }, 9_322, KEY) as {
+  const { httpGet } = preStopHook({ deadlineMs: 60_000, close: true, helper }, 9_322, KEY) as {
     httpGet: { path: string; httpHeaders: { name: string; value: string }[] };
   };
   const headers = Object.fromEntries(httpGet.httpHeaders.map(({ name, value }) => [name, value]));

@@ -4,7 +4,7 @@ import { metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-s
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { type BackendLine, LINK_HEARTBEAT_MS, LINK_PATH } from '../wire/agent-link.ts';
-import { DRAIN_PATH, readDrainCall } from '../wire/pre-stop.ts';
+import { PRE_STOP_PATH, readPreStopCall } from '../wire/pre-stop.ts';
 import { BackendMetrics } from './backend-metrics.ts';
 import { type BackendState, drainBegins, drainOver, mayEnd, UNSEEN, withRouting, withSockets } from './backend-state.ts';
 import { ProxyLinks } from './proxy-links.ts';
@@ -87,7 +87,7 @@ export class BackendAgent {
   routes(): ReadonlyMap<string, Route> {
     return new Map<string, Route>([
       [`POST ${LINK_PATH}`, async (request, response) => await this.#links.accept(request, response)],
-      [DRAIN_PATH, async (request, response) => await this.#drain(request, response)],
+      [PRE_STOP_PATH, async (request, response) => await this.#drain(request, response)],
       ['/listening', (_request, response) => this.#listening(response)],
       ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
       ['/metrics', metricsRoute(this.#metrics.registry)],
@@ -130,7 +130,7 @@ export class BackendAgent {
 
   /** Answers when the server's container may end. */
   async #drain(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = readDrainCall(request.url, request.headers, this.#options.drainKey);
+    const call = readPreStopCall(request.url, request.headers, this.#options.drainKey);
     if (call === 'forbidden') return sendText(response, 403, 'the key is missing or wrong\n');
     if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
     const given = new AbortController();

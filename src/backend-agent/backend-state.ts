@@ -1,5 +1,5 @@
 import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
-import type { DrainCall } from '../wire/pre-stop.ts';
+import type { PreStopCall } from '../wire/pre-stop.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
 /** A drain as the kubelet has asked for it. Times are of the clock that never jumps, in milliseconds. */
@@ -29,7 +29,7 @@ export interface BackendState {
 export const UNSEEN: BackendState = { sockets: NO_SOCKETS, lookedAt: Number.NEGATIVE_INFINITY, drain: null };
 
 /** The kubelet asks. Asked again, for another container of the pod, the first clock stands. */
-export function drainBegins(state: BackendState, call: DrainCall, now: number): BackendState {
+export function drainBegins(state: BackendState, call: PreStopCall, now: number): BackendState {
   const since = state.drain?.since ?? now;
   const deadlineAt = Math.min(state.drain?.deadlineAt ?? Number.POSITIVE_INFINITY, now + call.deadlineMs);
   return {

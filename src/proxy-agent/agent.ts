@@ -18,7 +18,7 @@ import { type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { VERSION } from '../runtime/version.ts';
-import { DRAIN_PATH } from '../wire/pre-stop.ts';
+import { PRE_STOP_PATH } from '../wire/pre-stop.ts';
 import { BackendLinks } from './backend-links.ts';
 import { ConfigFollower, type ConfigSource } from './config-follower.ts';
 import { ConfigStart } from './config-start.ts';
@@ -158,7 +158,7 @@ class ProxyAgent {
         '/startz',
         (_request, response) => sendText(response, this.#start.done ? 200 : 503, this.#start.done ? 'ok\n' : `${this.#start.why}\n`),
       ],
-      [DRAIN_PATH, async (request, response) => await this.#softStop.answer(request, response)],
+      [PRE_STOP_PATH, async (request, response) => await this.#softStop.answer(request, response)],
     ]);
   }
 

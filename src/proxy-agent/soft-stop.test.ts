@@ -6,7 +6,7 @@ import { aStructure } from '../../test/fakes/pools.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { agentKey } from '../wire/agent-key.ts';
-import { drainHook } from '../wire/pre-stop.ts';
+import { preStopHook } from '../wire/pre-stop.ts';
 import { SoftStop } from './soft-stop.ts';
 
 const KEY = agentKey('end a proxy', 'uid');
@@ -22,7 +22,7 @@ function anEnder(deadlineMs: number, close: boolean) {
     structure: () => aStructure(),
     onChange: () => undefined,
   });
-  const { httpGet } = drainHook({ deadlineMs, close }, 9_321, KEY) as {
+  const { httpGet } = preStopHook({ deadlineMs, close }, 9_321, KEY) as {
     httpGet: { path: string; httpHeaders: { name: string; value: string }[] };
   };
   const request = new IncomingMessage(new Socket());

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
-import { type DrainCall, readDrainCall } from '../wire/pre-stop.ts';
+import { type PreStopCall, readPreStopCall } from '../wire/pre-stop.ts';
 import type { SoftStopState } from './effective-config.ts';
 
 /** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */
@@ -69,7 +69,7 @@ export class SoftStop {
 
   /** Answers when HAProxy may end. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = readDrainCall(request.url, request.headers, this.#options.key);
+    const call = readPreStopCall(request.url, request.headers, this.#options.key);
     if (call === 'forbidden') return sendText(response, 403, 'the key is missing or wrong\n');
     if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
     const given = new AbortController();
@@ -78,7 +78,7 @@ export class SoftStop {
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
   }
 
-  async #drain(call: DrainCall, signal: AbortSignal): Promise<void> {
+  async #drain(call: PreStopCall, signal: AbortSignal): Promise<void> {
     const { clock, log, onChange, structure } = this.#options;
     const running = structure();
     const begun = clock.monotonic();

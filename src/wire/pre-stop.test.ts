@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { agentKey } from './agent-key.ts';
-import { drainHook, readDrainCall } from './pre-stop.ts';
+import { preStopHook, readPreStopCall } from './pre-stop.ts';
 
 const KEY = agentKey('end a server', 'some-uid');
 
@@ -15,8 +15,8 @@ describe('a drain call', () => {
   it('is read as it was written', () => {
     fc.assert(
       fc.property(fc.nat(600_000_000), fc.boolean(), fc.boolean(), (deadlineMs, close, helper) => {
-        const { headers, url } = request(drainHook({ deadlineMs, close, helper }, 9_322, KEY));
-        expect(readDrainCall(url, headers, KEY)).toEqual({ deadlineMs, close, ...(helper ? { helper } : {}) });
+        const { headers, url } = request(preStopHook({ deadlineMs, close, helper }, 9_322, KEY));
+        expect(readPreStopCall(url, headers, KEY)).toEqual({ deadlineMs, close, ...(helper ? { helper } : {}) });
       }),
     );
   });
@@ -24,14 +24,14 @@ describe('a drain call', () => {
   it.each([{}, { 'cccam-drain-key': '' }, { 'cccam-drain-key': agentKey('end a server', 'another') }, { 'cccam-drain-key': [KEY, KEY] }])(
     'is forbidden without the key: %j',
     (headers) => {
-      expect(readDrainCall('/drain?deadlineMs=1&close=true', headers, KEY)).toBe('forbidden');
+      expect(readPreStopCall('/drain?deadlineMs=1&close=true', headers, KEY)).toBe('forbidden');
     },
   );
 
   it.each(['/drain', '/drain?deadlineMs=', '/drain?deadlineMs=-1', '/drain?deadlineMs=1e3', '/drain?deadlineMs=999999999', undefined])(
     'is not obeyed when it names no time that makes sense: %s',
     (url) => {
-      expect(readDrainCall(url, { 'cccam-drain-key': KEY }, KEY)).toBe('unreadable');
+      expect(readPreStopCall(url, { 'cccam-drain-key': KEY }, KEY)).toBe('unreadable');
     },
   );
 });

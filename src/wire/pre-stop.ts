@@ -2,7 +2,7 @@ import { hasKey, KEY_HEADER } from './agent-key.ts';
 import { LONGEST_DRAIN_MS } from './drain-times.ts';
 
 /** What a kubelet asks of an agent before it ends a container: to say when it may. */
-export interface DrainCall {
+export interface PreStopCall {
   /** How long sessions may live on, in milliseconds. */
   readonly deadlineMs: number;
   /** Whether those that are left then are closed, a few at a time. */
@@ -12,23 +12,23 @@ export interface DrainCall {
 }
 
 /** Path of the call; a GET, because a preStop hook knows no other verb. */
-export const DRAIN_PATH = '/drain';
+export const PRE_STOP_PATH = '/drain';
 
 /** The preStop hook that asks the agent on that port. */
-export function drainHook(call: DrainCall, port: number, key: string): object {
-  const path = `${DRAIN_PATH}?deadlineMs=${call.deadlineMs}&close=${call.close}${call.helper === true ? '&helper=true' : ''}`;
+export function preStopHook(call: PreStopCall, port: number, key: string): object {
+  const path = `${PRE_STOP_PATH}?deadlineMs=${call.deadlineMs}&close=${call.close}${call.helper === true ? '&helper=true' : ''}`;
   return { httpGet: { path, port, scheme: 'HTTP', httpHeaders: [{ name: KEY_HEADER, value: key }] } };
 }
 
 /** What a call asks for; `forbidden` without the key. */
-export type DrainReading = DrainCall | 'forbidden' | 'unreadable';
+export type PreStopReading = PreStopCall | 'forbidden' | 'unreadable';
 
 /** Reads a call. @param url path and query, as they came */
-export function readDrainCall(
+export function readPreStopCall(
   url: string | undefined,
   headers: Readonly<Record<string, string | string[] | undefined>>,
   key: string,
-): DrainReading {
+): PreStopReading {
   if (!hasKey(headers, key)) return 'forbidden';
   const query = new URL(url ?? '/', 'http://localhost').searchParams;
   const text = query.get('deadlineMs') ?? '';

@@ -12,7 +12,7 @@ import {
 } from '../../api/v1alpha1/index.ts';
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
 import { agentKey } from '../../wire/agent-key.ts';
-import { drainHook } from '../../wire/pre-stop.ts';
+import { preStopHook } from '../../wire/pre-stop.ts';
 import { CONTAINER_SECURITY } from './agent-container.ts';
 import type { PoolIdentity } from './identity.ts';
 
@@ -49,7 +49,7 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
  */
 function waiting(container: Json, pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, helper: boolean): Json {
   const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close', helper };
-  const preStop = drainHook(call, BACKEND_AGENT.port, agentKey('end a server', pool.uid, backend.name));
+  const preStop = preStopHook(call, BACKEND_AGENT.port, agentKey('end a server', pool.uid, backend.name));
   return { ...container, lifecycle: { preStop, ...json(container['lifecycle']) } };
 }
 

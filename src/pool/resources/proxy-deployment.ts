@@ -9,7 +9,7 @@ import {
 } from '../../api/v1alpha1/index.ts';
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
 import { agentKey } from '../../wire/agent-key.ts';
-import { drainHook } from '../../wire/pre-stop.ts';
+import { preStopHook } from '../../wire/pre-stop.ts';
 import { CONFIG_KEYS } from '../../wire/saved-state.ts';
 import { type Child, contentName } from '../child.ts';
 import { ANY_IMAGE, CONTAINER_SECURITY, type NewPods } from './agent-container.ts';
@@ -87,7 +87,7 @@ function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterS
     command: ['haproxy', '-W', '-db', '-S', `${RUN_FOLDER}/master.sock,mode,600`, '-f', `${RUN_FOLDER}/haproxy.cfg`],
     ports: [{ name: 'cccam', containerPort: PROXY_PORT, protocol: 'TCP' }],
     // Its sessions end first; then HAProxy is told to end, and has nobody left to cut off.
-    lifecycle: { preStop: drainHook(call, PROXY_AGENT.port, agentKey('end a proxy', pool.uid)) },
+    lifecycle: { preStop: preStopHook(call, PROXY_AGENT.port, agentKey('end a proxy', pool.uid)) },
     ...(spec.proxy.resources === undefined ? {} : { resources: spec.proxy.resources }),
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [{ name: 'run', mountPath: RUN_FOLDER }],
