@@ -7,16 +7,26 @@ const RETRYABLE = new Set([401, 408, 409, 410, 425, 429, 500, 502, 503, 504]);
 /** A server that asks for more is asked again after this: drains wait behind it. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
 
-/** The API server refused a call, or could not be reached. Never carries the whole answer: that may be megabytes, or secret. */
-export class KubeApiError extends CccamError {
+/** How a call failed. */
+export interface ApiFailure {
   /** HTTP status, or null when there was no answer. */
   readonly status: number | null;
   /** Reason as in `metav1.Status`, such as `NotFound`, or the code of the system error, such as `ECONNRESET`. */
   readonly reason: string;
+  readonly message: string;
+  readonly retryAfterMs?: number | null;
+  readonly cause?: unknown;
+}
+
+/** The API server refused a call, or could not be reached. Never carries the whole answer: that may be megabytes, or secret. */
+export class KubeApiError extends CccamError {
+  readonly status: ApiFailure['status'];
+  readonly reason: ApiFailure['reason'];
   /** How long the server asks us to wait, in milliseconds, or null. */
   readonly retryAfterMs: number | null;
 
-  constructor(call: string, status: number | null, reason: string, message: string, retryAfterMs: number | null, cause?: unknown) {
+  /** @param call method and path */
+  constructor(call: string, { cause, message, reason, retryAfterMs = null, status }: ApiFailure) {
     super(status === null ? 'CCP_API_UNREACHABLE' : 'CCP_API_REFUSED', {
       subject: call,
       message: status === null ? `${reason}: ${message}` : `${status} ${reason}: ${message}`,
@@ -31,16 +41,29 @@ export class KubeApiError extends CccamError {
   }
 }
 
-/** An answer that is not a success. @param body the text of the answer: a `metav1.Status`, or whatever a proxy in between says */
-export function refusedError(call: string, status: number, headers: IncomingHttpHeaders, body: string): KubeApiError {
+/** An answer that is not a success. @param answer its body is a `metav1.Status`, or whatever a proxy in between says */
+export function refusedError(
+  call: string,
+  { body, headers, status }: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string },
+): KubeApiError {
   const said = readStatus(body);
-  return new KubeApiError(call, status, said.reason ?? `Http${status}`, said.message, retryAfterMs(headers['retry-after']));
+  return new KubeApiError(call, {
+    status,
+    reason: said.reason ?? `Http${status}`,
+    message: said.message,
+    retryAfterMs: retryAfterMs(headers['retry-after']),
+  });
 }
 
 /** A call that got no answer. */
 export function unreachableError(call: string, thrown: unknown): KubeApiError {
   if (thrown instanceof KubeApiError) return thrown;
-  return new KubeApiError(call, null, systemCode(thrown) ?? 'Unreachable', printable(messageOf(thrown), 200), null, thrown);
+  return new KubeApiError(call, {
+    status: null,
+    reason: systemCode(thrown) ?? 'Unreachable',
+    message: printable(messageOf(thrown), 200),
+    cause: thrown,
+  });
 }
 
 /** Whether the error is an answer with that status. */

@@ -2,7 +2,30 @@ import { isStatus } from './api-error.ts';
 import { collectionPath, type KubeObject, type ObjectRef, objectPath, type ResourceType } from './resource.ts';
 import type { Transport } from './transport.ts';
 
+/** Which objects of a collection. */
 export type Selectors = { readonly labelSelector?: string; readonly fieldSelector?: string };
+
+/** Objects of one type in one namespace, or in all of them for `''`. */
+export interface Collection {
+  readonly type: ResourceType;
+  readonly namespace: string;
+  readonly selectors: Selectors;
+}
+
+/** How an object is applied. */
+export interface ApplyOptions {
+  /** Name under which the fields stand. */
+  readonly manager: string;
+  /** Takes fields from other managers; without it their conflict is a 409. */
+  readonly force: boolean;
+  readonly subresource?: 'status';
+}
+
+interface Patch {
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  readonly contentType: string;
+}
 
 /** Media type of a server-side apply; the body is JSON all the same, which is YAML too. */
 const APPLY_PATCH = 'application/apply-patch+yaml';
@@ -49,23 +72,17 @@ export class KubeClient {
    * @returns what was read, and the version that a watch goes on from
    * @throws KubeApiError
    */
-  async list<T>(
-    type: ResourceType,
-    namespace: string,
-    selectors: Selectors,
-    read: (object: KubeObject) => T,
-    signal: AbortSignal,
-  ): Promise<Listing<T>> {
+  async list<T>(collection: Collection, read: (object: KubeObject) => T, signal: AbortSignal): Promise<Listing<T>> {
     try {
-      return await this.#listOnce(type, namespace, selectors, read, signal);
+      return await this.#listOnce(collection, read, signal);
     } catch (thrown) {
       if (!isStatus(thrown, 410)) throw thrown;
-      return await this.#listOnce(type, namespace, selectors, read, signal);
+      return await this.#listOnce(collection, read, signal);
     }
   }
 
   /** The version that a collection has now, read with one object of it at the most. @throws KubeApiError */
-  async version(type: ResourceType, namespace: string, selectors: Selectors, signal: AbortSignal): Promise<string> {
+  async version({ namespace, selectors, type }: Collection, signal: AbortSignal): Promise<string> {
     const query = { ...selectors, limit: '1' };
     const page = (await this.transport.request({ method: 'GET', path: collectionPath(type, namespace), query, signal })) as Page;
     return page.metadata.resourceVersion;
@@ -76,30 +93,22 @@ export class KubeClient {
    * set before and no longer does.
    *
    * @param object with `metadata.uid` it is only applied to that very object
-   * @param force takes fields from other managers; without it their conflict is a 409
    * @returns the object as it is now
    * @throws KubeApiError
    */
-  async apply(
-    ref: ObjectRef,
-    object: KubeObject,
-    manager: string,
-    force: boolean,
-    signal: AbortSignal,
-    subresource?: string,
-  ): Promise<KubeObject> {
+  async apply(ref: ObjectRef, object: KubeObject, { force, manager, subresource }: ApplyOptions, signal: AbortSignal): Promise<KubeObject> {
     const query = { fieldManager: manager, ...(force ? { force: 'true' } : {}) };
-    return await this.#patch(objectPath(ref, subresource), query, object, APPLY_PATCH, signal);
+    return await this.#patch(objectPath(ref, subresource), { query, body: object, contentType: APPLY_PATCH }, signal);
   }
 
   /** Merges fields into an object; null takes one away. @throws KubeApiError */
   async merge(ref: ObjectRef, patch: unknown, manager: string, signal: AbortSignal): Promise<KubeObject> {
-    return await this.#patch(objectPath(ref), { fieldManager: manager }, patch, MERGE_PATCH, signal);
+    return await this.#patch(objectPath(ref), { query: { fieldManager: manager }, body: patch, contentType: MERGE_PATCH }, signal);
   }
 
   /** Merges fields into an object of a kind that Kubernetes itself brings, where lists go by the names in them. @throws KubeApiError */
   async mergeByName(ref: ObjectRef, patch: unknown, manager: string, signal: AbortSignal): Promise<KubeObject> {
-    return await this.#patch(objectPath(ref), { fieldManager: manager }, patch, STRATEGIC_PATCH, signal);
+    return await this.#patch(objectPath(ref), { query: { fieldManager: manager }, body: patch, contentType: STRATEGIC_PATCH }, signal);
   }
 
   /** Makes an object. @throws KubeApiError 409 when there is one of that name */
@@ -142,14 +151,12 @@ export class KubeClient {
     }
   }
 
-  async #patch(path: string, query: Record<string, string>, body: unknown, contentType: string, signal: AbortSignal): Promise<KubeObject> {
-    return (await this.transport.request({ guard: this.#guard, method: 'PATCH', path, query, body, contentType, signal })) as KubeObject;
+  async #patch(path: string, patch: Patch, signal: AbortSignal): Promise<KubeObject> {
+    return (await this.transport.request({ guard: this.#guard, method: 'PATCH', path, ...patch, signal })) as KubeObject;
   }
 
   async #listOnce<T>(
-    type: ResourceType,
-    namespace: string,
-    selectors: Selectors,
+    { namespace, selectors, type }: Collection,
     read: (object: KubeObject) => T,
     signal: AbortSignal,
   ): Promise<Listing<T>> {

@@ -135,7 +135,7 @@ export class Reflector<T extends Stored> {
   async #compareVersions(signal: AbortSignal): Promise<void> {
     const { client, type, namespace, selectors } = this.#options;
     if (this.#resourceVersion !== null) {
-      const now = await client.version(type, namespace, selectors, signal);
+      const now = await client.version({ type, namespace, selectors }, signal);
       if (isOlder(now, this.#resourceVersion)) this.#resourceVersion = null;
     }
     this.#wasCut = false;
@@ -143,7 +143,7 @@ export class Reflector<T extends Stored> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { client, type, namespace, selectors, project, store, report, clock, random } = this.#options;
-    const { items, resourceVersion } = await client.list(type, namespace, selectors, project, signal);
+    const { items, resourceVersion } = await client.list({ type, namespace, selectors }, project, signal);
     const missed = store.replace(items, resourceVersion, namespace);
     this.#resourceVersion = resourceVersion;
     this.#lastEventAt = clock.monotonic();
@@ -181,7 +181,7 @@ export class Reflector<T extends Stored> {
     if (clock.monotonic() >= this.#relistAt) this.#resourceVersion = null;
     // A clean end at once, over and over, must not become a hot loop.
     if (clock.monotonic() - begun < LIVED_MS)
-      throw new KubeApiError(`WATCH ${request.path}`, null, ENDED_AT_ONCE, 'the watch ended at once', null);
+      throw new KubeApiError(`WATCH ${request.path}`, { status: null, reason: ENDED_AT_ONCE, message: 'the watch ended at once' });
   }
 
   async #failed(thrown: unknown, signal: AbortSignal): Promise<void> {

@@ -111,7 +111,9 @@ export class Transport {
       limit.removeEventListener('abort', giveUp);
       this.#options.onCall?.('WATCH', response.statusCode ?? null, performance.now() - begun);
       if (!isSuccess(response)) throw this.#refused(call, response, await readAll(response, 65_536, signal));
-      response.setTimeout(idleMs, () => response.destroy(new KubeApiError(call, null, SILENT, `nothing came for ${idleMs} ms`, null)));
+      response.setTimeout(idleMs, () =>
+        response.destroy(new KubeApiError(call, { status: null, reason: SILENT, message: `nothing came for ${idleMs} ms` })),
+      );
       return response;
     } catch (thrown) {
       const error = unreachableError(call, opening.signal.aborted ? new Error('it took too long') : thrown);
@@ -126,7 +128,7 @@ export class Transport {
   }
 
   #refused(call: string, response: IncomingMessage, body: string): KubeApiError {
-    const error = refusedError(call, response.statusCode ?? 0, response.headers, body);
+    const error = refusedError(call, { status: response.statusCode ?? 0, headers: response.headers, body });
     if (error.status === 401) this.#options.access.forget();
     if (error.retryAfterMs !== null) this.#options.bucket.hold(error.retryAfterMs);
     return error;

@@ -1,3 +1,4 @@
+import { messageOf } from '../runtime/errors.ts';
 import { lines } from '../runtime/lines.ts';
 import { KubeApiError } from './api-error.ts';
 import type { KubeObject } from './resource.ts';
@@ -44,7 +45,7 @@ export async function* watchStream(transport: Transport, request: WatchRequest, 
     if (!response.complete) throw new Error('the connection was cut');
   } catch (thrown) {
     if (thrown instanceof KubeApiError) throw thrown;
-    throw new KubeApiError(call, null, 'StreamBroken', thrown instanceof Error ? thrown.message : String(thrown), null, thrown);
+    throw new KubeApiError(call, { status: null, reason: 'StreamBroken', message: messageOf(thrown), cause: thrown });
   } finally {
     response.destroy();
   }
@@ -55,7 +56,7 @@ function readEvent(line: string, call: string): WatchEvent {
   const { type, object } = event as { type?: unknown; object?: KubeObject & { code?: unknown; reason?: unknown; message?: unknown } };
   if (type === 'ERROR') {
     const status = typeof object?.code === 'number' ? object.code : 500;
-    throw new KubeApiError(call, status, String(object?.reason ?? 'Unknown'), String(object?.message ?? ''), null);
+    throw new KubeApiError(call, { status, reason: String(object?.reason ?? 'Unknown'), message: String(object?.message ?? '') });
   }
   const version = object?.metadata?.resourceVersion;
   if (object === undefined || version === undefined) throw new Error('an event without an object and its version');

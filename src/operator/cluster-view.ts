@@ -12,14 +12,19 @@ import type { ProxyListeners } from './proxy-listeners.ts';
 import type { ReconcileState } from './reconcile-state.ts';
 import type { Watches } from './watches.ts';
 
-/** Gathers what is known of a pool in this moment. @param at on the clock that never jumps */
+/** Where a view is gathered from. */
+export interface ViewSources {
+  readonly watches: Pick<Watches, 'childrenOf' | 'pods'>;
+  readonly listeners: Pick<ProxyListeners, 'reports'>;
+  readonly settings: ClusterSettings;
+}
+
+/** Gathers what is known of a pool in this moment. @param now on the monotonic clock */
 export function clusterView(
   pool: PoolRecord,
-  watches: Watches,
-  listeners: ProxyListeners,
+  { listeners, settings, watches }: ViewSources,
   state: ReconcileState,
-  settings: ClusterSettings,
-  at: number,
+  now: number,
 ): ClusterView {
   const key = objectKey(pool.namespace, pool.name);
   const records = watches.childrenOf(key);
@@ -49,7 +54,7 @@ export function clusterView(
     proxies: listeners.reports(pods),
     address: service?.address ?? null,
     status: pool.status?.value ?? null,
-    sinceStatusMs: at - state.statusAt,
+    sinceStatusMs: now - state.statusAt,
   };
 }
 

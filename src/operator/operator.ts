@@ -92,7 +92,7 @@ class Operator {
   readonly #reports: WorkQueue;
   readonly #elector: LeaseElector;
   readonly #identity: string;
-  readonly #state = new ReconcileStates();
+  readonly #states = new ReconcileStates();
   #reconciler: Reconciler | undefined;
 
   constructor(options: OperatorOptions, access: ApiServerAccess, identity: string, clock: ServerClock, log: Logger) {
@@ -189,7 +189,7 @@ class Operator {
       onEventLost,
       yieldToApplies: (signal: AbortSignal) => this.#yieldToApplies(signal),
     };
-    this.#reconciler = new Reconciler(tools, this.#listeners, this.#options.settings, this.#state);
+    this.#reconciler = new Reconciler({ tools, listeners: this.#listeners, settings: this.#options.settings, states: this.#states });
     await Promise.all([this.#queue.run(term.signal), this.#reports.run(term.signal)]);
   }
 
@@ -226,7 +226,7 @@ class Operator {
   }
 
   async #report(key: string, signal: AbortSignal): Promise<WorkResult> {
-    return await this.#leading.tell(key, signal);
+    return await this.#leading.report(key, signal);
   }
 
   /** Two writes at once take twice as long each, so telling lets passes go first; but not for long, for there may always be one. */

@@ -16,9 +16,9 @@ import type { KubeObject, ObjectMeta } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { AgentFacts } from '../pool/agent-upgrade.ts';
+import type { PodFacts } from '../pool/pod-facts.ts';
 import { DELETION_COST_ANNOTATION } from '../pool/pod-patch.ts';
 import { backendName, COMPONENT_LABEL, proxyName } from '../pool/resources/identity.ts';
-import type { PodFacts } from '../pool/server-state.ts';
 import { readAddress } from '../runtime/server-address.ts';
 
 /** A pod of a pool, reduced to what is needed of it. */
@@ -38,7 +38,7 @@ export interface ProxyPod {
   readonly ready: boolean;
   /** When its deletion was requested, and its grace period; null while it is not terminating. */
   readonly terminatingSince: number | null;
-  readonly graceMs: number | null;
+  readonly gracePeriodMs: number | null;
   readonly agent: AgentFacts | null;
 }
 
@@ -136,12 +136,12 @@ function isMadeBy(metadata: ObjectMeta, deployment: string): boolean {
 /** `deletionTimestamp` is when the pod's time is up; it was asked to end its grace period before. */
 function endOf({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: ObjectMeta): {
   terminatingSince: number | null;
-  graceMs: number | null;
+  gracePeriodMs: number | null;
 } {
-  if (deletionTimestamp === undefined) return { terminatingSince: null, graceMs: null };
+  if (deletionTimestamp === undefined) return { terminatingSince: null, gracePeriodMs: null };
   const end = Date.parse(deletionTimestamp);
-  const graceMs = deletionGracePeriodSeconds * 1_000;
-  return { terminatingSince: Number.isFinite(end) ? end - graceMs : null, graceMs };
+  const gracePeriodMs = deletionGracePeriodSeconds * 1_000;
+  return { terminatingSince: Number.isFinite(end) ? end - gracePeriodMs : null, gracePeriodMs };
 }
 
 function is(status: PodStatus, type: string): boolean {

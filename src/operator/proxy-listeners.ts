@@ -69,9 +69,9 @@ export class ProxyListeners {
     return pods.flatMap(({ proxy }): ProxyReport[] => {
       if (proxy === null || proxy.address === null) return [];
       const listener = this.#listening.get(proxy.uid)?.listener;
-      const { agent, terminatingSince, graceMs, name, ready, uid } = proxy;
+      const { agent, terminatingSince, gracePeriodMs, name, ready, uid } = proxy;
       const said = listener?.said ?? 'pending';
-      return [{ name, uid, agent, ready, terminatingSince, graceMs, said, error: listener?.error ?? null }];
+      return [{ name, uid, agent, ready, terminatingSince, gracePeriodMs, said, error: listener?.error ?? null }];
     });
   }
 

@@ -1,138 +1,157 @@
 import { POOL_LABEL } from '../api/v1alpha1/index.ts';
 import type { WorkResult } from '../kube/work-queue.ts';
-import { childKey } from '../pool/child.ts';
+import { type Child, childKey } from '../pool/child.ts';
 import type { ClusterView, Outcome } from '../pool/cluster-view.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
+import { upgradeAgents } from './agent-upgrades.ts';
 import { applyOutcome } from './apply.ts';
-import { clusterView, recordKey } from './cluster-view.ts';
+import { clusterView, recordKey, type ViewSources } from './cluster-view.ts';
+import { Attempts, type Pass } from './pass.ts';
 import type { PoolRecord } from './pool-record.ts';
-import type { ProxyListeners } from './proxy-listeners.ts';
 import type { ReconcileState, ReconcileStates } from './reconcile-state.ts';
-import { type ReportTools, tell } from './report.ts';
+import { type ReportTools, report } from './report.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
+import type { Watches } from './watches.ts';
 
 /** Longest wait of a report for what clients feel: a pool that changes all the time is reported on, too. */
 const WAIT_MS = 500;
 
-/** How soon a pool is looked at again of whose namespace not everything is known yet. */
+/** How soon a pool is looked at again while not everything in its namespace is known. */
 const UNKNOWN_MS = 1_000;
+/** A pass is never repeated sooner. */
+const SOONEST_MS = 10;
 
-/** What a pass has come to. */
+/** Result of one reconcile pass. */
 export interface PassResult {
   readonly work: WorkResult;
   /** Whether there is something to report. */
   readonly reportDue: boolean;
 }
 
-/** Passes over one pool after another: gathers what is known, decides, and carries it out. */
+/** What a reconciler works with. */
+export interface ReconcilerOptions {
+  readonly tools: ReportTools & { readonly watches: ReconcilerWatches };
+  readonly listeners: ViewSources['listeners'];
+  readonly settings: ClusterSettings;
+  /** Outlive a term: what was verified in one need not be verified in the next. */
+  readonly states: ReconcileStates;
+}
+
+type ReconcilerWatches = Pick<Watches, 'childrenOf' | 'knows' | 'pods' | 'pools' | 'put' | 'settle'>;
+
+const DONE: PassResult = { work: { kind: 'done' }, reportDue: false };
+
+/** Passes over one pool after another: gathers what is known, decides, and applies the outcome. */
 export class Reconciler {
-  readonly #tools: ReportTools;
-  readonly #listeners: ProxyListeners;
-  readonly #settings: ClusterSettings;
-  readonly #state: ReconcileStates;
-  /** Uids by key, for the day when the pool is gone. */
+  readonly #options: ReconcilerOptions;
+  /** Uids by key, for when the pool is gone. */
   readonly #uids = new Map<string, string>();
 
-  /** @param states outlive a term: what was verified in one need not be verified in the next */
-  constructor(tools: ReportTools, listeners: ProxyListeners, settings: ClusterSettings, state: ReconcileStates) {
-    this.#state = state;
-    this.#tools = tools;
-    this.#listeners = listeners;
-    this.#settings = settings;
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
   }
 
   /**
    * One pass over a pool: makes its objects what they should be.
    *
-   * @throws KubeApiError for what another try can heal; CccamError CCP_LEASE_LOST when this process may not write any more
+   * @throws KubeApiError, or an AggregateError of several, for what another try can heal; CccamError CCP_LEASE_LOST when this process may no
+   *   longer write
    */
   async pass(key: string, signal: AbortSignal): Promise<PassResult> {
+    const { states, tools } = this.#options;
     const pool = this.#find(key);
     if (pool === null) {
-      this.#forget(key); // what it owned goes with it: the garbage collector sees to that
-      return { work: { kind: 'done' }, reportDue: false };
+      this.#forget(key); // the garbage collector deletes what it owned
+      return DONE;
     }
     this.#uids.set(key, pool.uid);
-    if (!this.#tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, reportDue: false };
-    const state = this.#state.of(pool.uid);
+    if (!tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, reportDue: false };
+    const state = states.of(pool.uid);
     let { view, outcome } = this.#decide(pool, state);
-    if (outcome.disruptive) {
+    if (outcome.changes.disruptive) {
       const live = await this.#readLive(pool, signal);
-      if (live === null) return { work: { kind: 'done' }, reportDue: false };
+      if (live === null) return DONE;
       ({ view, outcome } = this.#decide(live, state));
     }
-    this.#verify(view, outcome, key, state);
-    const again = await applyOutcome(this.#tools, view, outcome, state, signal);
-    const waits = [outcome.requeueAfterMs, again].filter((ms) => ms !== null);
+    this.#verify(key, { tools, view, state, signal }, outcome.changes.apply);
+    const retryMs = await applyOutcome({ tools, view, state, signal }, outcome);
+    const waits = [outcome.requeueAfterMs, retryMs].filter((ms) => ms !== null);
+    const { pods, status } = outcome.report;
     return {
-      work: waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(10, Math.min(...waits)) },
-      reportDue: outcome.pods.length > 0 || outcome.agents.length > 0 || outcome.status !== null || state.pendingEvents.length > 0,
+      work: waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(SOONEST_MS, Math.min(...waits)) },
+      reportDue: pods.length > 0 || outcome.upgrades.length > 0 || status !== null || state.pendingEvents.length > 0,
     };
   }
 
   /**
-   * Tells what has become of a pool. While its proxies wait for something newer that waits a little: the pass that is due then calls again.
+   * Reports on a pool, and then upgrades agents. While its proxies wait for something newer both wait a little: the pass that is due then
+   * calls again.
    *
    * @throws as `pass` does
    */
-  async tell(key: string, signal: AbortSignal): Promise<WorkResult> {
+  async report(key: string, signal: AbortSignal): Promise<WorkResult> {
+    const { states, tools } = this.#options;
     const pool = this.#find(key);
     if (pool === null) return { kind: 'done' };
-    const state = this.#state.of(pool.uid);
+    const state = states.of(pool.uid);
     const { view, outcome } = this.#decide(pool, state);
-    const now = this.#tools.clock.monotonic();
-    const waits = outcome.apply.some((child) => child.kind === 'ConfigMap');
+    const now = tools.clock.monotonic();
+    const waits = outcome.changes.apply.some((child) => child.kind === 'ConfigMap');
     state.waitingSince = waits ? (state.waitingSince ?? now) : null;
     if (state.waitingSince !== null && now - state.waitingSince < WAIT_MS) return { kind: 'requeue', afterMs: WAIT_MS };
-    await tell(this.#tools, view, outcome, state, signal);
+    const pass = { tools, view, state, signal };
+    const attempts = new Attempts();
+    await attempts.try(report(pass, outcome.report));
+    await attempts.try(upgradeAgents(pass, outcome.upgrades));
+    attempts.finish();
     // A number that moved while the one before was being written is too soon to write, and no pass may be due that would call again.
-    return outcome.status === null && outcome.requeueAfterMs !== null
-      ? { kind: 'requeue', afterMs: outcome.requeueAfterMs }
-      : { kind: 'done' };
+    const { requeueAfterMs } = outcome;
+    return outcome.report.status === null && requeueAfterMs !== null ? { kind: 'requeue', afterMs: requeueAfterMs } : { kind: 'done' };
   }
 
   #decide(pool: PoolRecord, state: ReconcileState): { view: ClusterView; outcome: Outcome } {
-    const { clock, watches } = this.#tools;
-    const view = clusterView(pool, watches, this.#listeners, state, this.#settings, clock.monotonic());
-    return { view, outcome: reconcile(view, clock.now()) };
+    const { listeners, settings, tools } = this.#options;
+    const view = clusterView(pool, { watches: tools.watches, listeners, settings }, state, tools.clock.monotonic());
+    return { view, outcome: reconcile(view, tools.clock.now()) };
   }
 
   /** What takes pods away is decided on what is, not on what was heard: a watch may lag by minutes. */
   async #readLive(pool: PoolRecord, signal: AbortSignal): Promise<PoolRecord | null> {
-    const { client, watches } = this.#tools;
+    const { client, watches } = this.#options.tools;
     const { namespace, name } = pool;
     const object = await client.get({ type: POOL, namespace, name }, signal);
     if (object === null || object.metadata.uid !== pool.uid || object.metadata.deletionTimestamp !== undefined) return null;
     watches.put({ ...object, apiVersion: POOL.apiVersion, kind: POOL.kind });
     const labelSelector = `${POOL_LABEL}=${name}`;
     for (const type of [CHILD_TYPES.Deployment, POD]) {
-      await client.list(type, namespace, { labelSelector }, (found) => watches.put(found), signal);
+      await client.list({ type, namespace, selectors: { labelSelector } }, (found) => watches.put(found), signal);
     }
     return watches.pools.get(namespace, name);
   }
 
   /** What was compared and found right needs not be kept for another comparison. */
-  #verify(view: ClusterView, outcome: Outcome, key: string, state: ReconcileState): void {
+  #verify(key: string, { state, view }: Pass, apply: readonly Child[]): void {
+    const { watches } = this.#options.tools;
     if (view.paused || view.reading.kind === 'refused') return;
-    const applying = new Set(outcome.apply.map(childKey));
-    for (const record of this.#tools.watches.childrenOf(key)) {
+    const applying = new Set(apply.map(childKey));
+    for (const record of watches.childrenOf(key)) {
       const name = recordKey(record);
       if (applying.has(name) || record.facts.content === null || record.facts.ownerUid !== view.identity.uid) continue;
       state.verified.set(name, { uid: record.uid, fingerprint: record.facts.fingerprint });
-      this.#tools.watches.settle(record);
+      watches.settle(record);
     }
   }
 
   #find(key: string): PoolRecord | null {
     const [namespace = '', name = ''] = key.split('/');
-    const pool = this.#tools.watches.pools.get(namespace, name);
+    const pool = this.#options.tools.watches.pools.get(namespace, name);
     return pool?.terminating === true ? null : pool;
   }
 
   #forget(key: string): void {
     const uid = this.#uids.get(key);
-    if (uid !== undefined) this.#state.forget(uid);
+    if (uid !== undefined) this.#options.states.forget(uid);
     this.#uids.delete(key);
   }
 }

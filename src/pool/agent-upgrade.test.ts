@@ -7,12 +7,13 @@ const pod = (name: string, agent: Partial<AgentFacts> = {}, terminating = false)
   terminatingSince: terminating ? 1 : null,
   agent: { image: 'old', containerId: `${name}-1`, ready: true, replaced: null, ...agent },
 });
-const names = (pods: readonly AgentPod[], calm = true): string[] => agentUpgrades(pods, 'agent', 'new', calm).map(({ name }) => name);
+const names = (pods: readonly AgentPod[], calm = true): string[] =>
+  agentUpgrades(pods, { container: 'agent', image: 'new', calm }).map(({ name }) => name);
 
 describe('agentUpgrades', () => {
   it('changes one agent, and the next one only when that one is ready again as another container', () => {
     expect(names([pod('a'), pod('b')])).toEqual(['a']);
-    const [patch] = agentUpgrades([pod('a')], 'agent', 'new', true);
+    const [patch] = agentUpgrades([pod('a')], { container: 'agent', image: 'new', calm: true });
     expect(patch).toEqual({ name: 'a', uid: 'uid-a', container: 'agent', image: 'new', replaces: 'a-1' });
     const asked = { image: 'new', replaced: 'a-1' };
     expect(names([pod('a', asked), pod('b')])).toEqual([]); // the kubelet has not heard of it yet

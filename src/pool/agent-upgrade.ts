@@ -15,11 +15,11 @@ export interface AgentPod {
   readonly uid: string;
   /** When its deletion was requested, or null. */
   readonly terminatingSince: number | null;
-  /** Null for a pod that has none, of an operator of long ago. */
+  /** Null for a pod without one. */
   readonly agent: AgentFacts | null;
 }
 
-/** What is to be written on a pod so that its agent, and nothing else of it, is started anew. */
+/** What is written on a pod so that its agent, and nothing else of it, restarts. */
 export interface AgentPatch {
   readonly name: string;
   readonly uid: string;
@@ -29,15 +29,23 @@ export interface AgentPatch {
   readonly replaces: string;
 }
 
+/** What an upgrade of agents is about. */
+export interface AgentUpgrade {
+  readonly container: string;
+  /** The image that agents should have. */
+  readonly image: string;
+  /** Whether no pod of the pool is terminating. */
+  readonly calm: boolean;
+}
+
 /**
- * Which agents get another image now. It is changed in the running pod, where only the agent's container is started anew: an update of the
- * operator ends no session and replaces no pod. One after the other, because a pod without its agent is not ready; but an agent that is
- * not ready anyway goes at once.
+ * Which agents get another image now. It is changed in the running pod, where only the agent's container restarts: an update of the
+ * operator ends no session and replaces no pod. One after the other, because a pod without its agent is not ready; but agents that are not
+ * ready anyway go at once.
  *
  * @param pods of one kind, all of the pool's
- * @param calm whether no pod of the pool is terminating
  */
-export function agentUpgrades(pods: readonly AgentPod[], container: string, image: string, calm: boolean): AgentPatch[] {
+export function agentUpgrades(pods: readonly AgentPod[], { calm, container, image }: AgentUpgrade): AgentPatch[] {
   const known = pods.flatMap((pod) => (pod.terminatingSince !== null || pod.agent === null ? [] : [{ ...pod, agent: pod.agent }]));
   const outdated = known.filter(({ agent }) => agent.image !== image);
   const idle = outdated.filter(({ agent }) => !agent.ready);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { aBackend, aPool } from '../../test/fakes/pools.ts';
 import { attentions } from './attention.ts';
+import { NO_PROXIES, type ProxySummary, type ServerFacts } from './proxy-summary.ts';
 import { nextRoster, type Roster } from './roster.ts';
-import { NO_PROXY, type ProxyFacts, type ServerFacts } from './status.ts';
 
 const SPEC = aPool({
   backends: [
@@ -10,15 +10,15 @@ const SPEC = aPool({
     aBackend('attic', '127.0.1.2', { capacity: { maxConnections: 40 } }),
   ],
 }).spec;
-const ROSTER: Roster = nextRoster(SPEC, [], new Map(), 0);
+const ROSTER: Roster = nextRoster({ spec: SPEC, previous: [], counts: new Map() }, 0);
 const [RACK, ATTIC] = ROSTER.map(({ name }) => name) as [string, string];
 
 /** Reasons of what is to be minded. */
-function reasons(facts: Partial<ProxyFacts>, spec = SPEC): string[] {
-  return attentions(spec, ROSTER, { ...NO_PROXY, desired: 1, ...facts }).map(({ reason }) => reason);
+function reasons(facts: Partial<ProxySummary>, spec = SPEC): string[] {
+  return attentions(spec, ROSTER, { ...NO_PROXIES, ...facts }).map(({ reason }) => reason);
 }
 
-const learned = (name: string, learnedLimit: number): ProxyFacts['servers'] =>
+const learned = (name: string, learnedLimit: number): ProxySummary['servers'] =>
   new Map([[name, { learnedLimit, limitIsSure: true } as unknown as ServerFacts]]);
 
 describe('what the owner of a pool should mind', () => {

@@ -1,6 +1,6 @@
 import type { ConditionReason, PoolSpec } from '../api/v1alpha1/index.ts';
+import type { ProxySummary } from './proxy-summary.ts';
 import type { Roster } from './roster.ts';
-import type { ProxyFacts } from './status.ts';
 
 /** Something that the pool's owner should mind before it hurts. */
 export interface Attention {
@@ -25,7 +25,7 @@ const SHARED_PART = 0.5;
 const MANY_REFUSED = 20;
 
 /** What the pool's owner should mind, the most urgent first. */
-export function attentions(spec: PoolSpec, roster: Roster, proxies: ProxyFacts): Attention[] {
+export function attentions(spec: PoolSpec, roster: Roster, proxies: ProxySummary): Attention[] {
   return [
     ...localErrors(proxies),
     ...portsLow(proxies),
@@ -37,7 +37,7 @@ export function attentions(spec: PoolSpec, roster: Roster, proxies: ProxyFacts):
   ];
 }
 
-function* localErrors({ localErrors: codes }: ProxyFacts): Generator<Attention> {
+function* localErrors({ localErrors: codes }: ProxySummary): Generator<Attention> {
   if (codes.length === 0) return;
   yield {
     reason: 'LocalErrors',
@@ -45,7 +45,7 @@ function* localErrors({ localErrors: codes }: ProxyFacts): Generator<Attention> 
   };
 }
 
-function* portsLow({ localPorts }: ProxyFacts): Generator<Attention> {
+function* portsLow({ localPorts }: ProxySummary): Generator<Attention> {
   if (localPorts.of === 0 || localPorts.taken < PORTS_LOW * localPorts.of) return;
   yield {
     reason: 'LocalPortsLow',
@@ -53,7 +53,7 @@ function* portsLow({ localPorts }: ProxyFacts): Generator<Attention> {
   };
 }
 
-function* filesLow({ proxy }: PoolSpec, { maxConnections }: ProxyFacts): Generator<Attention> {
+function* filesLow({ proxy }: PoolSpec, { maxConnections }: ProxySummary): Generator<Attention> {
   if (maxConnections === 0 || maxConnections >= proxy.maxConnections) return;
   yield {
     reason: 'OpenFilesLow',
@@ -63,7 +63,7 @@ function* filesLow({ proxy }: PoolSpec, { maxConnections }: ProxyFacts): Generat
   };
 }
 
-function* clientsRefused({ refusedLately: { client, full } }: ProxyFacts): Generator<Attention> {
+function* clientsRefused({ refusedLately: { client, full } }: ProxySummary): Generator<Attention> {
   if (client >= MANY_REFUSED) {
     const message = `${client} connections were refused in the last minute because of limits.perClient. Clients behind one address share its limits.`;
     yield { reason: 'ClientsRefused', message };
@@ -76,7 +76,7 @@ function* clientsRefused({ refusedLately: { client, full } }: ProxyFacts): Gener
   }
 }
 
-function* clientsShareAddress({ balance, limits }: PoolSpec, { clients, sessions }: ProxyFacts): Generator<Attention> {
+function* clientsShareAddress({ balance, limits }: PoolSpec, { clients, sessions }: ProxySummary): Generator<Attention> {
   const matters = balance.stickiness.mode !== 'None' || balance.algorithm === 'SourceHash' || limits?.perClient !== undefined;
   if (!matters || clients.most < SHARED_SESSIONS || clients.most < SHARED_PART * sessions) return;
   const message =
@@ -85,7 +85,7 @@ function* clientsShareAddress({ balance, limits }: PoolSpec, { clients, sessions
   yield { reason: 'ClientsShareAddress', message };
 }
 
-function* limitsBelowCapacity(roster: Roster, { servers }: ProxyFacts): Generator<Attention> {
+function* limitsBelowCapacity(roster: Roster, { servers }: ProxySummary): Generator<Attention> {
   for (const { maxConnections, name } of roster) {
     const learned = servers.get(name)?.learnedLimit ?? null;
     if (learned === null || learned >= maxConnections) continue;
@@ -95,7 +95,7 @@ function* limitsBelowCapacity(roster: Roster, { servers }: ProxyFacts): Generato
 }
 
 /** Whether the others could hold every session if the largest Active server died. A pool of one server has no others. */
-function* noSpareCapacity(roster: Roster, { servers, sessions }: ProxyFacts): Generator<Attention> {
+function* noSpareCapacity(roster: Roster, { servers, sessions }: ProxySummary): Generator<Attention> {
   const limit = ({ maxConnections, name }: Roster[number]): number =>
     Math.min(maxConnections, servers.get(name)?.learnedLimit ?? maxConnections);
   const serving = roster.filter(({ drain, weight }) => drain.kind === 'active' && weight > 0);

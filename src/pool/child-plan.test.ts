@@ -79,7 +79,7 @@ function left(onDeadline: string, sessions: number): ClusterView {
     {
       roster: [entry],
       pods: [pod],
-      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, terminatingSince: null, graceMs: null, said, error: null }],
+      proxies: [{ name: 'x', uid: 'x', agent: null, ready: true, terminatingSince: null, gracePeriodMs: null, said, error: null }],
       children: new Map([['Deployment/p-a', FACTS]]),
     },
   );
@@ -92,14 +92,14 @@ describe('the Deployment of a backend that has left the spec', () => {
     ['Close', 3, 0],
     ['Close', 0, 1],
   ])('with onDeadline %s and %i sessions left after the deadline: %i deletions', (onDeadline, sessions, deletions) => {
-    expect(reconcile(left(onDeadline, sessions), NOW).remove).toHaveLength(deletions);
+    expect(reconcile(left(onDeadline, sessions), NOW).changes.remove).toHaveLength(deletions);
   });
 });
 
 describe('a ConfigMap of somebody else', () => {
   it('keeps the proxies from being made: their agents would follow it', () => {
     const stranger = new Map([['ConfigMap/p-haproxy', { ...FACTS, ownerUid: '' }]]);
-    const applied = reconcile(aClusterView({ backends: BACKENDS }, { children: stranger }), NOW).apply.map((child) => child.kind);
+    const applied = reconcile(aClusterView({ backends: BACKENDS }, { children: stranger }), NOW).changes.apply.map((child) => child.kind);
     expect(applied).not.toContain('ConfigMap');
     expect(applied).not.toContain('Deployment');
     expect(applied).not.toContain('Service');
@@ -107,18 +107,18 @@ describe('a ConfigMap of somebody else', () => {
 });
 
 describe('a proxy that is given less time to end than its sessions have', () => {
-  const endsWith = (graceMs: number, name = 'x'): unknown => {
+  const endsWith = (gracePeriodMs: number, name = 'x'): unknown => {
     const proxy = {
       name,
       uid: 'x',
       agent: null,
       ready: true,
       terminatingSince: NOW,
-      graceMs,
+      gracePeriodMs,
       said: 'pending',
       error: null,
     } as const;
-    const map = reconcile(aClusterView({ backends: BACKENDS, drain: { deadline: '1h' } }, { proxies: [proxy] }), NOW).apply.find(
+    const map = reconcile(aClusterView({ backends: BACKENDS, drain: { deadline: '1h' } }, { proxies: [proxy] }), NOW).changes.apply.find(
       (child) => child.kind === 'ConfigMap',
     );
     const data = (map?.['data'] ?? {}) as Record<string, string>;
@@ -137,13 +137,13 @@ describe('a proxy that is given less time to end than its sessions have', () => 
 describe('an apply', () => {
   /** Whether it is decided on what the API server itself says, when the caches know of three proxies and of three servers. */
   const asksFirst = (spec: object, known: object = many): boolean => {
-    const deployments = reconcile(aClusterView(known), NOW).apply.filter((child) => child.kind === 'Deployment');
+    const deployments = reconcile(aClusterView(known), NOW).changes.apply.filter((child) => child.kind === 'Deployment');
     const children = deployments.map(({ metadata }) => {
       const template = metadata.annotations[TEMPLATE_ANNOTATION] ?? null;
       const deployment = { agentImage: 'a', template, paused: false, observed: true, wanted: 3, updated: 3, total: 3, available: 3 };
       return [`Deployment/${metadata.name}`, { ...FACTS, deployment }] as const;
     });
-    return reconcile(aClusterView(spec, { children: new Map(children) }), NOW).disruptive;
+    return reconcile(aClusterView(spec, { children: new Map(children) }), NOW).changes.disruptive;
   };
   const pods = { podTemplate: { spec: { containers: [{ name: 's', image: 's', ports: [{ containerPort: 12_000 }] }] } } };
   const many = { ...pods, backends: [{ name: 'a', replicas: 3 }], proxy: { replicas: 3 } };
@@ -164,7 +164,9 @@ describe('an apply', () => {
 describe('the NetworkPolicy of the proxies', () => {
   it('lets nobody at the agents when no peer is named', () => {
     const settings = { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 };
-    const policy = reconcile(aClusterView({ backends: BACKENDS }, { settings }), NOW).apply.find((child) => child.kind === 'NetworkPolicy');
+    const policy = reconcile(aClusterView({ backends: BACKENDS }, { settings }), NOW).changes.apply.find(
+      (child) => child.kind === 'NetworkPolicy',
+    );
     expect((policy?.['spec'] as { ingress: object[] } | undefined)?.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 12_000 }] }]);
   });
 });

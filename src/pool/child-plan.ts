@@ -1,9 +1,8 @@
 import { APPLIED_ANNOTATION, type CccamPool, IN_ROTATION_CONDITION, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { type Child, type ChildFacts, type ChildKind, childKey, countOf, differs, isOurs, named } from './child.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { drainProgress } from './drain.ts';
+import type { PoolServer } from './decide.ts';
 import type { PoolEvent } from './pool-event.ts';
-import type { ProxySummary } from './proxy-report.ts';
 import { role, roleBinding, serviceAccount } from './resources/access.ts';
 import type { NewPods } from './resources/agent-container.ts';
 import { backendDeployment, backendTemplateName } from './resources/backend-deployment.ts';
@@ -12,7 +11,6 @@ import { backendName, proxyName } from './resources/identity.ts';
 import { networkPolicy, service } from './resources/network.ts';
 import { proxyDeployment, proxyTemplateName } from './resources/proxy-deployment.ts';
 import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.ts';
-import type { Roster } from './roster.ts';
 
 /** What is to be done with the objects of a pool. */
 export interface ChildPlan {
@@ -27,21 +25,18 @@ export interface ChildPlan {
   readonly events: readonly PoolEvent[];
 }
 
-/**
- * Decides which objects of a pool are applied and which are deleted.
- *
- * @param map the ConfigMap, which comes first because clients feel it
- * @param frozen whether the pool was refused: all but the ConfigMap stays as it is then
- */
-export function planChildren(
-  view: ClusterView,
-  pool: CccamPool,
-  map: Child,
-  roster: Roster,
-  summary: ProxySummary,
-  frozen: boolean,
-  now: number,
-): ChildPlan {
+/** What a plan for the objects of a pool starts from. */
+export interface ChildPlanInput {
+  readonly pool: CccamPool;
+  /** The ConfigMap, which comes first because clients feel it. */
+  readonly map: Child;
+  readonly servers: readonly PoolServer[];
+  /** Whether the pool was refused: everything but the ConfigMap stays as it is then. */
+  readonly frozen: boolean;
+}
+
+/** Decides which objects of a pool are applied and which are deleted. */
+export function planChildren(view: ClusterView, { frozen, map, pool, servers }: ChildPlanInput): ChildPlan {
   const { identity, children } = view;
   const candidates = rolloutCandidates(view, pool);
   const held = heldBackends(candidates, pool.spec.rollout.maxUnavailableBackends);
@@ -55,7 +50,7 @@ export function planChildren(
   const dependsOnConfigMap = (child: Child): boolean => child.kind === 'Service' || childKey(child) === `Deployment/${proxyName(identity)}`;
   const safe = isOurs(factsOf(map), identity.uid) ? ours : ours.filter((child) => !dependsOnConfigMap(child));
   const apply = view.paused ? [] : safe.filter((child) => differs(child, factsOf(child), view.verified.get(childKey(child)) ?? null));
-  const remove = view.paused || frozen ? [] : removals(view, pool, wanted, roster, summary, now);
+  const remove = view.paused || frozen ? [] : removals(view, pool, wanted, servers);
   const notOwned = others.map(childKey);
   return {
     apply,
@@ -126,30 +121,17 @@ function takesPods(child: Child, facts: ChildFacts | undefined): boolean {
   return facts.deployment.wanted > (countOf(child) ?? 1);
 }
 
-/** Deployments of backends that have left the spec. Each stays until its servers are empty or their time is up. */
-function removals(
-  view: ClusterView,
-  pool: CccamPool,
-  wanted: readonly Child[],
-  roster: Roster,
-  summary: ProxySummary,
-  now: number,
-): ChildPlan['remove'] {
+/** Deployments of backends that have left the spec. Each stays until its servers are empty or their deadline has passed. */
+function removals(view: ClusterView, { spec }: CccamPool, wanted: readonly Child[], servers: readonly PoolServer[]): ChildPlan['remove'] {
   const keys = new Set(wanted.map(childKey));
+  const mustStay = ({ facts, verdict }: PoolServer): boolean => {
+    if (verdict.kind === 'draining' && verdict.overdue) return spec.drain.onDeadline === 'Keep' || facts?.sessions !== 0;
+    return verdict.kind !== 'drained';
+  };
   const stay = (name: string): boolean =>
-    roster.some((entry) => {
-      if (entry.pod === undefined || backendName(view.identity, entry.backend) !== name) return false;
-      const facts = summary.servers.get(entry.name);
-      const progress = drainProgress(
-        entry.drain,
-        entry.deadlineMs,
-        facts?.counted === true ? facts.sessions : null,
-        facts?.outOfRotation ?? false,
-        now,
-      );
-      if (progress.kind === 'overdue') return pool.spec.drain.onDeadline === 'Keep' || facts?.sessions !== 0;
-      return progress.kind !== 'drained';
-    });
+    servers.some(
+      (server) => server.entry.pod !== undefined && backendName(view.identity, server.entry.backend) === name && mustStay(server),
+    );
   return [...view.children]
     .filter(([key, facts]) => key.startsWith('Deployment/') && !keys.has(key) && facts.ownerUid === view.identity.uid)
     .map(([key, facts]) => ({ kind: 'Deployment' as const, name: key.slice('Deployment/'.length), uid: facts.uid }))

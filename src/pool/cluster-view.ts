@@ -1,13 +1,13 @@
 import type { CccamPool, Issue, PoolStatus } from '../api/v1alpha1/index.ts';
 import type { AgentPatch } from './agent-upgrade.ts';
 import type { Child, ChildFacts, ChildKind } from './child.ts';
+import type { PodFacts } from './pod-facts.ts';
 import type { PodPatch } from './pod-patch.ts';
 import type { PoolEvent } from './pool-event.ts';
 import type { ProxyReport } from './proxy-report.ts';
 import type { PoolIdentity } from './resources/identity.ts';
 import type { ClusterSettings } from './resources/settings.ts';
 import type { Roster } from './roster.ts';
-import type { PodFacts } from './server-state.ts';
 
 /** Everything that is known of a pool and its surroundings in one moment. Plain data. */
 export interface ClusterView {
@@ -44,22 +44,28 @@ export type PoolReading =
       readonly lastGood: { readonly pool: CccamPool; readonly spec: unknown } | null;
     };
 
-/** What is to be done about it. Nothing in here has to be done twice. */
+/** What is to be done about a pool. Nothing in here has to be done twice. */
 export interface Outcome {
-  /** In this order. */
-  readonly apply: readonly Child[];
-  readonly remove: readonly { readonly kind: ChildKind; readonly name: string; readonly uid: string }[];
-  readonly pods: readonly PodPatch[];
-  /** Agents that are started anew with another image. */
-  readonly agents: readonly AgentPatch[];
-  /** The status to write, or null when it is right already or nothing can be said yet. */
-  readonly status: PoolStatus | null;
-  /** What is done or found in this pass; reported even if the rest of it fails. */
-  readonly events: readonly PoolEvent[];
-  /** What has changed with this status; reported once it is written. */
-  readonly statusEvents: readonly PoolEvent[];
-  /** Whether something of it takes pods away, so that it should be decided on what the API server says now and not on what was heard. */
-  readonly disruptive: boolean;
+  /** What clients feel. */
+  readonly changes: {
+    /** In this order. */
+    readonly apply: readonly Child[];
+    readonly remove: readonly { readonly kind: ChildKind; readonly name: string; readonly uid: string }[];
+    /** Whether something of it takes pods away, so that it must be decided on what the API server says now and not on what a watch said. */
+    readonly disruptive: boolean;
+  };
+  /** Agents that are restarted with another image, after everything that clients feel. */
+  readonly upgrades: readonly AgentPatch[];
+  /** What people and other controllers read. */
+  readonly report: {
+    readonly pods: readonly PodPatch[];
+    /** The status to write, or null when it is right already or nothing can be said yet. */
+    readonly status: PoolStatus | null;
+    /** What is done or found in this pass; reported even if the rest of it fails. */
+    readonly events: readonly PoolEvent[];
+    /** What has changed with this status; reported once it is written. */
+    readonly statusEvents: readonly PoolEvent[];
+  };
   readonly roster: Roster;
   /** When to look again even if nothing happens, in milliseconds; null for never. */
   readonly requeueAfterMs: number | null;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ACTIVE, type DrainState, drainProgress, nextDrainState } from './drain.ts';
+import { ACTIVE, type DrainState, drainVerdict, nextDrainState, type SessionCount } from './drain.ts';
 
 const reason = fc.constantFrom('requested' as const, 'removed' as const, null);
 
@@ -47,23 +47,39 @@ describe('nextDrainState', () => {
   });
 });
 
-describe('drainProgress', () => {
-  const draining: DrainState = { kind: 'draining', reason: 'requested', since: 1_000 };
+describe('drainVerdict', () => {
+  const drain: DrainState = { kind: 'draining', reason: 'requested', since: 1_000 };
+  const server = { drain, deadlineMs: 600, weight: 10 };
+  const count = (sessions: number, outOfRotation = true): SessionCount => ({ sessions, counted: true, outOfRotation });
+  const underWay = { kind: 'draining', deadlineAt: 1_600, overdue: false };
 
-  it('is over only when nobody is left and nobody new can come', () => {
-    expect(drainProgress(draining, 600, 0, true, 1_100)).toEqual({ kind: 'drained' });
-    expect(drainProgress(draining, 600, 0, false, 1_100)).toEqual({ kind: 'draining', deadline: 1_600, sessions: 0 });
-    expect(drainProgress(draining, 600, null, true, 1_100)).toEqual({ kind: 'draining', deadline: 1_600, sessions: null });
+  it('is drained only when no session is left and no new one can come', () => {
+    expect(drainVerdict(server, count(0), 1_100)).toEqual({ kind: 'drained' });
+    expect(drainVerdict(server, count(0, false), 1_100)).toEqual(underWay);
+    expect(drainVerdict(server, { ...count(0), counted: false }, 1_100)).toEqual(underWay);
+    expect(drainVerdict(server, null, 1_100)).toEqual(underWay);
   });
 
   it('is overdue from the deadline on', () => {
-    expect(drainProgress(draining, 600, 3, true, 1_599).kind).toBe('draining');
-    expect(drainProgress(draining, 600, 3, true, 1_600)).toEqual({ kind: 'overdue', deadline: 1_600, sessions: 3 });
+    expect(drainVerdict(server, count(3), 1_599)).toEqual(underWay);
+    expect(drainVerdict(server, count(3), 1_600)).toEqual({ kind: 'draining', deadlineAt: 1_600, overdue: true });
+  });
+
+  it('is without a deadline where only the weight keeps new sessions away', () => {
+    const unweighted = { ...server, drain: ACTIVE, weight: 0 };
+    expect(drainVerdict(unweighted, count(3), 9_999)).toEqual({ kind: 'weightZero', empty: false });
+    expect(drainVerdict(unweighted, count(0), 9_999)).toEqual({ kind: 'weightZero', empty: true });
+    expect(drainVerdict(unweighted, count(0, false), 9_999)).toEqual({ kind: 'weightZero', empty: false });
   });
 
   it('never calls an active server drained', () => {
     fc.assert(
-      fc.property(fc.nat(), fc.boolean(), fc.nat(), (sessions, out, now) => drainProgress(ACTIVE, 1, sessions, out, now).kind === 'active'),
+      fc.property(
+        fc.nat(),
+        fc.boolean(),
+        fc.nat(),
+        (sessions, out, now) => drainVerdict({ ...server, drain: ACTIVE }, count(sessions, out), now).kind === 'active',
+      ),
     );
   });
 });

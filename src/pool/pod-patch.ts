@@ -1,9 +1,9 @@
 import { DRAIN_SINCE_ANNOTATION, DRAINED_CONDITION, IN_ROTATION_CONDITION } from '../api/v1alpha1/index.ts';
 import { rfc3339 } from '../runtime/rfc3339.ts';
-import { drainProgress } from './drain.ts';
+import type { PoolServer } from './decide.ts';
+import type { PodFacts } from './pod-facts.ts';
+import type { ServerFacts } from './proxy-summary.ts';
 import type { RosterEntry } from './roster.ts';
-import type { PodFacts } from './server-state.ts';
-import type { ServerFacts } from './status.ts';
 
 /** ReplicaSets end the pod with the lowest cost first, among those that are equally ready. */
 export const DELETION_COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
@@ -29,31 +29,23 @@ export interface PodPatch {
 }
 
 /**
- * What should be written on a pod: when its drain began, so that a new leader goes on with the same clock; whether somebody is left;
- * whether every proxy routes to it; and what it would cost to end it.
+ * What should be written on a pod: when its drain began, so that a new leader goes on with the same clock; whether sessions remain; whether
+ * every proxy routes to it; and what it would cost to end it.
  *
- * @param entry its server, or null while it is none
- * @param facts what the proxies say; null while nobody can say anything, and what was written stands
+ * @param server null while the pod is no server of the pool
  * @returns null when nothing is to be written
  */
-export function podPatch(pod: PodFacts, entry: RosterEntry | null, facts: ServerFacts | null, now: number): PodPatch | null {
+export function podPatch(pod: PodFacts, server: PoolServer | null, now: number): PodPatch | null {
   if (pod.finished) return null;
-  const draining = entry !== null && entry.drain.kind === 'draining';
-  const drained = draining && facts !== null && isDrained(entry, facts, now);
-  const annotations = annotationChanges(pod, entry, drained);
-  const routed = entry !== null && facts !== null && isRouted(pod, facts);
-  const conditions = facts === null && entry !== null ? null : conditionChanges(pod, draining, drained, routed, now);
+  const drained = server?.verdict.kind === 'drained';
+  const annotations = annotationChanges(pod, server?.entry ?? null, drained);
+  const conditions = conditionChanges(pod, server, now);
   return annotations === null && conditions === null ? null : { name: pod.name, uid: pod.uid, annotations, conditions };
 }
 
 /** It comes into rotation when a proxy that takes clients routes to it, and leaves it when their HAProxies do not any more. */
 function isRouted(pod: PodFacts, { inRotation, staysInRotation }: ServerFacts): boolean {
   return inRotation || (staysInRotation && pod.conditions.get(IN_ROTATION_CONDITION)?.status === 'True');
-}
-
-function isDrained(entry: RosterEntry, facts: ServerFacts, now: number): boolean {
-  const sessions = facts.counted ? facts.sessions : null;
-  return drainProgress(entry.drain, entry.deadlineMs, sessions, facts.outOfRotation, now).kind === 'drained';
 }
 
 function annotationChanges(pod: PodFacts, entry: RosterEntry | null, drained: boolean): Record<string, string | null> | null {
@@ -74,22 +66,25 @@ function annotationChanges(pod: PodFacts, entry: RosterEntry | null, drained: bo
 const WORDS = {
   routed: { reason: 'Routed', message: 'Every proxy routes to it.' },
   notRouted: { reason: 'NotRouted', message: 'Not every proxy routes to it.' },
-  empty: { reason: 'Empty', message: 'Nobody is left.' },
-  draining: { reason: 'Draining', message: 'Sessions are left.' },
-  notDraining: { reason: 'NotDraining', message: 'It is not drained.' },
+  empty: { reason: 'Empty', message: 'It has no sessions left.' },
+  draining: { reason: 'Draining', message: 'It still has sessions.' },
+  notDraining: { reason: 'NotDraining', message: 'It is not being drained.' },
 } as const;
 
-function conditionChanges(pod: PodFacts, draining: boolean, drained: boolean, inRotation: boolean, now: number): PodCondition[] | null {
-  const rotation = condition(pod, IN_ROTATION_CONDITION, inRotation, inRotation ? WORDS.routed : WORDS.notRouted, now);
+function conditionChanges(pod: PodFacts, server: PoolServer | null, now: number): PodCondition[] | null {
+  if (server !== null && server.facts === null) return null; // nothing is known, and what was written stands
+  const drained = server?.verdict.kind === 'drained';
+  const draining = drained || server?.verdict.kind === 'draining';
+  const routed = server !== null && server.facts !== null && isRouted(pod, server.facts);
+  const rotation = condition(pod, IN_ROTATION_CONDITION, routed ? WORDS.routed : WORDS.notRouted, now);
   const words = drained ? WORDS.empty : draining ? WORDS.draining : WORDS.notDraining;
   const shown = draining || pod.conditions.has(DRAINED_CONDITION); // a pod that was never drained needs no condition about it
-  const wanted = shown ? [rotation, condition(pod, DRAINED_CONDITION, drained, words, now)] : [rotation];
+  const wanted = shown ? [rotation, condition(pod, DRAINED_CONDITION, words, now)] : [rotation];
   return wanted.every((each) => pod.conditions.get(each.type)?.status === each.status) ? null : wanted;
 }
 
-function condition(pod: PodFacts, type: string, is: boolean, words: (typeof WORDS)[keyof typeof WORDS], now: number): PodCondition {
-  const status = is ? 'True' : 'False';
+function condition(pod: PodFacts, type: string, words: (typeof WORDS)[keyof typeof WORDS], now: number): PodCondition {
+  const status = words === WORDS.routed || words === WORDS.empty ? 'True' : 'False';
   const before = pod.conditions.get(type);
-  const time = rfc3339(now);
-  return { type, status, ...words, lastTransitionTime: before?.status === status ? before.since : time };
+  return { type, status, ...words, lastTransitionTime: before?.status === status ? before.since : rfc3339(now) };
 }

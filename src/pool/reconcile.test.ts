@@ -35,7 +35,8 @@ describe('reconcile, whatever happens in whatever order', () => {
         const model = play(sequence, backends);
         model.settle();
         const outcome = model.pass();
-        expect({ apply: outcome.apply.length, remove: outcome.remove.length, pods: outcome.pods, status: outcome.status }).toEqual({
+        const { changes, report } = outcome;
+        expect({ apply: changes.apply.length, remove: changes.remove.length, pods: report.pods, status: report.status }).toEqual({
           apply: 0,
           remove: 0,
           pods: [],

@@ -1,25 +1,23 @@
-import { BACKEND_AGENT, type CccamPool, graceSeconds, type PoolStatus, PROXY_AGENT, PROXY_PORT, pathText } from '../api/v1alpha1/index.ts';
+import { BACKEND_AGENT, type CccamPool, type Issue, type PoolStatus, PROXY_AGENT, PROXY_PORT, pathText } from '../api/v1alpha1/index.ts';
 import { ANY_ADDRESS } from '../runtime/server-address.ts';
-import { agentKey } from '../wire/agent-key.ts';
-import { CLOSING_RESERVE_MS } from '../wire/drain-times.ts';
-import { type AgentOfServer, type EndOfProxy, revisionOf } from '../wire/proxy-config.ts';
-import { CONFIG_KEYS } from '../wire/saved-state.ts';
+import { proxyConfigText } from '../wire/proxy-config.ts';
+import { savedStateText } from '../wire/saved-state.ts';
 import { agentUpgrades } from './agent-upgrade.ts';
 import { attentions } from './attention.ts';
 import { named } from './child.ts';
-import { planChildren } from './child-plan.ts';
+import { type ChildPlan, planChildren } from './child-plan.ts';
 import type { ClusterView, Outcome } from './cluster-view.ts';
+import type { StatusContext } from './conditions.ts';
+import { configExtras } from './config-extras.ts';
+import { type Decision, decide, type PoolServer } from './decide.ts';
 import { readDrainRequest } from './drain-request.ts';
 import { podPatch } from './pod-patch.ts';
 import { type PoolEvent, statusEvents } from './pool-event.ts';
-import { proxyModel } from './proxy-model.ts';
-import { type ProxySummary, summarizeProxies } from './proxy-report.ts';
-import { sharesOf, withShares } from './proxy-shares.ts';
+import { NO_PROXIES } from './proxy-summary.ts';
 import { configMap } from './resources/config-map.ts';
 import { RUN_FOLDER } from './resources/proxy-deployment.ts';
-import { nextRoster, type Roster, type SessionCount } from './roster.ts';
 import { specWarnings } from './spec-warnings.ts';
-import { NO_PROXY, poolStatus, type ServerFacts, type StatusContext } from './status.ts';
+import { poolStatus } from './status.ts';
 import { writingDueInMs } from './status-damping.ts';
 
 /** Where every proxy pod keeps its sockets. */
@@ -29,149 +27,125 @@ const RUNTIME = {
   sockets: { runtime: `${RUN_FOLDER}/runtime.sock`, peers: `${RUN_FOLDER}/peers.sock` },
   user: null,
 } as const;
+/** How soon a pool is looked at again whose proxies have not all been asked. */
+const INCOMPLETE_MS = 500;
 
 /**
- * Decides everything about one pool: which objects it needs, which it does not need any more, what is written on its pods and in its
- * status. The operator only gathers the view and applies the outcome.
+ * Decides everything about one pool in a cluster: beside what `decide` says of its servers and proxies, which objects it needs and which it
+ * no longer needs, what is written on its pods, and its status. The operator only gathers the view and applies the outcome.
  *
  * @param now milliseconds since the epoch
  * @throws CccamError CCP_CONFIG_UNSAFE when a value is outside of its grammar; the schema has refused it before
  */
 export function reconcile(view: ClusterView, now: number): Outcome {
   const { reading } = view;
-  if (reading.kind === 'accepted') return decide(view, reading.pool, reading.spec, null, now);
-  const refusal = reading.issues
+  if (reading.kind === 'accepted') return serve(view, { ...reading, refusal: null }, now);
+  const refusal = refusalText(reading.issues);
+  return reading.lastGood === null ? neverValid(view, refusal, now) : serve(view, { ...reading.lastGood, refusal }, now);
+}
+
+/** The pool that is active. */
+interface ActivePool {
+  readonly pool: CccamPool;
+  /** Its spec as it was written. */
+  readonly spec: unknown;
+  /** Why the pool as it is now is not the active one, or null. */
+  readonly refusal: string | null;
+}
+
+function refusalText(issues: readonly Issue[]): string {
+  return issues
     .map((issue) => `${pathText(issue.path)}: ${issue.message}`)
     .slice(0, 5)
     .join('; ');
-  if (reading.lastGood !== null) return decide(view, reading.lastGood.pool, reading.lastGood.spec, refusal, now);
-  return neverAccepted(view, refusal, now);
 }
 
-function decide(view: ClusterView, pool: CccamPool, savedSpec: unknown, refusal: string | null, now: number): Outcome {
-  const { identity } = view;
+function serve(view: ClusterView, active: ActivePool, now: number): Outcome {
+  const { pool, refusal } = active;
   const { spec } = pool;
-  // No proxy can report a revision that is not made yet, so here only servers that are mentioned count.
-  const heard = summarizeProxies(
-    view.proxies,
-    '',
-    view.roster.map((entry) => entry.name),
-  );
-  const roster = withShares(nextRoster(spec, view.roster, sessionCounts(heard), now, view.pods), view.proxies);
-  const model = proxyModel(spec, roster, { ...RUNTIME, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas });
-  const state = { spec: savedSpec, roster };
-  const extras = { agents: agentsOf(view, roster), ends: endsOf(view, pool), shares: sharesOf(model, roster, view.proxies) };
-  const map = named(configMap(identity, model, extras, state));
-  const revision = revisionOf((map['data'] as Record<string, string>)[CONFIG_KEYS.proxy] ?? '');
-  const summary = summarizeProxies(
-    view.proxies,
-    revision,
-    roster.map((entry) => entry.name),
-  );
-
-  const plan = planChildren(view, pool, map, roster, summary, refusal !== null, now);
-  const status = poolStatus(
-    { generation: view.generation, backends: spec.backends },
-    roster,
-    { desired: spec.proxy.replicas, ...summary },
-    view.address,
-    view.status,
-    now,
+  const decision = decide(
     {
-      refusal: refusal ?? view.refusals[0] ?? null,
-      paused: view.paused,
-      notOwned: plan.notOwned,
-      rolling: plan.rolling,
-      attentions: attentions(spec, roster, { desired: spec.proxy.replicas, ...summary }),
+      spec,
+      roster: view.roster,
+      pods: view.pods,
+      proxies: view.proxies,
+      runtime: { ...RUNTIME, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas },
     },
+    (model, roster) => proxyConfigText(model, configExtras(view, spec, model, roster)),
+    now,
   );
-  const due = writingDue(view, status);
+  const { config, model, proxies, roster, servers } = decision;
+  const map = named(configMap(view.identity, model, { proxy: config.text, state: savedStateText({ spec: active.spec, roster }) }));
+  const plan = planChildren(view, { pool, map, servers, frozen: refusal !== null });
+  const context = statusContext(view, active, decision, plan);
+  const status = statusOf(
+    view,
+    { backends: spec.backends, servers, proxies, desired: spec.proxy.replicas, address: view.address, context },
+    now,
+  );
+  const dueInMs = statusDueInMs(view, status);
   return {
-    apply: plan.apply,
-    remove: plan.remove,
-    pods: view.paused ? [] : podPatches(view, roster, summary, now),
-    agents: view.paused ? [] : upgrades(view),
-    events: [...plan.events, ...warnings(view)],
-    ...statusOutcome(view, status, summary, due),
-    disruptive: plan.disruptive,
+    changes: { apply: plan.apply, remove: plan.remove, disruptive: plan.disruptive },
+    upgrades: view.paused ? [] : upgrades(view),
+    report: {
+      pods: view.paused || !proxies.complete ? [] : podPatches(view, servers, now),
+      events: [...plan.events, ...warnings(view)],
+      ...statusReport(view, status, proxies.complete && dueInMs === 0),
+    },
     roster,
-    requeueAfterMs: requeueAfterMs(roster, summary, due, now),
+    requeueAfterMs: requeueAfterMs(decision, dueInMs, now),
   };
 }
 
 /** A pool that was never valid owns nothing; its status says why. */
-function neverAccepted(view: ClusterView, refusal: string, now: number): Outcome {
+function neverValid(view: ClusterView, refusal: string, now: number): Outcome {
   const context: StatusContext = { refusal, paused: view.paused, notOwned: [], rolling: [], attentions: [] };
-  const proxies = { desired: 0, ...NO_PROXY };
-  const status = poolStatus({ generation: view.generation, backends: [] }, [], proxies, null, view.status, now, context);
-  const complete: ProxySummary = { complete: true, ...proxies };
+  const status = statusOf(view, { backends: [], servers: [], proxies: NO_PROXIES, desired: 0, address: null, context }, now);
   return {
-    apply: [],
-    remove: [],
-    pods: [],
-    agents: [],
-    events: [],
-    ...statusOutcome(view, status, complete, writingDue(view, status)),
-    disruptive: false,
+    changes: { apply: [], remove: [], disruptive: false },
+    upgrades: [],
+    report: { pods: [], events: [], ...statusReport(view, status, statusDueInMs(view, status) === 0) },
     roster: [],
     requeueAfterMs: null,
   };
 }
 
-/** Servers with an agent of their own: the proxies listen to it. */
-function agentsOf(view: ClusterView, roster: Roster): AgentOfServer[] {
-  const ports = new Map(view.pods.map((pod) => [pod.uid, pod.agentPort]));
-  const backends = new Set(roster.map((entry) => entry.backend)); // a key is a hash, and there are many servers
-  const keys = new Map([...backends].map((backend) => [backend, agentKey('link to a server', view.identity.uid, backend)]));
-  return roster.flatMap((entry) => {
-    const port = entry.pod === undefined ? null : (ports.get(entry.pod.uid) ?? null);
-    return port === null ? [] : [{ server: entry.name, port, key: keys.get(entry.backend) ?? '' }];
-  });
+function statusContext(view: ClusterView, { pool, refusal }: ActivePool, { proxies, roster }: Decision, plan: ChildPlan): StatusContext {
+  return {
+    refusal: refusal ?? view.refusals[0] ?? null,
+    paused: view.paused,
+    notOwned: plan.notOwned,
+    rolling: plan.rolling,
+    attentions: attentions(pool.spec, roster, proxies),
+  };
 }
 
-/** What a pod knows itself by is its name, cut to what a host name may have. */
-const HOST_NAME_MAX = 63;
+type StatusParts = Omit<Parameters<typeof poolStatus>[0], 'generation' | 'previous'>;
 
-/** Proxies that the kubelet will end before their own deadline, such as those on a node that is drained in a hurry. */
-function endsOf({ proxies }: ClusterView, { spec }: CccamPool): EndOfProxy[] {
-  const usualMs = graceSeconds(spec.drain.deadline) * 1_000;
-  return proxies.flatMap(({ terminatingSince, graceMs, name }) => {
-    if (terminatingSince === null || graceMs === null || graceMs >= usualMs) return [];
-    return [{ proxy: name.slice(0, HOST_NAME_MAX), deadlineAt: terminatingSince + Math.max(0, graceMs - CLOSING_RESERVE_MS) }];
-  });
+function statusOf(view: ClusterView, parts: StatusParts, now: number): PoolStatus {
+  return poolStatus({ ...parts, generation: view.generation, previous: view.status }, now);
 }
 
-function upgrades({ pods, proxies, settings }: ClusterView): Outcome['agents'] {
+function upgrades({ pods, proxies, settings }: ClusterView): Outcome['upgrades'] {
   const servers = pods.filter((pod) => !pod.finished);
-  // Whoever takes pods away just now may take another one next, and for a moment nobody would be there to keep it; and a server that
-  // ends is kept by what the proxies' agents tell it.
+  // Whatever terminates pods just now may take another one next, and for a moment nothing would keep it; and a terminating server is kept
+  // by what the proxies' agents tell it.
   const calm = [...proxies, ...servers].every((pod) => pod.terminatingSince === null);
+  const { agentImage: image } = settings;
   return [
-    ...agentUpgrades(proxies, PROXY_AGENT.name, settings.agentImage, calm),
-    ...agentUpgrades(servers, BACKEND_AGENT.name, settings.agentImage, calm),
+    ...agentUpgrades(proxies, { container: PROXY_AGENT.name, image, calm }),
+    ...agentUpgrades(servers, { container: BACKEND_AGENT.name, image, calm }),
   ];
 }
 
-function podPatches(view: ClusterView, roster: Roster, summary: ProxySummary, now: number): Outcome['pods'] {
-  if (!summary.complete) return [];
-  const entries = new Map(roster.flatMap((entry) => (entry.pod === undefined ? [] : [[entry.pod.uid, entry] as const])));
-  return view.pods.flatMap((pod) => {
-    const entry = entries.get(pod.uid) ?? null;
-    const facts = entry === null ? null : (summary.servers.get(entry.name) ?? null);
-    return podPatch(pod, entry, facts, now) ?? [];
-  });
+function podPatches(view: ClusterView, servers: readonly PoolServer[], now: number): Outcome['report']['pods'] {
+  const byPod = new Map(servers.flatMap((server) => (server.entry.pod === undefined ? [] : [[server.entry.pod.uid, server] as const])));
+  return view.pods.flatMap((pod) => podPatch(pod, byPod.get(pod.uid) ?? null, now) ?? []);
 }
 
-/** @param due when it may be written, in milliseconds, or null when nothing is to be written */
-function statusOutcome(
-  view: ClusterView,
-  status: PoolStatus,
-  summary: ProxySummary,
-  due: number | null,
-): Pick<Outcome, 'status' | 'statusEvents'> {
-  // Right after a start nobody was asked yet, and nothing that stands there is proven wrong.
-  if (!summary.complete || due !== 0) return { status: null, statusEvents: [] };
-  return { status, statusEvents: statusEvents(view.status, status) };
+/** @param due false also right after a start, when nothing was read back yet and nothing that stands there is proven wrong */
+function statusReport(view: ClusterView, status: PoolStatus, due: boolean): Pick<Outcome['report'], 'status' | 'statusEvents'> {
+  return due ? { status, statusEvents: statusEvents(view.status, status) } : { status: null, statusEvents: [] };
 }
 
 function warnings(view: ClusterView): PoolEvent[] {
@@ -190,26 +164,16 @@ function warnings(view: ClusterView): PoolEvent[] {
   ];
 }
 
-function sessionCounts(heard: ProxySummary): ReadonlyMap<string, SessionCount> {
-  return new Map(
-    [...heard.servers].map(([name, facts]: [string, ServerFacts]) => [
-      name,
-      { sessions: facts.counted ? facts.sessions : null, outOfRotation: facts.outOfRotation },
-    ]),
-  );
-}
-
-/** Soon after a start, at the next deadline, and when numbers that have moved may be written. */
-function requeueAfterMs(roster: Roster, summary: ProxySummary, due: number | null, now: number): number | null {
-  const deadlines = roster
-    .flatMap((entry) => (entry.drain.kind === 'draining' ? [entry.drain.since + entry.deadlineMs - now] : []))
-    .filter((ms) => ms > 0);
-  const counts = due === null || due === 0 ? [] : [due];
-  const soon = summary.complete ? [] : [500];
+/** At the next deadline, when numbers that have moved may be written, and soon after a start. */
+function requeueAfterMs({ proxies, servers }: Decision, dueInMs: number | null, now: number): number | null {
+  const deadlines = servers.flatMap(({ verdict }) => (verdict.kind === 'draining' && !verdict.overdue ? [verdict.deadlineAt - now] : []));
+  const counts = dueInMs === null || dueInMs === 0 ? [] : [dueInMs];
+  const soon = proxies.complete ? [] : [INCOMPLETE_MS];
   const all = [...deadlines, ...counts, ...soon];
   return all.length === 0 ? null : Math.min(...all);
 }
 
-function writingDue(view: ClusterView, status: PoolStatus): number | null {
-  return writingDueInMs(view.status, status, view.sinceStatusMs, view.settings.countsEveryMs);
+/** When the status may be written, in milliseconds, or null when nothing is to be written. */
+function statusDueInMs(view: ClusterView, status: PoolStatus): number | null {
+  return writingDueInMs(view.status, status, { sinceMs: view.sinceStatusMs, countsEveryMs: view.settings.countsEveryMs });
 }

@@ -2,11 +2,22 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aBackend, aPool } from '../../test/fakes/pools.ts';
 import type { PoolSpec } from '../api/v1alpha1/index.ts';
+import type { SessionCount } from './drain.ts';
+import type { PodFacts } from './pod-facts.ts';
 import { proxyModel } from './proxy-model.ts';
-import { nextRoster, type Roster, type SessionCount } from './roster.ts';
+import { type Roster, nextRoster as rosterOf } from './roster.ts';
 
 const UNKNOWN: ReadonlyMap<string, SessionCount> = new Map();
-const EMPTY = { sessions: 0, outOfRotation: true };
+const EMPTY = { sessions: 0, counted: true, outOfRotation: true };
+
+function nextRoster(
+  spec: PoolSpec,
+  previous: Roster,
+  counts: ReadonlyMap<string, SessionCount>,
+  ...[now, pods = []]: readonly [now: number, pods?: readonly PodFacts[]]
+): Roster {
+  return rosterOf({ spec, previous, counts, pods }, now);
+}
 
 function specOf(...backends: Record<string, unknown>[]): PoolSpec {
   return aPool({ backends }).spec;
@@ -23,9 +34,19 @@ describe('nextRoster', () => {
       ['a-127.0.1.1:12001', 'active'],
       ['b-127.0.1.2:12001', 'draining'],
     ]);
-    const busy = nextRoster(specOf(a), draining, new Map([['b-127.0.1.2:12001', { sessions: 1, outOfRotation: true }]]), 2_000);
+    const busy = nextRoster(
+      specOf(a),
+      draining,
+      new Map([['b-127.0.1.2:12001', { sessions: 1, counted: true, outOfRotation: true }]]),
+      2_000,
+    );
     expect(busy).toEqual(draining);
-    const stillSent = nextRoster(specOf(a), draining, new Map([['b-127.0.1.2:12001', { sessions: 0, outOfRotation: false }]]), 2_000);
+    const stillSent = nextRoster(
+      specOf(a),
+      draining,
+      new Map([['b-127.0.1.2:12001', { sessions: 0, counted: true, outOfRotation: false }]]),
+      2_000,
+    );
     expect(stillSent).toEqual(draining);
     expect(nextRoster(specOf(a), draining, new Map([['b-127.0.1.2:12001', EMPTY]]), 2_000)).toHaveLength(1);
   });
@@ -70,7 +91,7 @@ describe('nextRoster', () => {
 
   function apply(roster: Roster, event: { names: string[]; drained: string[]; moved: string[]; empty: boolean }, now: number): Roster {
     const counts = new Map(
-      roster.map((entry) => [entry.name, { sessions: event.empty ? 0 : 3, outOfRotation: entry.drain.kind === 'draining' }]),
+      roster.map((entry) => [entry.name, { sessions: event.empty ? 0 : 3, counted: true, outOfRotation: entry.drain.kind === 'draining' }]),
     );
     const backends = event.names.map((name, index) =>
       aBackend(

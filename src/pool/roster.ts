@@ -1,10 +1,10 @@
 import { type BackendSpec, durationMs, type PoolSpec, type Role } from '../api/v1alpha1/index.ts';
 import { CLOSING_RESERVE_MS } from '../wire/drain-times.ts';
-import { ACTIVE, type DrainReason, type DrainState, drainProgress, nextDrainState } from './drain.ts';
+import { ACTIVE, type DrainReason, type DrainState, drainVerdict, nextDrainState, type SessionCount } from './drain.ts';
 import { readDrainRequest, readDrainSince } from './drain-request.ts';
+import { type PodFacts, podServerState } from './pod-facts.ts';
 import { assignIds } from './server-ids.ts';
 import { serverLimits } from './server-limits.ts';
-import { type PodFacts, podServerState } from './server-state.ts';
 import { computeWeights } from './weights.ts';
 
 /** One server that the pool knows: in the spec, or on its way out. What must survive a restart is all in here. */
@@ -33,12 +33,15 @@ export interface RosterEntry {
 /** Every server of a pool, ordered by id. */
 export type Roster = readonly RosterEntry[];
 
-/** What is known of a server's sessions over all proxies. */
-export interface SessionCount {
-  /** Null while a worker has not reported its own: unknown is never empty. */
-  readonly sessions: number | null;
-  /** Whether every proxy was seen to send nobody new. */
-  readonly outOfRotation: boolean;
+/** What a roster is made of. */
+export interface RosterInput {
+  readonly spec: PoolSpec;
+  /** The roster of the last pass, or of before a restart. */
+  readonly previous: Roster;
+  /** What was read back, by server name; a server that is missing is unknown, not empty. */
+  readonly counts: ReadonlyMap<string, SessionCount>;
+  /** Every pod of the pool's managed backends, those of backends that are no longer in the spec among them. */
+  readonly pods?: readonly PodFacts[];
 }
 
 /**
@@ -46,18 +49,9 @@ export interface SessionCount {
  * the spec, or that has moved to another address, drains first and is dropped only when it was seen out of rotation and empty; a pod's
  * server is there for exactly as long as its pod.
  *
- * @param previous the roster of before, or of before a restart
- * @param counts what was read back, by server name; a server that is missing is unknown, not empty
  * @param now milliseconds since the epoch
- * @param pods every pod of the pool's managed backends, those of backends that are no longer in the spec among them
  */
-export function nextRoster(
-  spec: PoolSpec,
-  previous: Roster,
-  counts: ReadonlyMap<string, SessionCount>,
-  now: number,
-  pods: readonly PodFacts[] = [],
-): Roster {
+export function nextRoster({ counts, pods = [], previous, spec }: RosterInput, now: number): Roster {
   const weights = computeWeights(spec.backends, spec.weights.policy);
   const limits = serverLimits(spec.backends, weights);
   const before = new Map(previous.map((entry) => [entry.name, entry]));
@@ -68,7 +62,7 @@ export function nextRoster(
   const names = new Set(members.map((member) => member.name));
   const leaving = previous
     .filter((entry) => !names.has(entry.name) && entry.pod === undefined)
-    .flatMap((entry) => leave(entry, spec, counts.get(entry.name), now));
+    .flatMap((entry) => leave(entry, spec, counts.get(entry.name) ?? null, now));
   const known = [...leaving, ...previous.filter((entry) => names.has(entry.name))];
   const ids = assignIds(new Map(known.map((entry) => [entry.name, entry.id])), [...names]);
   const staying = members.map((member): RosterEntry => {
@@ -144,8 +138,8 @@ function podMember(pod: PodFacts, spec: PoolSpec, before: ReadonlyMap<string, Ro
 }
 
 /** A pod that was given less time than its drain needs is drained in what there is. */
-function timeToEnd({ graceMs }: PodFacts): number {
-  return graceMs === null ? Number.POSITIVE_INFINITY : Math.max(0, graceMs - CLOSING_RESERVE_MS);
+function timeToEnd({ gracePeriodMs }: PodFacts): number {
+  return gracePeriodMs === null ? Number.POSITIVE_INFINITY : Math.max(0, gracePeriodMs - CLOSING_RESERVE_MS);
 }
 
 /** Name of a pod's server. It holds the address: a pod that was given another one by its node is another server. */
@@ -158,9 +152,7 @@ export function serverName(backend: Pick<BackendSpec, 'name' | 'port' | 'externa
   return `${backend.name}-${backend.external?.address ?? ''}:${backend.port}`;
 }
 
-function leave(entry: RosterEntry, spec: PoolSpec, count: SessionCount | undefined, now: number): RosterEntry[] {
-  const drain = nextDrainState(entry.drain, 'removed', now);
-  const deadlineMs = durationMs(spec.drain.deadline);
-  const progress = drainProgress(drain, deadlineMs, count?.sessions ?? null, count?.outOfRotation ?? false, now);
-  return progress.kind === 'drained' ? [] : [{ ...entry, drain, deadlineMs }];
+function leave(entry: RosterEntry, spec: PoolSpec, count: SessionCount | null, now: number): RosterEntry[] {
+  const leaving = { ...entry, drain: nextDrainState(entry.drain, 'removed', now), deadlineMs: durationMs(spec.drain.deadline) };
+  return drainVerdict(leaving, count, now).kind === 'drained' ? [] : [leaving];
 }

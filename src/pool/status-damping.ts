@@ -3,16 +3,22 @@ import type { PoolStatus } from '../api/v1alpha1/index.ts';
 /** A number that moved by less than this is not worth a write. */
 const WORTH = 0.1;
 
+/** How writes of a status are spread. */
+export interface Damping {
+  /** Milliseconds since it was last written. */
+  readonly sinceMs: number;
+  /** How soon numbers may be written again, in milliseconds. */
+  readonly countsEveryMs: number;
+}
+
 /**
  * When a status should be written: at once when anything but a number has changed or one has come to or from 0; for the rest when a
  * number has moved by a tenth or stands in a message, and not again too soon.
  *
  * @param written the status as it stands, or null
- * @param sinceMs milliseconds since it was last written
- * @param countsEveryMs how soon numbers may be written again
  * @returns milliseconds until then, 0 for now, or null for never as things are
  */
-export function writingDueInMs(written: PoolStatus | null, next: PoolStatus, sinceMs: number, countsEveryMs: number): number | null {
+export function writingDueInMs(written: PoolStatus | null, next: PoolStatus, { countsEveryMs, sinceMs }: Damping): number | null {
   if (written === null || stateText(written) !== stateText(next)) return 0;
   const moved = movement(counts(written), counts(next)) >= WORTH || messages(written) !== messages(next);
   return moved ? Math.max(0, countsEveryMs - sinceMs) : null;

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aBackend, aPodOf, aPool, poolObject } from '../../test/fakes/pools.ts';
-import { parsePool } from '../api/v1alpha1/index.ts';
+import { type PoolStatus, parsePool } from '../api/v1alpha1/index.ts';
 import { poolStatus as statusSchema } from '../api/v1alpha1/status.ts';
-import { nextRoster } from './roster.ts';
-import { NO_PROXY, type ProxyFacts, poolStatus, type ServerFacts } from './status.ts';
+import { judge } from './decide.ts';
+import { NO_PROXIES, type ProxySummary, type ServerFacts } from './proxy-summary.ts';
+import { nextRoster, type Roster } from './roster.ts';
+import { poolStatus as statusFrom } from './status.ts';
 import { transitions } from './transitions.ts';
 
 const UP: ServerFacts = {
@@ -31,17 +33,28 @@ const DOWN: ServerFacts = {
 };
 
 const pool = aPool({ backends: [aBackend('a', '127.0.1.1'), aBackend('b', 'fd00::2', { role: 'Backup' })] });
-const roster = nextRoster(pool.spec, [], new Map(), 0);
+const roster = nextRoster({ spec: pool.spec, previous: [], counts: new Map() }, 0);
 const [a = '', b = ''] = roster.map((entry) => entry.name);
 
 function subject({ metadata, spec }: typeof pool) {
   return { generation: metadata.generation, backends: spec.backends };
 }
 
-function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxyFacts> = {}): ProxyFacts {
+const NO_CONTEXT = { refusal: null, paused: false, notOwned: [], rolling: [], attentions: [] };
+
+/** The status of a pool with one proxy. */
+function poolStatus(
+  pool: ReturnType<typeof subject>,
+  entries: Roster,
+  proxies: ProxySummary,
+  ...[address, previous, now]: readonly [address: string | null, previous: PoolStatus | null, now: number]
+): PoolStatus {
+  return statusFrom({ ...pool, servers: judge(entries, proxies, now), proxies, desired: 1, address, previous, context: NO_CONTEXT }, now);
+}
+
+function facts(servers: Record<string, ServerFacts>, changes: Partial<ProxySummary> = {}): ProxySummary {
   return {
-    ...NO_PROXY,
-    desired: 1,
+    ...NO_PROXIES,
     reachable: 1,
     synced: 1,
     servers: new Map(Object.entries(servers)),
@@ -93,7 +106,7 @@ describe('poolStatus', () => {
             }),
           ),
         );
-        const servers = nextRoster(managed.spec, [], new Map(), 0, pods);
+        const servers = nextRoster({ spec: managed.spec, previous: [], counts: new Map(), pods }, 0);
         const status = poolStatus(
           subject(managed),
           servers,
@@ -131,7 +144,7 @@ describe('poolStatus', () => {
     const draining = aPool({
       backends: [aBackend('a', '127.0.1.1'), aBackend('b', 'fd00::2', { drain: { enabled: true, deadline: '10m' } })],
     });
-    const entries = nextRoster(draining.spec, roster, new Map(), 1_000);
+    const entries = nextRoster({ spec: draining.spec, previous: roster, counts: new Map() }, 1_000);
     const busy = poolStatus(
       subject(draining),
       entries,

@@ -87,11 +87,11 @@ async function assemble({ first, folder, host, options, output, time }: Ground, 
   const { pool } = first.reading.parsed;
   let model: ProxyModel | undefined;
   const controller = new Controller(
-    { pool, runtime: host.runtimeFor(pool, first.reading.data), roster: time.roster, clock, minds: () => host.attentions() },
+    { pool, runtime: host.runtimeFor(pool, first.reading.data), roster: time.roster, clock, hostAttentions: () => host.attentions() },
     {
-      onModel: (next) => {
+      onModel: (next, revision) => {
         model = next;
-        converger.want(next);
+        converger.want(next, revision);
       },
       onRoster: (roster) => rosters.save(roster),
       onStatus: (status, previous) => {

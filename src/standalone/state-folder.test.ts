@@ -17,12 +17,8 @@ describe('the state folder', () => {
     return await openStateFolder(path);
   }
 
-  const roster = nextRoster(
-    aPool({ backends: [aBackend('a', '127.0.1.1', { drain: { enabled: true } }), aBackend('b', 'fd00::1')] }).spec,
-    [],
-    new Map(),
-    1_000,
-  );
+  const { spec } = aPool({ backends: [aBackend('a', '127.0.1.1', { drain: { enabled: true } }), aBackend('b', 'fd00::1')] });
+  const roster = nextRoster({ spec, previous: [], counts: new Map() }, 1_000);
 
   it('gives back the servers that it was given', async () => {
     const folder = await open();

@@ -48,9 +48,7 @@ export class Namespace {
 
   async list(type: ResourceType, labelSelector = ''): Promise<KubeObject[]> {
     const { items } = await this.admin.list(
-      type,
-      this.namespace,
-      labelSelector === '' ? {} : { labelSelector },
+      { type, namespace: this.namespace, selectors: labelSelector === '' ? {} : { labelSelector } },
       (object) => object,
       signal(),
     );

@@ -230,13 +230,13 @@ export async function prepare(access: Access): Promise<void> {
       namespace: '',
       name: object.metadata.name,
     };
-    await admin.apply(ref, object, 'test', true, signal());
+    await admin.apply(ref, object, { manager: 'test', force: true }, signal());
   }
   await until(
     'the CRD is served',
     async () =>
       await admin
-        .list(POOL, '', {}, (object) => object, signal())
+        .list({ type: POOL, namespace: '', selectors: {} }, (object) => object, signal())
         .then(
           () => true,
           () => false,

@@ -272,7 +272,8 @@ export class TestKubelet {
       metadata: { name: pod.name, uid: pod.uid },
       status: { phase: 'Running', podIP: pod.address, podIPs: [{ ip: pod.address }], conditions },
     };
-    await this.#client.apply(this.#ref(pod.name), body, MANAGER, true, this.#end.signal, 'status').catch((thrown: { status?: number }) => {
+    const options = { manager: MANAGER, force: true, subresource: 'status' } as const;
+    await this.#client.apply(this.#ref(pod.name), body, options, this.#end.signal).catch((thrown: { status?: number }) => {
       if (thrown.status !== 404 && thrown.status !== 409) throw thrown;
     });
   }

@@ -43,7 +43,7 @@ class Sight {
   /** @param facts what an object says: the name of a pod and what it is, with a space in between */
   async run(type: ResourceType, facts: (object: KubeObject) => string[], signal: AbortSignal): Promise<void> {
     const { admin, namespace } = this.#cluster;
-    const { resourceVersion } = await admin.list(type, namespace, {}, () => null, signal);
+    const { resourceVersion } = await admin.list({ type: type, namespace: namespace, selectors: {} }, () => null, signal);
     const request = { path: collectionPath(type, namespace), selectors: {}, resourceVersion, timeoutSeconds: 3_600, idleMs: 3_600_000 };
     for await (const event of watchStream(admin.transport, request, signal)) {
       if (event.kind === 'bookmark') continue;
@@ -240,7 +240,12 @@ async function applyMany(cluster: TestCluster, pool: number, weight: number): Pr
     metadata: { name: `p${pool}`, namespace: cluster.namespace },
     spec: { backends, proxy: PROXY },
   };
-  await cluster.admin.apply({ type: POOL, namespace: cluster.namespace, name: `p${pool}` }, object, 'bench', true, forever.signal);
+  await cluster.admin.apply(
+    { type: POOL, namespace: cluster.namespace, name: `p${pool}` },
+    object,
+    { manager: 'bench', force: true },
+    forever.signal,
+  );
 }
 
 /** How long one change takes among so many pools. */

@@ -52,7 +52,11 @@ try {
   await systemClock.sleep(60_000); // what only the start needs is given back by then, and what is hot is known
   const [proxy] = await lab.pods('p', null);
   const [server] = await lab.pods('p', 'a');
-  const operators = await lab.admin.list(POD, OPERATOR_NAMESPACE, {}, (object) => object, AbortSignal.timeout(5_000));
+  const operators = await lab.admin.list(
+    { type: POD, namespace: OPERATOR_NAMESPACE, selectors: {} },
+    (object) => object,
+    AbortSignal.timeout(5_000),
+  );
   await until('all are there', () => proxy !== undefined && server !== undefined && operators.items.length > 0);
   for (const operator of operators.items) await measure(lab, operator, OPERATOR_NAMESPACE, 'operator', 'operator', '<= 100 MiB');
   if (proxy !== undefined) await measure(lab, proxy, lab.namespace, 'proxy-agent', 'proxy-agent', '<= 68 MiB (30)');

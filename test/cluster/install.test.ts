@@ -58,7 +58,11 @@ describe('helm', () => {
 
   it('gives all rights in the named namespaces only, once there is a list of them', async () => {
     await lab.install(`watchNamespaces={${lab.namespace}}`);
-    const roles = await lab.admin.list(ROLE, '', {}, (object) => object.metadata.name, AbortSignal.timeout(5_000));
+    const roles = await lab.admin.list(
+      { type: ROLE, namespace: '', selectors: {} },
+      (object) => object.metadata.name,
+      AbortSignal.timeout(5_000),
+    );
     expect(roles.items.filter((name) => name.includes('cccam'))).toEqual(['cccam-operator-edit', 'cccam-operator-view']);
     await until('it leads and looks after the pool', async () => (await lab.helmLog()).includes('"msg":"leads"'));
     await lab.kubectl('annotate', `ccp/${NAME}`, 'cccam.dev/paused=true');

@@ -3,12 +3,12 @@ import { DRAIN_SINCE_ANNOTATION, TEMPLATE_ANNOTATION } from '../../src/api/v1alp
 import { understand } from '../../src/operator/pool-record.ts';
 import { type Child, type ChildFacts, childKey, contentName, type DeploymentFacts } from '../../src/pool/child.ts';
 import type { ClusterView, Outcome } from '../../src/pool/cluster-view.ts';
-import { drainProgress } from '../../src/pool/drain.ts';
+import { drainVerdict } from '../../src/pool/drain.ts';
+import type { PodFacts } from '../../src/pool/pod-facts.ts';
 import { DELETION_COST_ANNOTATION } from '../../src/pool/pod-patch.ts';
 import type { ProxyReport } from '../../src/pool/proxy-report.ts';
 import { reconcile } from '../../src/pool/reconcile.ts';
 import type { Roster } from '../../src/pool/roster.ts';
-import type { PodFacts } from '../../src/pool/server-state.ts';
 import type { Step } from './cluster-steps.ts';
 import { aPodOf } from './pools.ts';
 import { NOTHING_SAID, type ProxyConfigFacts, statementOf } from './proxy-statement.ts';
@@ -88,10 +88,10 @@ export class ClusterModel {
   pass(): Outcome {
     const outcome = reconcile(this.#view(), this.#now);
     this.#roster = outcome.roster;
-    for (const child of outcome.apply) this.#apply(child);
-    for (const { name } of outcome.remove) this.#remove(name);
-    for (const patch of outcome.pods) this.#patch(patch);
-    if (outcome.status !== null) this.#status = outcome.status;
+    for (const child of outcome.changes.apply) this.#apply(child);
+    for (const { name } of outcome.changes.remove) this.#remove(name);
+    for (const patch of outcome.report.pods) this.#patch(patch);
+    if (outcome.report.status !== null) this.#status = outcome.report.status;
     return outcome;
   }
 
@@ -123,8 +123,9 @@ export class ClusterModel {
       }
       this.#controllers();
       this.#now += 120_000;
-      const { apply, remove, pods, status } = this.pass();
-      if (apply.length + remove.length + pods.length === 0 && status === null && round > 3) return;
+      const { changes, report } = this.pass();
+      const idle = changes.apply.length + changes.remove.length + report.pods.length === 0 && report.status === null;
+      if (idle && round > 3) return;
     }
   }
 
@@ -185,7 +186,7 @@ export class ClusterModel {
         agent: null,
         ready: true,
         terminatingSince: null,
-        graceMs: null,
+        gracePeriodMs: null,
         said,
         error: null,
       })),
@@ -245,14 +246,17 @@ export class ClusterModel {
       if (facts.backend !== backend || facts.terminatingSince !== null) continue;
       const entry = this.#roster.find((each) => each.pod?.uid === facts.uid);
       if (entry === undefined) continue;
-      const progress = drainProgress(entry.drain, entry.deadlineMs, this.#sessions.get(entry.name) ?? 0, true, this.#now);
-      expect(['drained', 'overdue'], `${facts.name} goes with its sessions`).toContain(progress.kind);
+      const count = { sessions: this.#sessions.get(entry.name) ?? 0, counted: true, outOfRotation: true };
+      const verdict = drainVerdict(entry, count, this.#now);
+      expect(verdict.kind === 'drained' || (verdict.kind === 'draining' && verdict.overdue), `${facts.name} goes with its sessions`).toBe(
+        true,
+      );
     }
     this.#children.delete(`Deployment/${name}`);
     for (const pod of this.#pods.values()) if (pod.facts.backend === backend) this.#end(pod);
   }
 
-  #patch(patch: Outcome['pods'][number]): void {
+  #patch(patch: Outcome['report']['pods'][number]): void {
     const pod = this.#pods.get(patch.uid);
     if (pod === undefined) return;
     const since = patch.annotations?.[DRAIN_SINCE_ANNOTATION];

@@ -3,7 +3,7 @@ import type { ActualProxy, ActualServer, ActualWorker } from '../../src/haproxy/
 import type { EffectiveModel, EffectiveServer } from '../../src/haproxy/effective.ts';
 import { BACKEND, type ProxyModel, REFUSAL_ROOM, type Structure, type WantedServer } from '../../src/haproxy/model.ts';
 import { bindText, structureHash } from '../../src/haproxy/render.ts';
-import type { PodFacts } from '../../src/pool/server-state.ts';
+import type { PodFacts } from '../../src/pool/pod-facts.ts';
 
 /** A plain object as a person would write it, with the spec given. */
 export function poolObject(spec: Record<string, unknown> = {}, name = 'living-room'): Record<string, unknown> {
@@ -136,7 +136,7 @@ export function aPodOf(backend: string, changes: Partial<PodFacts> = {}): PodFac
     port: 12_000,
     address: null,
     terminatingSince: null,
-    graceMs: null,
+    gracePeriodMs: null,
     agentPort: 9_322,
     agent: null,
     drain: null,

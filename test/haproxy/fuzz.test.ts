@@ -18,7 +18,7 @@ function modelOf(
   sockets = { runtime: '/tmp/r.sock', peers: '/tmp/p.sock' },
 ): { model: ProxyModel; spec: ReturnType<typeof parsePool>['pool']['spec'] } {
   const { spec } = parsePool(data, 'standalone').pool;
-  const roster = nextRoster(spec, [], new Map(), 0);
+  const roster = nextRoster({ spec, previous: [], counts: new Map() }, 0);
   return {
     spec,
     model: proxyModel(spec, roster, { bindAddress: '127.0.0.1', maxConnections: spec.proxy.maxConnections, sockets, user: null }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NOTHING_SAID } from '../../test/fakes/proxy-statement.ts';
-import { type ProxyReport, type ServerStatement, summarizeProxies } from './proxy-report.ts';
+import type { ProxyReport, ServerStatement } from './proxy-report.ts';
+import { summarizeProxies } from './proxy-summary.ts';
 
 const UP: ServerStatement = {
   sessions: 3,
@@ -28,7 +29,7 @@ const DRAINED: ServerStatement = {
 /** A proxy that says this of the server `s`, or does not mention it. */
 function aProxy(server: ServerStatement | null, more: Partial<ProxyReport> = {}): ProxyReport {
   const said = { ...NOTHING_SAID, configRevision: 'w', synced: true, servers: new Map(server === null ? [] : [['s', server]]) };
-  return { name: 'p', uid: 'p', agent: null, ready: true, terminatingSince: null, graceMs: null, said, error: null, ...more };
+  return { name: 'p', uid: 'p', agent: null, ready: true, terminatingSince: null, gracePeriodMs: null, said, error: null, ...more };
 }
 
 const factsOf = (...proxies: ProxyReport[]) => summarizeProxies(proxies, 'w', ['s']).servers.get('s');

@@ -13,7 +13,7 @@ export interface PodFacts {
   /** When the pod was asked to end (deleted, evicted or scaled away), in milliseconds since the epoch; null while it was not. */
   readonly terminatingSince: number | null;
   /** How long it was given for it, in milliseconds. */
-  readonly graceMs: number | null;
+  readonly gracePeriodMs: number | null;
   /** What the drain annotation says, or null without one. */
   readonly drain: string | null;
   /** What the clock annotation says: when the drain began. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { podServerState } from './server-state.ts';
+import { podServerState } from './pod-facts.ts';
 
 const healthy = { address: '10.0.0.1', terminatingSince: null, containersReady: true, finished: false };
 
