@@ -25,7 +25,7 @@ afterEach(async () => {
 async function anAgent(read: () => Promise<SocketCounts>): Promise<void> {
   const options = { port: 12_000, http: { host: '127.0.0.1', port: 0 }, drainKey: KEY, linkKey: 'link', logLevel: 'silent' };
   const agent = new BackendAgent(options, systemClock, createLogger('silent', {}), read);
-  http = await serveHttp('127.0.0.1', 0, agent.routes());
+  http = await serveHttp({ host: '127.0.0.1', port: 0, option: '--http' }, agent.routes());
   end = new AbortController();
   running = agent.run(end.signal);
 }

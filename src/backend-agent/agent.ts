@@ -39,7 +39,7 @@ export async function backendAgent(options: BackendAgentOptions, clock: Clock = 
   const log = createLogger(options.logLevel, { process: 'backend-agent', port: options.port });
   const shutdown = new Shutdown();
   const agent = new BackendAgent(options, clock, log, async () => await readSockets(options.port));
-  const http = await serveHttp(options.http.host, options.http.port, agent.routes());
+  const http = await serveHttp({ ...options.http, option: '--http' }, agent.routes());
   log.info({ http: http.port }, 'listening');
   await agent.run(shutdown.stopping);
   await http.close();

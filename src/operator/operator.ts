@@ -25,17 +25,16 @@ import { Watches } from './watches.ts';
 
 /** Options of `cccam-operator operator`. */
 export interface OperatorOptions {
-  /** Kubeconfig, `''` for the usual one, or null inside of a cluster. */
-  readonly kubeconfig: string | null;
-  readonly context: string | null;
-  /** Namespaces to look after; [''] for all of them. */
+  readonly access:
+    | { readonly kind: 'in-cluster' /** Folder with token, ca.crt and namespace. */; readonly serviceAccount: string }
+    | { readonly kind: 'kubeconfig' /** Null for the usual one. */; readonly path: string | null; readonly context: string | null };
+  /** Namespaces to manage; an empty list means all of them. */
   readonly namespaces: readonly string[];
   /** Namespace of the lease, or null for this process's own. */
   readonly leaseNamespace: string | null;
   readonly leaseName: string;
   readonly http: { readonly host: string; readonly port: number };
   readonly settings: ClusterSettings;
-  readonly serviceAccount: string;
   /** Calls to the API server per second, and at once after a rest. */
   readonly callsPerSecond: number;
   readonly workers: number;
@@ -68,10 +67,10 @@ export async function operate(options: OperatorOptions, clock: Clock = systemClo
   return outcome === 'lost' ? 1 : 0;
 }
 
-async function apiServerAccess(options: OperatorOptions, clock: Clock): Promise<ApiServerAccess> {
-  if (options.kubeconfig === null) return await inCluster(process.env, options.serviceAccount, clock);
+async function apiServerAccess({ access }: OperatorOptions, clock: Clock): Promise<ApiServerAccess> {
+  if (access.kind === 'in-cluster') return await inCluster(process.env, access.serviceAccount, clock);
   const { fromKubeconfig } = await import('../kube/kubeconfig.ts'); // costs 45 MiB, which a pod does not need to spend
-  return fromKubeconfig(options.kubeconfig === '' ? null : options.kubeconfig, options.context);
+  return fromKubeconfig(access.path, access.context);
 }
 
 /** Every part of the operator, and how they are joined. */
@@ -274,7 +273,7 @@ class Operator {
       ],
       ['/metrics', metricsRoute(this.#metrics.registry)],
     ]);
-    return await serveHttp(this.#options.http.host, this.#options.http.port, routes);
+    return await serveHttp({ ...this.#options.http, option: '--http' }, routes);
   }
 
   #healthz(response: Parameters<Route>[1]): void {

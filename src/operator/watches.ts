@@ -14,7 +14,7 @@ import { CHILD_TYPES, POD, POOL } from './resources.ts';
 
 export interface WatchesOptions {
   readonly client: KubeClient;
-  /** Namespaces to look at; [''] for all of them. */
+  /** Namespaces to watch; an empty list means all of them. */
   readonly namespaces: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
@@ -24,6 +24,9 @@ export interface WatchesOptions {
   readonly onPod: (before: PodRecord | null, after: PodRecord | null) => void;
   readonly report: (kind: string, report: ReflectorReport) => void;
 }
+
+/** Every namespace, as the API server's paths say it. */
+const ALL = '';
 
 /** A reflector of whatever kind. */
 type Following = Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'run'>;
@@ -86,13 +89,18 @@ export class Watches {
    * not keep the operator from the others; but of all it must not be refused.
    */
   get synced(): boolean {
-    const { namespaces } = this.#options;
-    return namespaces.some((each) => this.#isWhole(each)) && namespaces.every((each) => this.#isWhole(each) || this.#isRefused(each));
+    return this.#scopes.some((each) => this.#isWhole(each)) && this.#scopes.every((each) => this.#isWhole(each) || this.#isRefused(each));
   }
 
   /** Whether everything is known of this namespace: about its pools nothing may be concluded before. */
   knows(namespace: string): boolean {
-    return this.#isWhole(this.#options.namespaces.includes('') ? '' : namespace);
+    return this.#isWhole(this.#options.namespaces.length === 0 ? ALL : namespace);
+  }
+
+  /** Namespaces that are watched one by one, or all at once. */
+  get #scopes(): readonly string[] {
+    const { namespaces } = this.#options;
+    return namespaces.length === 0 ? [ALL] : namespaces;
   }
 
   #isWhole(namespace: string): boolean {
@@ -154,9 +162,9 @@ export class Watches {
     indexOf: (object: T) => string,
     onChange: (change: Change<T>) => void,
   ): Store<T> {
-    const { client, clock, namespaces, random, report } = this.#options;
+    const { client, clock, random, report } = this.#options;
     const store = new Store<T>(project, indexOf, onChange);
-    for (const namespace of namespaces) {
+    for (const namespace of this.#scopes) {
       const reflector = new Reflector<T>({
         client,
         type,

@@ -69,7 +69,7 @@ export async function proxyAgent(options: AgentOptions, base: Clock = systemCloc
   });
   const agent = new ProxyAgent(options, await hardFileLimit(), clock, log);
   await agent.findStart();
-  const http = await serveHttp(options.http.host, options.http.port, agent.routes());
+  const http = await serveHttp({ ...options.http, option: '--http' }, agent.routes());
   log.info({ port: http.port }, 'listening');
   const source = {
     client: new KubeClient(transport),

@@ -21,8 +21,7 @@ afterEach(async () => {
 async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer }> {
   const links = new ProxyLinks({ first: SERVES, key: KEY, clock: systemClock, onChange: () => undefined, onLost: () => undefined });
   const http = await serveHttp(
-    '127.0.0.1',
-    port,
+    { host: '127.0.0.1', port, option: '--http' },
     new Map([[`POST ${LINK_PATH}`, async (request, response) => await links.accept(request, response)]]),
   );
   ends.push(() => http.close());

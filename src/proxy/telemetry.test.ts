@@ -14,7 +14,7 @@ let http: HttpServer;
 
 beforeEach(async () => {
   telemetry = new ProxyTelemetry(systemClock);
-  http = await serveHttp('127.0.0.1', 0, telemetry.routes());
+  http = await serveHttp({ host: '127.0.0.1', port: 0, option: '--http' }, telemetry.routes());
 });
 
 afterEach(async () => {

@@ -9,7 +9,7 @@ const sockets: Socket[] = [];
 
 beforeEach(async () => {
   const routes = new Map([['/here', (_request: unknown, response: Parameters<typeof sendText>[0]) => sendText(response, 200, 'ok\n')]]);
-  http = await serveHttp('127.0.0.1', 0, routes, { connections: 5, perAddress: 3, headersMs: 200 });
+  http = await serveHttp({ host: '127.0.0.1', port: 0, option: '--http' }, routes, { connections: 5, perAddress: 3, headersMs: 200 });
 });
 
 afterEach(async () => {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CccamError, messageOf, systemCode } from './errors.ts';
+import { hostPort } from './host-port.ts';
 import { listenAddress } from './listen-address.ts';
 
 /** Answers one path. */
@@ -10,6 +11,16 @@ export interface HttpServer {
   /** The port that was really taken; differs from the asked one where that was 0. */
   readonly port: number;
   close(): Promise<void>;
+}
+
+/** Where a server listens. */
+export interface HttpEndpoint {
+  /** `::` means every address, of IPv4 and IPv6; `run` uses 127.0.0.1, so that no other machine can connect. */
+  readonly host: string;
+  /** 0 takes any. */
+  readonly port: number;
+  /** The flag that sets it, for the remedy. */
+  readonly option: string;
 }
 
 /** What those who ask may take up, so that one of them cannot keep out the others. */
@@ -29,16 +40,10 @@ const LIMITS: HttpLimits = { connections: 256, perAddress: 32, headersMs: 10_000
  * Serves a few fixed paths.
  *
  * @param routes by path for GET and HEAD, by `METHOD path` for anything else
- * @param host address to listen on; `::` means every one, of IPv4 and IPv6; a box uses 127.0.0.1, so that nobody else can ask
  * @param limits whatever is above them is closed at once
  * @throws CccamError CCP_SETTING_INVALID when the port is taken
  */
-export async function serveHttp(
-  host: string,
-  port: number,
-  routes: ReadonlyMap<string, Route>,
-  limits: HttpLimits = LIMITS,
-): Promise<HttpServer> {
+export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Route>, limits: HttpLimits = LIMITS): Promise<HttpServer> {
   const busy = new WeakSet<Socket>();
   const times = { headersTimeout: limits.headersMs, connectionsCheckingInterval: Math.ceil(limits.headersMs / 2) };
   const server = createServer(times, (request, response) => {
@@ -55,7 +60,7 @@ export async function serveHttp(
   server.requestTimeout = 0; // a link is a request that lasts as long as its pod; headers still have their time limit
   server.maxConnections = limits.connections;
   server.on('connection', atMost(limits.perAddress));
-  await listen(server, await listenAddress(host), port);
+  await listen(server, { ...at, host: await listenAddress(at.host) });
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
@@ -115,15 +120,15 @@ export function sendText(response: ServerResponse, status: number, text: string,
   response.end(text);
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
+async function listen(server: Server, { host, option, port }: HttpEndpoint): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   }).catch((thrown: unknown) => {
     throw new CccamError('CCP_SETTING_INVALID', {
-      subject: `${host}:${port}`,
+      subject: hostPort(host, port),
       message: `cannot be listened on (${systemCode(thrown) ?? messageOf(thrown)})`,
-      remedy: 'Name another port with --http-port; 0 takes any.',
+      remedy: `Choose another port with ${option}.`,
       cause: thrown,
     });
   });

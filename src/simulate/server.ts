@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { messageOf } from '../runtime/errors.ts';
+import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
+import { hostPort } from '../runtime/host-port.ts';
 import { answerOf, GREETING_BYTES, HELLO, KEEPALIVE, KEEPALIVE_EVERY_MS, SILENCE_LIMIT_MS } from './protocol.ts';
 
 /**
@@ -96,7 +97,7 @@ export class SimulatedServer {
     this.#mode = mode;
   }
 
-  /** Begins to listen. Rejects when the address is taken. */
+  /** Starts to listen. @throws CccamError CCP_SETTING_INVALID when the port is taken */
   async listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#serve(socket).catch((thrown: unknown) => socket.destroy(thrown instanceof Error ? thrown : new Error(messageOf(thrown))));
@@ -104,6 +105,13 @@ export class SimulatedServer {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port: this.#port, host: this.host, backlog: 4_096 }, resolve);
+    }).catch((thrown: unknown) => {
+      throw new CccamError('CCP_SETTING_INVALID', {
+        subject: hostPort(this.host, this.#port),
+        message: `cannot be listened on (${systemCode(thrown) ?? messageOf(thrown)})`,
+        remedy: 'Choose another address or port with --host and --port.',
+        cause: thrown,
+      });
     });
     const address = server.address();
     if (address !== null && typeof address === 'object') this.#port = address.port;

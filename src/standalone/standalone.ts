@@ -138,7 +138,7 @@ function warning(reason: RunEventReason, subject: string, message: string): RunE
 
 async function openHttp(port: number | null, telemetry: ProxyTelemetry, output: Output): Promise<HttpServer | null> {
   if (port === null) return null;
-  const http = await serveHttp('127.0.0.1', port, telemetry.routes());
+  const http = await serveHttp({ host: '127.0.0.1', port, option: '--http-port' }, telemetry.routes());
   const subject = `http://127.0.0.1:${http.port}`;
   output.event({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
   return http;

@@ -1,4 +1,4 @@
-export { DURATION_PATTERN, durationMs, durationText } from './grammar.ts';
+export { DURATION_PATTERN, durationMs, durationText } from '../../runtime/duration.ts';
 export { type FieldPath, type Issue, isSet, pathText } from './issue.ts';
 export * from './names.ts';
 export { type ParsedPool, PoolInvalidError, parsePool } from './parse.ts';

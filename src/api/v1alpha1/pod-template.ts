@@ -1,5 +1,5 @@
+import { durationMs } from '../../runtime/duration.ts';
 import { GRACE_AFTER_DEADLINE_MS } from '../../wire/drain-times.ts';
-import { durationMs } from './grammar.ts';
 import type { FieldPath, Issue } from './issue.ts';
 import {
   AGENT_IMAGE_ANNOTATION,

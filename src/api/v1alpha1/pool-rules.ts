@@ -1,5 +1,5 @@
+import { durationMs } from '../../runtime/duration.ts';
 import { readAddress } from '../../runtime/server-address.ts';
-import { durationMs } from './grammar.ts';
 import { type FieldPath, type Issue, isSet } from './issue.ts';
 import { BACKEND_AGENT } from './names.ts';
 import { templateIssues } from './pod-template.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { durationMs, durationText } from './grammar.ts';
+import { durationMs, durationText } from './duration.ts';
 
 describe('durationMs', () => {
   it('reads every unit', () => {

@@ -1,0 +1,78 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { durationMs } from '../runtime/duration.ts';
+import { hostPort } from '../runtime/host-port.ts';
+import { ANY_ADDRESS } from '../runtime/server-address.ts';
+
+/** An address and a port to listen on. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A port; 0 takes any. @throws InvalidArgumentError */
+export function port(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9]{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('expected a port, 0 to 65535');
+  return value;
+}
+
+/** An IPv4 or IPv6 address. @throws InvalidArgumentError */
+export function address(text: string): string {
+  if (!/^[0-9a-f.:]{2,45}$/.test(text)) throw new InvalidArgumentError('expected an IPv4 or IPv6 address');
+  return text;
+}
+
+/** An address and a port, such as `[::]:8080`. @throws InvalidArgumentError */
+function endpoint(text: string): Endpoint {
+  const match = /^(\[[0-9a-f.:]+\]|[0-9.]+):([0-9]{1,5})$/.exec(text);
+  if (match === null || Number(match[2]) > 65_535)
+    throw new InvalidArgumentError('expected an address and a port, such as 0.0.0.0:8080 or [::]:8080');
+  return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[2]) };
+}
+
+/** A whole number from 1 to 99999. @throws InvalidArgumentError */
+export function count(text: string): number {
+  if (!/^[0-9]{1,5}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('expected a whole number from 1 to 99999');
+  return Number(text);
+}
+
+/** A duration as in a pool, in milliseconds. @throws InvalidArgumentError */
+export function duration(text: string): number {
+  try {
+    return durationMs(text);
+  } catch {
+    throw new InvalidArgumentError('expected a duration such as 500ms, 10s or 5m');
+  }
+}
+
+/** Names of Kubernetes namespaces, separated by commas. @throws InvalidArgumentError */
+export function names(text: string): string[] {
+  const list = text.split(',').filter((name) => name !== '');
+  if (list.some((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)))
+    throw new InvalidArgumentError('expected names, separated by commas');
+  return list;
+}
+
+/** Where a process in a cluster serves HTTP. @param what is served @param defaultPort on every address */
+export function http(what: string, defaultPort: number): Option {
+  return new Option('--http <address>', `address and port for ${what}`)
+    .argParser(endpoint)
+    .default({ host: ANY_ADDRESS, port: defaultPort }, hostPort(ANY_ADDRESS, defaultPort));
+}
+
+/** Where the credentials of a pod are. */
+export function serviceAccount(): Option {
+  return new Option('--service-account <folder>', 'folder with token, ca.crt and namespace').default(
+    '/var/run/secrets/kubernetes.io/serviceaccount',
+  );
+}
+
+/** The key that a preStop hook must send. */
+export function drainKey(): Option {
+  return new Option('--drain-key <key>', 'key that a preStop call must carry').env('CCCAM_DRAIN_KEY').makeOptionMandatory();
+}
+
+/** How much is logged. */
+export function logLevel(): Option {
+  return new Option('--log-level <level>', 'log level').env('CCCAM_LOG_LEVEL').choices(['debug', 'info', 'warn', 'error']).default('info');
+}
