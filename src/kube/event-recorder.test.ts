@@ -24,7 +24,16 @@ function anEvent(changes: Partial<RecordedEvent> = {}): RecordedEvent {
 async function recorder() {
   server = await FakeApiServer.start((call, response) => json(response, 200, call.body));
   const clock = new FakeClock();
-  return { clock, subject: new EventRecorder(server.client(), clock, Math.random, 'cccam.dev/operator', 'pod-1') };
+  return {
+    clock,
+    subject: new EventRecorder({
+      client: server.client(),
+      clock,
+      random: Math.random,
+      controller: 'cccam.dev/operator',
+      instance: 'pod-1',
+    }),
+  };
 }
 
 describe('EventRecorder', () => {

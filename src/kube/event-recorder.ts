@@ -41,27 +41,30 @@ const COUNT_EVERY_MS = 60_000;
 const REMEMBERED = 2_000;
 const NOTE_MAX = 1_000;
 
-/** Writes Events. The same thing over and over becomes one Event with a count. Never keeps anybody from their work: what fails is told and dropped. */
+/** What an event recorder works with. */
+export interface EventRecorderOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Name of the program, such as `cccam.dev/operator`. */
+  readonly controller: string;
+  /** Name of this process. */
+  readonly instance: string;
+}
+
+/** Writes Events. The same thing over and over becomes one Event with a count. */
 export class EventRecorder {
-  readonly #client: KubeClient;
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #controller: string;
-  readonly #instance: string;
+  readonly #options: EventRecorderOptions;
   readonly #series = new Map<string, Series>();
 
-  /** @param controller name of the program, `cccam.dev/operator` @param instance name of this very process */
-  constructor(client: KubeClient, clock: Clock, random: () => number, controller: string, instance: string) {
-    this.#client = client;
-    this.#clock = clock;
-    this.#random = random;
-    this.#controller = controller;
-    this.#instance = instance;
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
   }
 
   /** Writes an event, or counts it. @throws KubeApiError when it could not be written; it is lost then */
   async record(event: RecordedEvent, signal: AbortSignal): Promise<void> {
-    const now = this.#clock.monotonic();
+    const now = this.#options.clock.monotonic();
     const key = JSON.stringify([event.regarding.uid, event.type, event.reason, event.note]);
     const series = this.#series.get(key);
     if (series === undefined || now - series.lastAt > SAME_MS) return await this.#create(key, event, signal);
@@ -73,10 +76,10 @@ export class EventRecorder {
   }
 
   async #create(key: string, event: RecordedEvent, signal: AbortSignal): Promise<void> {
-    const now = this.#clock.monotonic();
+    const now = this.#options.clock.monotonic();
     const { namespace } = event.regarding;
-    const unique = Math.floor(this.#random() * 2 ** 40).toString(16);
-    const name = `${event.regarding.name}.${Math.floor(this.#clock.now()).toString(16)}${unique}`;
+    const unique = Math.floor(this.#options.random() * 2 ** 40).toString(16);
+    const name = `${event.regarding.name}.${Math.floor(this.#options.clock.now()).toString(16)}${unique}`;
     this.#series.delete(key);
     this.#series.set(key, { name, namespace, count: 1, lastAt: now, writtenAt: now });
     for (const oldest of this.#series.keys()) {
@@ -87,23 +90,23 @@ export class EventRecorder {
       apiVersion: EVENT.apiVersion,
       kind: EVENT.kind,
       metadata: { name, namespace },
-      eventTime: microTime(this.#clock.now()),
-      reportingController: this.#controller,
-      reportingInstance: this.#instance.slice(0, 128),
+      eventTime: microTime(this.#options.clock.now()),
+      reportingController: this.#options.controller,
+      reportingInstance: this.#options.instance.slice(0, 128),
       action: event.action,
       reason: event.reason,
       regarding: event.regarding,
       note: event.note.slice(0, NOTE_MAX),
       type: event.type,
     };
-    await this.#client.create({ type: EVENT, namespace, name }, object, this.#controller, signal);
+    await this.#options.client.create({ type: EVENT, namespace, name }, object, this.#options.controller, signal);
   }
 
   async #count(key: string, series: Series, signal: AbortSignal): Promise<void> {
     const { name, namespace, count } = series;
-    const patch = { series: { count, lastObservedTime: microTime(this.#clock.now()) } };
+    const patch = { series: { count, lastObservedTime: microTime(this.#options.clock.now()) } };
     try {
-      await this.#client.merge({ type: EVENT, namespace, name }, patch, this.#controller, signal);
+      await this.#options.client.merge({ type: EVENT, namespace, name }, patch, this.#options.controller, signal);
     } catch (thrown) {
       if (!isStatus(thrown, 404)) throw thrown;
       this.#series.delete(key); // the server keeps events for an hour; the next one is a new one

@@ -60,7 +60,7 @@ export async function operate(options: OperatorOptions, clock: Clock = systemClo
   const identity = `${hostname()}_${randomUUID().slice(0, 8)}`;
   const log = createLogger(options.logLevel, { process: 'operator', identity });
   const shutdown = new Shutdown();
-  const operator = new Operator(options, await apiServerAccess(options, clock), identity, new ServerClock(clock), log);
+  const operator = new Operator(options, { access: await apiServerAccess(options, clock), identity, clock: new ServerClock(clock), log });
   const outcome = await operator.run(shutdown.stopping);
   shutdown.dispose();
   if (outcome === 'lost') log.error('the lease was lost; this process ends');
@@ -71,6 +71,15 @@ async function apiServerAccess({ access }: OperatorOptions, clock: Clock): Promi
   if (access.kind === 'in-cluster') return await inCluster(process.env, access.serviceAccount, clock);
   const { fromKubeconfig } = await import('../kube/kubeconfig.ts'); // costs 45 MiB, which a pod does not need to spend
   return fromKubeconfig(access.path, access.context);
+}
+
+/** What this process is and has. */
+interface OperatorProcess {
+  readonly access: ApiServerAccess;
+  /** Name of this process among the operators. */
+  readonly identity: string;
+  readonly clock: ServerClock;
+  readonly log: Logger;
 }
 
 /** Every part of the operator, and how they are joined. */
@@ -94,7 +103,7 @@ class Operator {
   readonly #states = new ReconcileStates();
   #reconciler: Reconciler | undefined;
 
-  constructor(options: OperatorOptions, access: ApiServerAccess, identity: string, clock: ServerClock, log: Logger) {
+  constructor(options: OperatorOptions, { access, clock, identity, log }: OperatorProcess) {
     this.#options = options;
     this.#access = access;
     this.#clock = clock;
@@ -177,7 +186,13 @@ class Operator {
   async #lead(term: Term): Promise<void> {
     this.#log.info('leads');
     const client = this.#client.guarded(term.assertHeld);
-    const events = new EventRecorder(client, this.#clock, Math.random, CONTROLLER_NAME, this.#identity);
+    const events = new EventRecorder({
+      client,
+      clock: this.#clock,
+      random: Math.random,
+      controller: CONTROLLER_NAME,
+      instance: this.#identity,
+    });
     const onEventLost = (thrown: unknown): void => this.#log.warn(errorFields(thrown), 'an event could not be written');
     const tools = {
       client,

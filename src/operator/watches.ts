@@ -28,7 +28,17 @@ export interface WatchesOptions {
 /** Every namespace, as the API server's paths say it. */
 const ALL = '';
 
-/** A reflector of whatever kind. */
+/** One collection that is watched, and what is kept of it. */
+interface Watched<T extends Stored> {
+  readonly type: ResourceType;
+  readonly selectors?: { readonly labelSelector?: string };
+  /** Reduces an object to what is needed of it. */
+  readonly project: (object: KubeObject) => T;
+  readonly indexOf: (object: T) => string;
+  readonly onChange: (change: Change<T>) => void;
+}
+
+/** A reflector of any kind. */
 type Following = Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'run'>;
 
 /** How often it is looked whether every cache is warm, at the start. */
@@ -50,36 +60,33 @@ export class Watches {
       if (isSame(change)) return;
       for (const pool of new Set([change.before?.pool, change.after?.pool])) if (pool !== undefined) onPool(pool, urgency(change));
     };
-    this.pools = this.#watch(
-      POOL,
-      {},
-      (object) => pools.read(object),
-      keyOf,
-      (change) => {
+    this.pools = this.#watch({
+      type: POOL,
+      project: (object) => pools.read(object),
+      indexOf: keyOf,
+      onChange: (change) => {
         if (change.after === null && change.before !== null) pools.forget(change.before.namespace, change.before.name);
         if (!isStatusOnly(change)) onPool(keyOf(either(change)), urgency(change));
       },
-    );
-    this.pods = this.#watch(
-      POD,
-      { labelSelector: POOL_LABEL },
-      podRecord,
-      (pod) => pod.pool,
-      (change) => {
+    });
+    this.pods = this.#watch({
+      type: POD,
+      selectors: { labelSelector: POOL_LABEL },
+      project: podRecord,
+      indexOf: (pod) => pod.pool,
+      onChange: (change) => {
         onPod(change.before, change.after);
         wake(change);
       },
-    );
+    });
     for (const kind of CHILD_KINDS) {
-      const store = this.#watch(
-        CHILD_TYPES[kind],
-        { labelSelector: MANAGED_SELECTOR },
-        childRecord,
-        (child) => child.pool,
-        (change) => {
-          wake(change);
-        },
-      );
+      const store = this.#watch({
+        type: CHILD_TYPES[kind],
+        selectors: { labelSelector: MANAGED_SELECTOR },
+        project: childRecord,
+        indexOf: (child) => child.pool,
+        onChange: wake,
+      });
       this.#children.set(kind, store);
     }
   }
@@ -155,13 +162,7 @@ export class Watches {
     await Promise.all(this.#reflectors.map(({ reflector }) => reflector.run(signal)));
   }
 
-  #watch<T extends Stored>(
-    type: ResourceType,
-    selectors: { readonly labelSelector?: string },
-    project: (object: KubeObject) => T,
-    indexOf: (object: T) => string,
-    onChange: (change: Change<T>) => void,
-  ): Store<T> {
+  #watch<T extends Stored>({ indexOf, onChange, project, selectors = {}, type }: Watched<T>): Store<T> {
     const { client, clock, random, report } = this.#options;
     const store = new Store<T>(project, indexOf, onChange);
     for (const namespace of this.#scopes) {

@@ -4,8 +4,8 @@ import type { ClusterView } from './cluster-view.ts';
 import type { PoolServer } from './decide.ts';
 import type { PoolEvent } from './pool-event.ts';
 import { role, roleBinding, serviceAccount } from './resources/access.ts';
-import type { NewPods } from './resources/agent-container.ts';
 import { backendDeployment, backendTemplateName } from './resources/backend-deployment.ts';
+import type { NewPods } from './resources/deployment.ts';
 import { disruptionBudgets } from './resources/disruption-budgets.ts';
 import { backendName, proxyName } from './resources/identity.ts';
 import { networkPolicy, service } from './resources/network.ts';
@@ -76,7 +76,7 @@ function otherChildren(view: ClusterView, pool: CccamPool, candidates: readonly 
     ...disruptionBudgets(identity),
     ...managed.map((backend) => {
       const pods = newPods(view, backendName(identity, backend.name), templates.get(backend.name) ?? '');
-      return backendDeployment(identity, spec, backend, held.has(backend.name), pods);
+      return backendDeployment({ pool: identity, spec, backend }, { held: held.has(backend.name), pods });
     }),
     proxyDeployment(identity, spec, settings, newPods(view, proxyName(identity), proxyTemplateName(identity, spec, settings))),
   ];
@@ -99,7 +99,7 @@ function rolloutCandidates({ children, identity, pods }: ClusterView, { spec }: 
     .filter((backend) => backend.external === undefined)
     .map((backend) => ({
       backend: backend.name,
-      template: backendTemplateName(identity, spec, backend),
+      template: backendTemplateName({ pool: identity, spec, backend }),
       weightZero: backend.weight === 0,
       deployment: children.get(`Deployment/${backendName(identity, backend.name)}`)?.deployment ?? null,
       ready: inRotation.filter((pod) => pod.backend === backend.name && pod.containersReady).length,

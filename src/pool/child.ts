@@ -1,3 +1,4 @@
+import type { V1OwnerReference } from '@kubernetes/client-node';
 import { APPLIED_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { digest } from '../runtime/digest.ts';
 
@@ -14,19 +15,25 @@ export const CHILD_KINDS = [
 ] as const;
 export type ChildKind = (typeof CHILD_KINDS)[number];
 
+/** Metadata of an object that a pool owns. */
+export interface ChildMetadata {
+  name: string;
+  namespace: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  ownerReferences: V1OwnerReference[];
+}
+
 /** An object that the pool should own, as it is applied. */
 export interface Child {
   readonly apiVersion: string;
   readonly kind: ChildKind;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly annotations: Readonly<Record<string, string>>;
-    readonly ownerReferences: readonly object[];
-  };
+  readonly metadata: ChildMetadata;
   readonly [field: string]: unknown;
 }
+
+/** An object of the API, as the client's types describe it, with its kind. For `satisfies` in builders. */
+export type ChildOf<Kind extends ChildKind, Resource> = Resource & { readonly kind: Kind };
 
 /** What is known of an object with the name of a child. */
 export interface ChildFacts {

@@ -139,7 +139,11 @@ class ProxyAgent {
   }
 
   async run(source: ConfigSource, signal: AbortSignal): Promise<void> {
-    const follower = new ConfigFollower(source, this.#runtime, this.#clock, Math.random, {
+    const follower = new ConfigFollower({
+      source,
+      runtime: this.#runtime,
+      clock: this.#clock,
+      random: Math.random,
       onConfig: (config) => this.#take(config),
       onError: (thrown) => this.#refuse(thrown),
       onReport: (said) => {

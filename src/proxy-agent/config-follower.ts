@@ -17,13 +17,7 @@ interface StoredConfig extends Stored {
   readonly text: string | undefined;
 }
 
-export interface ConfigListener {
-  /** HAProxy should be this from now on. */
-  readonly onConfig: (config: AgentConfig) => void;
-  readonly onError: (thrown: unknown) => void;
-  readonly onReport: (report: ReflectorReport) => void;
-}
-
+/** Where the config comes from. */
 export interface ConfigSource {
   readonly client: KubeClient;
   readonly namespace: string;
@@ -32,23 +26,32 @@ export interface ConfigSource {
   readonly mounted: string | null;
 }
 
+/** What a follower works with. */
+export interface ConfigFollowerOptions {
+  readonly source: ConfigSource;
+  readonly runtime: ProxyRuntime;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** HAProxy should be this from now on. */
+  readonly onConfig: (config: AgentConfig) => void;
+  /** A config cannot be read; the last valid one stays active. */
+  readonly onError: (thrown: unknown) => void;
+  readonly onReport: (report: ReflectorReport) => void;
+}
+
 /**
  * Follows the one ConfigMap of a pool. What cannot be read and what is deleted changes nothing: the last valid one stays active. The mounted copy,
  * which the kubelet brings up to a minute late, only counts at a start without an API server.
  */
 export class ConfigFollower {
   readonly #reflector: Reflector<StoredConfig>;
-  readonly #source: ConfigSource;
-  readonly #runtime: ProxyRuntime;
-  readonly #clock: Clock;
-  readonly #listener: ConfigListener;
+  readonly #options: ConfigFollowerOptions;
   #taken: string | undefined;
 
-  constructor(source: ConfigSource, runtime: ProxyRuntime, clock: Clock, random: () => number, listener: ConfigListener) {
-    this.#source = source;
-    this.#runtime = runtime;
-    this.#clock = clock;
-    this.#listener = listener;
+  constructor(options: ConfigFollowerOptions) {
+    this.#options = options;
+    const { clock, onReport, random, source } = options;
     const store = new Store<StoredConfig>(
       project,
       () => '',
@@ -63,7 +66,7 @@ export class ConfigFollower {
       project,
       clock,
       random,
-      report: (report) => listener.onReport(report),
+      report: onReport,
     });
   }
 
@@ -73,26 +76,26 @@ export class ConfigFollower {
   }
 
   async #fallBack(signal: AbortSignal): Promise<void> {
-    const { mounted } = this.#source;
+    const { mounted } = this.#options.source;
     if (mounted === null) return;
-    await this.#clock.sleep(MOUNTED_AFTER_MS, signal);
+    await this.#options.clock.sleep(MOUNTED_AFTER_MS, signal);
     if (signal.aborted || this.#taken !== undefined || this.#reflector.synced) return;
     try {
       const text = await readFile(join(mounted, KEY), 'utf8');
       if (this.#taken === undefined) this.#take(text);
     } catch (thrown) {
-      if (systemCode(thrown) !== 'ENOENT') this.#listener.onError(thrown);
+      if (systemCode(thrown) !== 'ENOENT') this.#options.onError(thrown);
     }
   }
 
   #take(text: string | undefined): void {
     if (text !== undefined && text === this.#taken) return;
     try {
-      const config = agentConfig(text, this.#runtime);
+      const config = agentConfig(text, this.#options.runtime);
       this.#taken = text;
-      this.#listener.onConfig(config);
+      this.#options.onConfig(config);
     } catch (thrown) {
-      this.#listener.onError(thrown);
+      this.#options.onError(thrown);
     }
   }
 }

@@ -14,8 +14,13 @@ export interface PreStopCall {
 /** Path of the call; a GET, because a preStop hook knows no other verb. */
 export const PRE_STOP_PATH = '/drain';
 
-/** The preStop hook that asks the agent on that port. */
-export function preStopHook(call: PreStopCall, port: number, key: string): object {
+/** A hook as a container's `lifecycle` holds it. */
+export interface PreStopHook {
+  httpGet: { path: string; port: number; scheme: string; httpHeaders: { name: string; value: string }[] };
+}
+
+/** The preStop hook that calls the agent on that port. */
+export function preStopHook(call: PreStopCall, port: number, key: string): PreStopHook {
   const path = `${PRE_STOP_PATH}?deadlineMs=${call.deadlineMs}&close=${call.close}${call.helper === true ? '&helper=true' : ''}`;
   return { httpGet: { path, port, scheme: 'HTTP', httpHeaders: [{ name: KEY_HEADER, value: key }] } };
 }

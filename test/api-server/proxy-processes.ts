@@ -20,8 +20,17 @@ export interface AgentOrders {
   readonly skewMs?: number;
 }
 
+/** Where a test agent runs. */
+export interface AgentHome {
+  readonly apiPort: number;
+  /** Name of its pod. */
+  readonly name: string;
+  readonly address: string;
+  readonly folder: string;
+}
+
 /** Starts the agent of a proxy with the token in its folder. */
-export function startAgent(apiPort: number, name: string, address: string, folder: string, orders: AgentOrders): ChildProcess {
+export function startAgent({ address, apiPort, folder, name }: AgentHome, orders: AgentOrders): ChildProcess {
   const log = openSync(join(folder, 'agent.log'), 'a');
   const { configMap, drainKey, skewMs = 0 } = orders;
   const clock = skewMs === 0 ? [] : ['--import', './test/fakes/skewed-clock.ts'];

@@ -112,10 +112,13 @@ export class TestKubelet {
   /** Starts the agent of a proxy anew. @param skewMs how wrong the clock of its node is */
   async startAgent(pod: RunningPod, skewMs = 0): Promise<void> {
     if (pod.proxy === undefined) return;
-    pod.proxy.agent = startAgent(this.#access.port, pod.name, pod.address, pod.proxy.folder, {
-      ...agentOrders(this.#store.get(this.#namespace, pod.name)?.object),
-      skewMs,
-    });
+    pod.proxy.agent = startAgent(
+      { apiPort: this.#access.port, name: pod.name, address: pod.address, folder: pod.proxy.folder },
+      {
+        ...agentOrders(this.#store.get(this.#namespace, pod.name)?.object),
+        skewMs,
+      },
+    );
   }
 
   /** Brings the mounted copy of a proxy's ConfigMap up to date, as a kubelet does now and then. */
@@ -214,7 +217,7 @@ export class TestKubelet {
     await mkdir(join(folder, 'run'));
     await mkdir(join(folder, 'token'));
     await this.#writeToken(pod, join(folder, 'token'));
-    const agent = startAgent(this.#access.port, pod.name, address, folder, agentOrders(pod.object));
+    const agent = startAgent({ apiPort: this.#access.port, name: pod.name, address, folder }, agentOrders(pod.object));
     return { name: pod.name, uid: pod.uid, address, proxy: { folder, agent, haproxy: null }, containersReady: false };
   }
 

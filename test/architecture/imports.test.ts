@@ -7,7 +7,8 @@ const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[];
   'main.ts': { folders: ['cli', 'runtime'], packages: [] },
   cli: { folders: ['standalone', 'simulate', 'operator', 'proxy-agent', 'backend-agent', 'runtime'], packages: ['commander'] },
   api: { folders: ['runtime', 'wire'], packages: ['zod', 'fastest-levenshtein'] },
-  pool: { folders: ['api', 'haproxy', 'wire', 'runtime'], packages: [] },
+  // Types only: a test below sees to that.
+  pool: { folders: ['api', 'haproxy', 'wire', 'runtime'], packages: ['@kubernetes/client-node'] },
   haproxy: { folders: ['runtime'], packages: [] },
   proxy: { folders: ['haproxy', 'wire', 'runtime'], packages: ['prom-client'] },
   standalone: { folders: ['api', 'pool', 'haproxy', 'proxy', 'wire', 'runtime'], packages: ['yaml', 'zod', 'cli-table3', 'log-update'] },
@@ -118,6 +119,13 @@ describe('imports', () => {
     for (const file of files.filter((each) => folderOf(each.path) === 'pool')) {
       const local = file.imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => target(file, specifier));
       for (const path of local.filter((each) => each.startsWith('haproxy/'))) expect(MODEL, `${file.path} imports ${path}`).toContain(path);
+    }
+  });
+
+  it('of packages from the rules are types only', () => {
+    for (const file of files.filter((each) => folderOf(each.path) === 'pool')) {
+      for (const line of file.text.split('\n').filter((each) => /^(import|export) .*from '[^.]/.test(each)))
+        expect(line).toMatch(/^import type /);
     }
   });
 

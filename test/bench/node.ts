@@ -31,8 +31,19 @@ function begunAt(pid: number): number {
   return Date.now() - up * 1_000 + ticks * 10;
 }
 
-/** @param namespace of the pod @param container in it, whose first line says that it listens */
-async function measure(lab: Lab, pod: KubeObject, namespace: string, container: string, subcommand: string, goal: string): Promise<void> {
+const AGENT_GOAL = '<= 68 MiB (30)';
+
+/** A process to measure. */
+interface Measured {
+  readonly pod: KubeObject;
+  readonly namespace: string;
+  /** The first line of its log says that it listens. */
+  readonly container: string;
+  readonly subcommand: string;
+  readonly goal: string;
+}
+
+async function measure(lab: Lab, { container, goal, namespace, pod, subcommand }: Measured): Promise<void> {
   const [pid] = await processesOf(pod.metadata.uid ?? '', subcommand);
   if (pid === undefined) throw new Error(`${subcommand} does not run`);
   const log = await lab.cluster.kubectl('-n', namespace, 'logs', pod.metadata.name, '-c', container);
@@ -58,9 +69,18 @@ try {
     AbortSignal.timeout(5_000),
   );
   await until('all are there', () => proxy !== undefined && server !== undefined && operators.items.length > 0);
-  for (const operator of operators.items) await measure(lab, operator, OPERATOR_NAMESPACE, 'operator', 'operator', '<= 100 MiB');
-  if (proxy !== undefined) await measure(lab, proxy, lab.namespace, 'proxy-agent', 'proxy-agent', '<= 68 MiB (30)');
-  if (server !== undefined) await measure(lab, server, lab.namespace, 'backend-agent', 'backend-agent', '<= 68 MiB (30)');
+  for (const pod of operators.items)
+    await measure(lab, { pod, namespace: OPERATOR_NAMESPACE, container: 'operator', subcommand: 'operator', goal: '<= 100 MiB' });
+  if (proxy !== undefined)
+    await measure(lab, { pod: proxy, namespace: lab.namespace, container: 'proxy-agent', subcommand: 'proxy-agent', goal: AGENT_GOAL });
+  if (server !== undefined)
+    await measure(lab, {
+      pod: server,
+      namespace: lab.namespace,
+      container: 'backend-agent',
+      subcommand: 'backend-agent',
+      goal: AGENT_GOAL,
+    });
 } finally {
   await lab.stop();
 }

@@ -17,7 +17,7 @@ function injected(
   const { spec } = aPool({ backends: [{ name: 'a', external: { address: '127.0.1.1' } }], drain });
   const [backend] = spec.backends;
   if (backend === undefined) throw new Error('the pool has no backend');
-  return withBackendAgent(podTemplate, IDENTITY, spec, { ...backend, ...BACKEND }, 'agent:1');
+  return withBackendAgent(podTemplate, { pool: IDENTITY, spec, backend: { ...backend, ...BACKEND } }, 'agent:1');
 }
 
 describe('withBackendAgent', () => {

@@ -1,3 +1,4 @@
+import type { V1Container, V1Probe } from '@kubernetes/client-node';
 import {
   AGENT_IMAGE_ANNOTATION,
   AGENT_PORT_ANNOTATION,
@@ -24,21 +25,28 @@ export function agentAnnotations(image: string): Readonly<Record<string, string>
   return { [AGENT_PORT_ANNOTATION]: String(BACKEND_AGENT.port), [AGENT_IMAGE_ANNOTATION]: image };
 }
 
+/** A managed backend, with the pool that it belongs to. */
+export interface ManagedBackend {
+  readonly pool: PoolIdentity;
+  readonly spec: PoolSpec;
+  readonly backend: BackendSpec;
+}
+
 /**
- * The pod spec of a user's template with the agent beside the server: it counts its sessions, and keeps the pod until nobody is left.
+ * The pod spec of a user's template with the agent beside the server: it counts its sessions, and keeps the pod until they have ended.
  * Whatever the user has set stays; what would contradict was refused before.
  */
-export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, image: string): Json {
+export function withBackendAgent(template: unknown, managed: ManagedBackend, image: string): Json {
   const { containers, initContainers, spec: theirs } = readTemplate(template);
-  const server = cccamContainerIndex(containers, backend.port);
+  const server = cccamContainerIndex(containers, managed.backend.port);
   return {
     // Neither the server nor its agent speaks to the API server.
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     ...theirs,
-    initContainers: [...initContainers, sidecar(pool, backend, image)],
+    initContainers: [...initContainers, sidecar(managed, image)],
     containers: containers.map((container, index) =>
-      index === server ? probed(waiting(container, pool, spec, backend, false)) : waiting(container, pool, spec, backend, true),
+      index === server ? probed(waiting(container, managed, 'server')) : waiting(container, managed, 'helper'),
     ),
   };
 }
@@ -47,21 +55,26 @@ export function withBackendAgent(template: unknown, pool: PoolIdentity, spec: Po
  * A container with the hook that waits for the server's sessions. Not the server alone waits: what it needs beside it, such as a tunnel or
  * a card reader, would be ended hours before it. One with a hook of its own keeps that.
  */
-function waiting(container: Json, pool: PoolIdentity, spec: PoolSpec, backend: BackendSpec, helper: boolean): Json {
-  const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close', helper };
+function waiting(container: Json, { backend, pool, spec }: ManagedBackend, part: 'server' | 'helper'): Json {
+  const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close', helper: part === 'helper' };
   const preStop = preStopHook(call, BACKEND_AGENT.port, agentKey('end a server', pool.uid, backend.name));
   return { ...container, lifecycle: { preStop, ...json(container['lifecycle']) } };
 }
 
 /** The server's container, with a readiness probe where it has none. */
 function probed(container: Json): Json {
-  // The socket table tells whether it listens; asking the server itself would be a line in its log each second.
-  const probe = { httpGet: { path: '/listening', port: BACKEND_AGENT.port }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 3 };
+  // The socket table tells whether it listens; connecting to the server would be a line in its log each second.
+  const probe: V1Probe = {
+    httpGet: { path: '/listening', port: BACKEND_AGENT.port },
+    periodSeconds: 1,
+    timeoutSeconds: 3,
+    failureThreshold: 3,
+  };
   return { ...container, readinessProbe: container['readinessProbe'] ?? probe };
 }
 
-/** A native sidecar: it begins before the server, and goes on until the server has ended. */
-function sidecar(pool: PoolIdentity, backend: BackendSpec, image: string): Json {
+/** A native sidecar: it starts before the server, and goes on until the server has ended. */
+function sidecar({ backend, pool }: ManagedBackend, image: string): V1Container {
   return {
     name: BACKEND_AGENT.name,
     image,

@@ -1,7 +1,8 @@
+import type { V1ConfigMap } from '@kubernetes/client-node';
 import type { ProxyModel } from '../../haproxy/model.ts';
 import { renderConfig } from '../../haproxy/render.ts';
 import { CONFIG_KEYS } from '../../wire/saved-state.ts';
-import type { Child } from '../child.ts';
+import type { Child, ChildOf } from '../child.ts';
 import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
 
 /** Texts that are written elsewhere. */
@@ -29,5 +30,5 @@ export function configMap(pool: PoolIdentity, model: ProxyModel, { proxy, state 
       [CONFIG_KEYS.proxy]: proxy,
       [CONFIG_KEYS.state]: state,
     },
-  };
+  } satisfies ChildOf<'ConfigMap', V1ConfigMap>;
 }

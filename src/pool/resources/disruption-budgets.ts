@@ -1,4 +1,5 @@
-import type { Child } from '../child.ts';
+import type { V1PodDisruptionBudget } from '@kubernetes/client-node';
+import type { Child, ChildOf } from '../child.ts';
 import { type Component, childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
 
 /**
@@ -15,5 +16,5 @@ function budget(pool: PoolIdentity, component: Component, name: string): Child {
     kind: 'PodDisruptionBudget',
     metadata: childMetadata(pool, name, component),
     spec: { maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow', selector: { matchLabels: selector(pool, component) } },
-  };
+  } satisfies ChildOf<'PodDisruptionBudget', V1PodDisruptionBudget>;
 }

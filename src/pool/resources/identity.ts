@@ -1,4 +1,5 @@
 import { API_VERSION, BACKEND_LABEL, KIND, POOL_LABEL } from '../../api/v1alpha1/index.ts';
+import type { ChildMetadata } from '../child.ts';
 
 /** Which pool the children belong to. */
 export interface PoolIdentity {
@@ -51,12 +52,12 @@ export function selector(pool: PoolIdentity, component: Component, backend?: str
 export const COMPONENT_LABEL = 'cccam.dev/component';
 
 /** Metadata of a child, owned by the pool, so that it goes when the pool goes. */
-export function childMetadata(pool: PoolIdentity, name: string, component: Component, backend?: string) {
+export function childMetadata(pool: PoolIdentity, name: string, component: Component, backend?: string): ChildMetadata {
   return {
     name,
     namespace: pool.namespace,
     labels: labels(pool, component, backend),
     annotations: {},
     ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name: pool.name, uid: pool.uid, controller: true, blockOwnerDeletion: true }],
-  } as const;
+  };
 }

@@ -1,5 +1,13 @@
+import type {
+  V1NetworkPolicy,
+  V1NetworkPolicyIngressRule,
+  V1NetworkPolicyPeer,
+  V1NetworkPolicySpec,
+  V1Service,
+  V1ServiceSpec,
+} from '@kubernetes/client-node';
 import { durationMs, type PoolSpec, PROXY_AGENT, PROXY_PORT } from '../../api/v1alpha1/index.ts';
-import type { Child } from '../child.ts';
+import type { Child, ChildOf } from '../child.ts';
 import { childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -28,7 +36,7 @@ export function service(pool: PoolIdentity, spec: PoolSpec): Child {
       ],
       ...(loadBalancerClass === undefined || type !== 'LoadBalancer' ? {} : { loadBalancerClass }),
     },
-  };
+  } satisfies ChildOf<'Service', V1Service>;
 }
 
 const LONGEST_AFFINITY_S = 86_400;
@@ -37,11 +45,15 @@ const LONGEST_AFFINITY_S = 86_400;
  * Whether Kubernetes itself sends a client back to the same proxy. Only where asked for: some cloud providers refuse such a Service, and it
  * would never get an address.
  */
-function affinity({ balance: { stickiness }, proxy }: PoolSpec): object {
+function affinity({ balance: { stickiness }, proxy }: PoolSpec): Pick<V1ServiceSpec, 'sessionAffinity' | 'sessionAffinityConfig'> {
   if (proxy.service.sessionAffinity === 'None') return { sessionAffinity: 'None' };
   const timeoutSeconds = Math.min(LONGEST_AFFINITY_S, Math.ceil(durationMs(stickiness.ttl) / 1_000));
   return { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
 }
+
+/** The client's types say `_from`; on the wire it is `from`. */
+type IngressRule = Omit<V1NetworkPolicyIngressRule, '_from'> & { from?: V1NetworkPolicyPeer[] };
+type NetworkPolicy = Omit<V1NetworkPolicy, 'spec'> & { spec: Omit<V1NetworkPolicySpec, 'ingress'> & { ingress: IngressRule[] } };
 
 /** Who may reach the proxies: clients their port, the operator and whoever scrapes metrics the agent's. */
 export function networkPolicy(pool: PoolIdentity, settings: ClusterSettings): Child {
@@ -58,10 +70,10 @@ export function networkPolicy(pool: PoolIdentity, settings: ClusterSettings): Ch
         ...(settings.agentPeers.length === 0 ? [] : [agentRule(settings)]),
       ],
     },
-  };
+  } satisfies ChildOf<'NetworkPolicy', NetworkPolicy>;
 }
 
-function agentRule(settings: ClusterSettings): object {
+function agentRule(settings: ClusterSettings): IngressRule {
   return {
     from: settings.agentPeers.map((namespace) => ({ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } })),
     ports: [{ protocol: 'TCP', port: PROXY_AGENT.port }],

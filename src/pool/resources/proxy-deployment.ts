@@ -1,3 +1,4 @@
+import type { V1Container, V1Deployment, V1PodSecurityContext, V1PodSpec, V1PodTemplateSpec, V1Volume } from '@kubernetes/client-node';
 import {
   AGENT_IMAGE_ANNOTATION,
   durationMs,
@@ -11,8 +12,9 @@ import { ANY_ADDRESS } from '../../runtime/server-address.ts';
 import { agentKey } from '../../wire/agent-key.ts';
 import { preStopHook } from '../../wire/pre-stop.ts';
 import { CONFIG_KEYS } from '../../wire/saved-state.ts';
-import { type Child, contentName } from '../child.ts';
-import { ANY_IMAGE, CONTAINER_SECURITY, type NewPods } from './agent-container.ts';
+import { type Child, type ChildOf, contentName } from '../child.ts';
+import { CONTAINER_SECURITY } from './agent-container.ts';
+import { ANY_IMAGE, type NewPods, progressDeadlineSeconds, REVISION_HISTORY } from './deployment.ts';
 import { childMetadata, labels, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -36,13 +38,13 @@ export function proxyDeployment(pool: PoolIdentity, spec: PoolSpec, settings: Cl
     metadata: { ...metadata, annotations: { [TEMPLATE_ANNOTATION]: name } },
     spec: {
       replicas: proxy.replicas,
-      revisionHistoryLimit: 3,
-      progressDeadlineSeconds: Math.ceil(durationMs(spec.drain.deadline) / 500) + 600, // a rollout waits for drains, and that is no failure
+      revisionHistoryLimit: REVISION_HISTORY,
+      progressDeadlineSeconds: progressDeadlineSeconds(spec),
       selector: { matchLabels: selector(pool, 'proxy') },
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: podTemplate(pool, spec, settings, agentImage),
     },
-  };
+  } satisfies ChildOf<'Deployment', V1Deployment>;
 }
 
 /** Name of the pod template that the proxies should have. */
@@ -50,7 +52,7 @@ export function proxyTemplateName(pool: PoolIdentity, spec: PoolSpec, settings: 
   return contentName(podTemplate(pool, spec, settings, ANY_IMAGE));
 }
 
-function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings, agentImage: string): object {
+function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings, agentImage: string): V1PodTemplateSpec {
   return {
     metadata: { labels: labels(pool, 'proxy'), annotations: { [AGENT_IMAGE_ANNOTATION]: agentImage } },
     spec: {
@@ -67,7 +69,7 @@ function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettin
   };
 }
 
-function podSecurity(): object {
+function podSecurity(): V1PodSecurityContext {
   return {
     runAsNonRoot: true,
     runAsUser: HAPROXY_USER,
@@ -79,7 +81,7 @@ function podSecurity(): object {
   };
 }
 
-function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): object {
+function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): V1Container {
   const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close' };
   return {
     name: 'haproxy',
@@ -95,7 +97,7 @@ function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterS
 }
 
 /** A native sidecar: an init container that goes on, so that its file is there before HAProxy begins and it still counts when HAProxy ends. */
-function agentContainer(pool: PoolIdentity, image: string): object {
+function agentContainer(pool: PoolIdentity, image: string): V1Container {
   // A node that is busy must not take a proxy out that serves.
   const probe = (path: string) => ({ httpGet: { path, port: 'agent' }, timeoutSeconds: 3 });
   return {
@@ -129,7 +131,7 @@ function agentContainer(pool: PoolIdentity, image: string): object {
   };
 }
 
-function volumes(pool: PoolIdentity): readonly object[] {
+function volumes(pool: PoolIdentity): V1Volume[] {
   return [
     { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
     { name: 'config', configMap: { name: proxyName(pool), items: [{ key: CONFIG_KEYS.proxy, path: CONFIG_KEYS.proxy }] } },
@@ -146,7 +148,7 @@ function volumes(pool: PoolIdentity): readonly object[] {
   ];
 }
 
-function scheduling(pool: PoolIdentity, spec: PoolSpec): object {
+function scheduling(pool: PoolIdentity, spec: PoolSpec): Partial<V1PodSpec> {
   const { nodeSelector, tolerations, affinity, topologySpreadConstraints, priorityClassName } = spec.proxy;
   const spread = { maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' };
   return {
@@ -155,5 +157,5 @@ function scheduling(pool: PoolIdentity, spec: PoolSpec): object {
     ...(affinity === undefined ? {} : { affinity }),
     ...(priorityClassName === undefined ? {} : { priorityClassName }),
     topologySpreadConstraints: topologySpreadConstraints ?? [{ ...spread, labelSelector: { matchLabels: selector(pool, 'proxy') } }],
-  };
+  } as unknown as Partial<V1PodSpec>; // what a person wrote: the API server knows its fields, and says what it does not know
 }
