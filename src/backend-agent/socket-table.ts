@@ -15,7 +15,9 @@ const STATES = {
   '0B': 'closing',
   '0C': 'syn_received',
 } as const;
+/** State of a socket, as the metric's label says it. */
 export type SocketState = (typeof STATES)[keyof typeof STATES];
+/** Every state once. */
 export const SOCKET_STATES: readonly SocketState[] = [...new Set(Object.values(STATES))];
 
 /** Sockets of one port, by state. */

@@ -7,6 +7,7 @@ export interface ActualProxy {
   readonly old: readonly OldWorker[];
 }
 
+/** The worker that takes new sessions, as it was read back. */
 export interface ActualWorker {
   readonly pid: number;
   /** Hash of the structure that it runs, or null when its configuration is not ours. */
@@ -37,12 +38,14 @@ export interface ActualProcess {
   readonly refused: { readonly client: number; readonly full: number };
 }
 
+/** A worker from before a reload, which keeps its sessions until they end. */
 export interface OldWorker {
   readonly pid: number;
   /** Live sessions by server name, or null while the worker does not answer: unknown is never none. */
   readonly sessions: ReadonlyMap<string, number> | null;
 }
 
+/** A server line, as it was read back. */
 export interface ActualServer {
   readonly id: number;
   readonly name: string;

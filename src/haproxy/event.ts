@@ -29,6 +29,7 @@ export const PROXY_EVENT_REASONS = {
   FileWritten: 'the configuration could be written again',
 } as const;
 
+/** The reason of an event about a proxy. */
 export type ProxyEventReason = keyof typeof PROXY_EVENT_REASONS;
 
 /** Something that happened, in words for people. */
@@ -40,4 +41,5 @@ export interface ProxyEvent {
   readonly message: string;
 }
 
+/** Takes an event. */
 export type Report = (event: ProxyEvent) => void;

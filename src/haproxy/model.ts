@@ -41,6 +41,7 @@ export interface Structure {
   readonly user: { readonly user: string; readonly group: string } | null;
 }
 
+/** How servers are checked. */
 export interface CheckModel {
   readonly probe: 'greeting' | 'connect';
   readonly intervalMs: number;
@@ -73,6 +74,7 @@ export interface WantedServer {
 
 /** Names of the sections that the renderer writes and the commands speak of. */
 export const FRONTEND = 'clients';
+/** Name of the backend section, in the file and in commands. */
 export const BACKEND = 'servers';
 /** Section of a table with one entry: sessions that earlier workers hold, and clients that were turned away. */
 export const COUNTS = 'counts';

@@ -11,6 +11,7 @@ import { closeSessions } from './sessions.ts';
 
 /** Why we close sessions; values of the label of `cccam_sessions_closed_total`. */
 export const CLOSE_REASONS = ['drain_deadline', 'hung'] as const;
+/** Why sessions were closed. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
 /** Told of every session that is closed by us. */

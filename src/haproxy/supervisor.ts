@@ -15,6 +15,7 @@ const START_LIMIT_MS = 10_000;
 const START_POLL_MS = 10;
 const KILL_AFTER_MS = 2_000;
 
+/** How HAProxy is started, and where it can be reached. */
 export interface HaproxyProcess {
   readonly binary: string;
   readonly configFile: string;

@@ -5,6 +5,7 @@ import type { KubeClient } from './client.ts';
 import { microTime } from './micro-time.ts';
 import type { KubeObject, ObjectRef, ResourceType } from './resource.ts';
 
+/** Leases, by which operators elect their leader. */
 export const LEASE: ResourceType = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases' };
 
 /** What controllers of the field agree on, in milliseconds: how long a lease is respected, how long renewing may fail, how often it is tried. */
@@ -23,6 +24,7 @@ export interface Term {
   readonly assertHeld: () => void;
 }
 
+/** Which lease is held, and how. */
 export interface LeaseOptions {
   readonly client: KubeClient;
   readonly namespace: string;

@@ -16,6 +16,7 @@ export type ReflectorReport =
   | { readonly kind: 'silent' }
   | { readonly kind: 'failed'; readonly error: unknown; readonly retryInMs: number };
 
+/** What is followed, and where it is kept. */
 export interface ReflectorOptions<T extends Stored> {
   readonly client: KubeClient;
   readonly type: ResourceType;

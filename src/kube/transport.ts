@@ -6,6 +6,7 @@ import { KubeApiError, refusedError, unreachableError } from './api-error.ts';
 import type { ApiServerAccess, Credentials } from './api-server-access.ts';
 import type { TokenBucket } from './token-bucket.ts';
 
+/** Verb of a call. */
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** One call. */
@@ -26,6 +27,7 @@ export interface ApiRequest {
 /** Told of each call when it has ended; `status` is null when there was no answer. */
 export type CallListener = (method: Method | 'WATCH', status: number | null, ms: number) => void;
 
+/** What calls to the API server need. */
 export interface TransportOptions {
   readonly access: ApiServerAccess;
   readonly bucket: TokenBucket;

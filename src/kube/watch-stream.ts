@@ -10,6 +10,7 @@ export type WatchEvent =
   /** Nothing happened up to this version. */
   | { readonly kind: 'bookmark'; readonly resourceVersion: string };
 
+/** What is watched, and from where on. */
 export interface WatchRequest {
   readonly path: string;
   readonly selectors: Readonly<Record<string, string>>;

@@ -4,6 +4,7 @@ import { Bell, type Clock } from '../runtime/clock.ts';
 /** What a worker says of a key that it has handled. */
 export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };
 
+/** How keys are handled. */
 export interface WorkQueueOptions {
   readonly clock: Clock;
   readonly random: () => number;

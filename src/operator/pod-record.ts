@@ -31,6 +31,7 @@ export interface PodRecord extends Stored {
   readonly proxy: ProxyPod | null;
 }
 
+/** The pod of a proxy, reduced to what is needed of it. */
 export interface ProxyPod {
   readonly uid: string;
   readonly name: string;

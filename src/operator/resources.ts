@@ -4,6 +4,7 @@ import type { ChildKind } from '../pool/child.ts';
 
 /** The kind of object that people write. */
 export const POOL: ResourceType = { apiVersion: API_VERSION, kind: KIND, plural: PLURAL };
+/** Pods, of backends and of proxies. */
 export const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods' };
 
 /** Where each kind of child is found. */

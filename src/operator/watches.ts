@@ -12,6 +12,7 @@ import { type PodRecord, podRecord } from './pod-record.ts';
 import type { PoolReader, PoolRecord } from './pool-record.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
 
+/** What the watches work with, and whom they tell. */
 export interface WatchesOptions {
   readonly client: KubeClient;
   /** Namespaces to watch; an empty list means all of them. */

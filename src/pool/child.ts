@@ -13,6 +13,7 @@ export const CHILD_KINDS = [
   'PodDisruptionBudget',
   'Deployment',
 ] as const;
+/** A kind of object that a pool owns. */
 export type ChildKind = (typeof CHILD_KINDS)[number];
 
 /** Metadata of an object that a pool owns. */

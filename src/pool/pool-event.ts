@@ -25,6 +25,7 @@ export const POOL_EVENT_REASONS = {
   RolloutBegan: "a backend's pods are being replaced, one after the other",
   DrainAnnotationInvalid: 'a drain annotation is neither true nor a duration; the pod is drained all the same',
 } as const;
+/** The reason of an Event about a pool. */
 export type PoolEventReason = keyof typeof POOL_EVENT_REASONS;
 
 /** Something that happened to a pool, for people. */

@@ -16,6 +16,7 @@ const GONE_MS = 30_000;
 /** Looks while the frontend is paused that are needed: the counts of the first may have been read before it was shut. */
 const SURE_LOOKS = 2;
 
+/** What a soft stop works with. */
 export interface SoftStopOptions {
   /** What an end must be asked with. */
   readonly key: string;

@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   CCP_SETTING_INVALID: 'a setting from the environment or the command line is wrong',
 } as const;
 
+/** The code of an error. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** What an error says beside its code. */

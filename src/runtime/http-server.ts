@@ -7,6 +7,7 @@ import { listenAddress } from './listen-address.ts';
 /** Answers one path. */
 export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
+/** A server that listens. */
 export interface HttpServer {
   /** The port that was really taken; differs from the asked one where that was 0. */
   readonly port: number;

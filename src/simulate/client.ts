@@ -7,6 +7,7 @@ export type RetryPolicy =
   | { readonly kind: 'fixed'; readonly delayMs: number }
   | { readonly kind: 'doubling'; readonly firstMs: number; readonly capMs: number };
 
+/** How a simulated client behaves. */
 export interface SimulatedClientOptions {
   readonly host: string;
   readonly port: number;

@@ -4,6 +4,7 @@ import { Shutdown } from '../runtime/shutdown.ts';
 import { type RetryPolicy, startClients } from './client.ts';
 import { type ServerLimit, type ServerMode, SimulatedServer } from './server.ts';
 
+/** Options of `cccam-operator simulate server`. */
 export interface SimulateServerOptions {
   readonly host: string;
   readonly port: number;
@@ -27,6 +28,7 @@ export async function simulateServer(options: SimulateServerOptions): Promise<nu
   return 0;
 }
 
+/** Options of `cccam-operator simulate clients`. */
 export interface SimulateClientsOptions {
   readonly host: string;
   readonly port: number;

@@ -9,6 +9,7 @@ export const HELLO = Buffer.from('cccam-simulate-hello', 'ascii');
 export const ANSWER_BYTES = 20;
 /** A real OSCam keepalive is 4 bytes long. */
 export const KEEPALIVE = Buffer.alloc(4);
+/** How often a simulated server sends a keepalive, in milliseconds; OSCam does so every 15 to 45 s. */
 export const KEEPALIVE_EVERY_MS = 15_000;
 /** OSCam closes a client that stays silent after the greeting: measured, its end is seen after 3.0 s. */
 export const SILENCE_LIMIT_MS = 3_000;

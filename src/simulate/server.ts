@@ -11,6 +11,7 @@ import { answerOf, GREETING_BYTES, HELLO, KEEPALIVE, KEEPALIVE_EVERY_MS, SILENCE
  * greets after `slowMs`. `leaking`: never closes its side when a client leaves.
  */
 export const SERVER_MODES = ['normal', 'hung', 'banning', 'closing', 'slow', 'leaking'] as const;
+/** How a simulated server behaves. */
 export type ServerMode = (typeof SERVER_MODES)[number];
 
 /**

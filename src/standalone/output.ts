@@ -20,6 +20,7 @@ export interface Output {
   end(): void;
 }
 
+/** How `run` reports, as its flag says it. */
 export type OutputKind = 'auto' | 'table' | 'lines' | 'json';
 
 /**

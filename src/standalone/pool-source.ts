@@ -5,6 +5,7 @@ import { type FileIssue, type FileReading, parsePoolFile, refusalError } from '.
 import { readPoolFile } from './pool-text.ts';
 import { defaultStateFolder } from './state-folder.ts';
 
+/** A file with a valid pool. */
 export type PoolReading = Extract<FileReading, { kind: 'pool' }>;
 
 /** The pool that a start goes on with. */

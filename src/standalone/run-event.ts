@@ -22,6 +22,7 @@ export const RUN_EVENT_REASONS = {
   ServerState: 'a server is in another state than before',
 } as const;
 
+/** The reason of an event about the pool or its file. */
 export type RunEventReason = keyof typeof RUN_EVENT_REASONS;
 
 /** An event of the proxy as a event line. */

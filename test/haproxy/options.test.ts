@@ -38,7 +38,7 @@ describe.each(BINARIES)('options of a pool on HAProxy $version', (binary) => {
       });
       await until(
         'the weight is effective',
-        () => box.serverStatus(1)?.state === 'Draining',
+        () => box.serverStatus(1)?.state === 'Draining' && box.condition('ProxiesSynced') === 'True',
         10_000,
         () => box.status,
       );

@@ -60,3 +60,15 @@ export function label(maxLength: number, description: string) {
 export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words, description: string) {
   return z.enum(words, { error: `expected one of ${words.join(', ')}` }).meta({ description });
 }
+
+/** An object of Kubernetes' own that is handed through as it is; the API server checks it where it is used. */
+export function passThrough(description: string) {
+  return z
+    .record(z.string(), z.unknown(), { error: 'expected an object' })
+    .meta({ description, 'x-kubernetes-preserve-unknown-fields': true });
+}
+
+/** Schema of a TCP port. */
+export function port(description: string) {
+  return integer(1, 65_535, description);
+}

@@ -1,11 +1,18 @@
 /** Every name that other people's tools rely on: the API group, annotations, conditions and reasons. One file, so that a rename is seen. */
 
+/** API group of everything that we name. */
 export const GROUP = 'cccam.dev';
+/** Version of the schema. */
 export const VERSION = 'v1alpha1';
+/** `apiVersion` of a pool. */
 export const API_VERSION = `${GROUP}/${VERSION}`;
+/** `kind` of a pool. */
 export const KIND = 'CccamPool';
+/** Name of the resource, as in `kubectl get cccampools`. */
 export const PLURAL = 'cccampools';
+/** The resource in the singular. */
 export const SINGULAR = 'cccampool';
+/** The resource in short, as in `kubectl get ccp`. */
 export const SHORT_NAME = 'ccp';
 
 /** On a pod: `"true"` or a deadline such as `"10m"` drains it; removing the annotation undoes the drain. */
@@ -22,6 +29,7 @@ export const AGENT_REPLACED_ANNOTATION = `${GROUP}/agent-replaced`;
 export const AGENT_IMAGE_ANNOTATION = `${GROUP}/agent-image`;
 /** The agents that the operator puts beside servers and proxies: names of their containers, and where they are reached. */
 export const BACKEND_AGENT = { name: 'backend-agent', port: 9_322 } as const;
+/** Container of the agent beside HAProxy, and the port that it serves. */
 export const PROXY_AGENT = { name: 'proxy-agent', port: 9_321 } as const;
 /** Port that HAProxy listens on inside of its pod; the pool's own is the Service's, so that a change of it replaces no proxy. */
 export const PROXY_PORT = 12_000;
@@ -42,6 +50,7 @@ export const IN_ROTATION_CONDITION = `${GROUP}/InRotation`;
 
 /** Condition types of a pool's status; `Ready` is the one to wait for. */
 export const CONDITION_TYPES = ['Accepted', 'ProxiesSynced', 'Ready', 'Progressing', 'Degraded', 'Attention'] as const;
+/** A condition of a pool. */
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 /** Every reason that a condition can carry, with what it means. The reference lists the same; a test compares them. */
@@ -73,4 +82,5 @@ export const CONDITION_REASONS = {
   Paused: 'the pool is paused: nothing but its status is written',
   NotOwned: "an object with the name of one of the pool's belongs to somebody else and is left alone",
 } as const;
+/** The reason of a condition. */
 export type ConditionReason = keyof typeof CONDITION_REASONS;

@@ -24,4 +24,5 @@ export const cccamPool = z.strictObject({
   status: poolStatus.optional(),
 });
 
+/** A pool that follows the schema, with every default filled in. */
 export type CccamPool = z.output<typeof cccamPool>;

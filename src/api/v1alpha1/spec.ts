@@ -1,98 +1,7 @@
 import * as z from 'zod';
-import { readAddress, readNetwork } from '../../runtime/server-address.ts';
-import { celRules, duration, integer, label, oneOf } from './grammar.ts';
-
-/** An object of Kubernetes' own that is handed through as it is; the API server checks it where it is used. */
-function passThrough(description: string) {
-  return z
-    .record(z.string(), z.unknown(), { error: 'expected an object' })
-    .meta({ description, 'x-kubernetes-preserve-unknown-fields': true });
-}
-
-const port = (description: string) => integer(1, 65_535, description);
-
-const address = z
-  .string({ error: 'expected an IPv4 or IPv6 address' })
-  .max(45, { error: 'expected an IPv4 or IPv6 address' })
-  .superRefine((text, context) => {
-    const reading = readAddress(text, { loopback: true }); // loopback depends on where the pool runs: parse.ts decides
-    if (reading.kind === 'refused') context.addIssue({ code: 'custom', message: reading.expected });
-  })
-  .meta({
-    description:
-      'IPv4 or IPv6 address of the server. Link-local, multicast and unspecified addresses are refused, names too; in a cluster loopback as well.',
-    ...celRules({
-      rule: 'isIP(self) && ip(self).isGlobalUnicast()',
-      message: 'expected a unicast IPv4 or IPv6 address, not loopback or link-local',
-    }),
-  });
-
-const network = z
-  .string({ error: 'expected a network such as 10.0.0.0/8' })
-  .max(49, { error: 'expected a network such as 10.0.0.0/8' })
-  .superRefine((text, context) => {
-    const reading = readNetwork(text);
-    if (reading.kind === 'refused') context.addIssue({ code: 'custom', message: reading.expected });
-  })
-  .meta({
-    description: 'A network such as 10.0.0.0/8, or one address.',
-    ...celRules({ rule: 'isCIDR(self) || isIP(self)', message: 'expected a network such as 10.0.0.0/8' }),
-  });
-
-const capacity = z
-  .strictObject({
-    cores: integer(1, 1_024, 'CPU cores of the server.').optional(),
-    cards: integer(1, 1_024, 'Cards that the server reads.').optional(),
-    latencyMs: integer(1, 60_000, 'Milliseconds from the server to its cards.').optional(),
-    maxConnections: integer(1, 1_000_000, 'Sessions that the server can hold at once; the default follows the weights.').optional(),
-  })
-  .meta({ description: 'What the server can do; a missing figure counts as the median of the others, or 1.' });
-
-const backendDrain = z
-  .strictObject({
-    enabled: z
-      .boolean({ error: 'expected true or false' })
-      .default(false)
-      .meta({ description: 'Whether the server is being drained: no new sessions, old ones stay.' }),
-    deadline: duration('1s', '168h', "How long the drain may take; the default is the pool's.").optional(),
-  })
-  .meta({ description: 'Drains an external server; pods are drained by annotation.' });
-
-const podTemplate = (whose: string) => passThrough(`Pod template of ${whose}, as in a Deployment.`);
-
-const healthMode = oneOf(
-  ['Active', 'Passive'],
-  'Active: servers are checked. Passive: no connection is made but for clients, and what they meet decides; for servers that punish frequent connections.',
-);
-
-const backend = z
-  .strictObject({
-    name: label(32, 'Name of the backend, unique in the pool.'),
-    replicas: integer(0, 100, 'Pods of a managed backend; leave it out where an autoscaler owns the count.').optional(),
-    external: z
-      .strictObject({ address })
-      .optional()
-      .meta({ description: 'A server that runs elsewhere; leave it out for a managed backend.' }),
-    port: port('CCcam port of the server or of the container.').default(12_000),
-    capacity: capacity.optional(),
-    weight: integer(0, 256, 'Explicit weight; overrides the formula. 0 takes no new sessions.').optional(),
-    role: oneOf(['Active', 'Backup'], 'Backup servers take sessions only while no Active server is up.').default('Active'),
-    drain: backendDrain.optional(),
-    health: z
-      .strictObject({ mode: healthMode.optional() })
-      .optional()
-      .meta({ description: "How the servers of this backend are checked; the default is the pool's." }),
-    podTemplate: podTemplate('this backend').optional(),
-  })
-  .meta({
-    ...celRules(
-      {
-        rule: '!has(self.external) || (!has(self.replicas) && !has(self.podTemplate))',
-        message: 'expected either external or replicas and podTemplate, not both',
-      },
-      { rule: 'has(self.external) || !has(self.drain)', message: 'drain is for external backends; annotate the pods of a managed one' },
-    ),
-  });
+import { backend, healthMode, podTemplate } from './backend-spec.ts';
+import { celRules, duration, integer, oneOf, port } from './grammar.ts';
+import { proxy } from './proxy-spec.ts';
 
 const stickiness = z
   .strictObject({
@@ -209,63 +118,6 @@ const rollout = z
   .prefault({})
   .meta({ description: 'How changed pod templates are rolled out.' });
 
-const service = z
-  .strictObject({
-    type: oneOf(['LoadBalancer', 'NodePort', 'ClusterIP'], 'Type of the Service.').default('LoadBalancer'),
-    nodePort: integer(1, 65_535, 'Fixed node port.').optional(),
-    externalTrafficPolicy: oneOf(
-      ['Local', 'Cluster'],
-      'Local: clients keep their addresses, and only nodes with a proxy answer. Cluster: every node answers, and clients share its address.',
-    ).default('Local'),
-    sessionAffinity: oneOf(
-      ['None', 'ClientIP'],
-      'ClientIP: the cluster sends a client back to the proxy that it had. Some cloud providers refuse a LoadBalancer with it.',
-    ).default('None'),
-    annotations: z.record(z.string().max(317), z.string().max(4_096)).optional().meta({ description: 'Annotations of the Service.' }),
-    loadBalancerClass: z
-      .string()
-      .max(253)
-      .regex(/^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$/)
-      .optional()
-      .meta({ description: 'Class of the load balancer.' }),
-  })
-  .prefault({});
-
-const proxy = z
-  .strictObject({
-    replicas: integer(1, 20, 'Proxies in front of the servers.').default(2),
-    image: z
-      .string()
-      .min(1)
-      .max(512)
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, { error: 'expected an image reference' })
-      .optional()
-      .meta({ description: 'HAProxy image; 3.0 or newer.' }),
-    maxConnections: integer(10, 1_000_000, 'Sessions that one proxy can hold.').default(10_000),
-    proxyProtocol: z
-      .strictObject({
-        from: z
-          .array(network, { error: 'expected a list of networks' })
-          .min(1, { error: 'expected at least one network' })
-          .max(64, { error: 'expected at most 64 networks' })
-          .meta({ description: "Networks of the load balancers; nobody else's header is believed." }),
-      })
-      .optional()
-      .meta({
-        description:
-          'Load balancers that say who their client is by the PROXY protocol (version 1 or 2): their connections must begin with it. Off unless set.',
-      }),
-    resources: passThrough('Resources of the HAProxy container.').optional(),
-    service,
-    nodeSelector: z.record(z.string().max(317), z.string().max(63)).optional().meta({ description: 'Nodes that may run a proxy.' }),
-    tolerations: z.array(passThrough('A toleration.')).max(32).optional(),
-    affinity: passThrough('Affinity of the proxies.').optional(),
-    topologySpreadConstraints: z.array(passThrough('A spread constraint.')).max(8).optional(),
-    priorityClassName: label(253, 'Priority class of the proxies.').optional(),
-  })
-  .prefault({})
-  .meta({ description: 'The proxies.' });
-
 /** Schema of `spec`: the only source of its types, defaults, CRD and reference. */
 export const poolSpec = z
   .strictObject({
@@ -304,7 +156,11 @@ export const poolSpec = z
 export type PoolSpec = z.output<typeof poolSpec>;
 /** A pool's spec as a person writes it. */
 export type PoolSpecInput = z.input<typeof poolSpec>;
+/** One backend of a spec. */
 export type BackendSpec = PoolSpec['backends'][number];
+/** What a backend says that it can do. */
 export type Capacity = NonNullable<BackendSpec['capacity']>;
+/** How weights are computed. */
 export type WeightPolicy = PoolSpec['weights']['policy'];
+/** Whether a backend serves always, or only when no Active one does. */
 export type Role = BackendSpec['role'];

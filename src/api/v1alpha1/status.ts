@@ -78,8 +78,13 @@ export const poolStatus = z.strictObject({
   proxies: z.strictObject({ desired: count(), ready: count(), synced: count() }),
 });
 
+/** The status of a pool. */
 export type PoolStatus = z.output<typeof poolStatus>;
+/** A condition, as Kubernetes writes it. */
 export type Condition = z.output<typeof condition>;
+/** The status of a backend. */
 export type BackendStatus = z.output<typeof backendStatus>;
+/** The status of a server. */
 export type ServerStatus = z.output<typeof serverStatus>;
+/** The state of a server, in one word. */
 export type ServerStateName = z.output<typeof serverStateName>;

@@ -14,6 +14,7 @@ import { type FailureKind, isFull, type ServerHealth, TELLING_SILENCES } from '.
  * - `down`: nothing listens, or it sends no greeting.
  */
 export const HEALTH_STATES = ['joining', 'up', 'checking', 'full', 'refusing', 'unreachable', 'hung', 'down'] as const;
+/** How a server stands with one proxy, in one word. */
 export type HealthState = (typeof HEALTH_STATES)[number];
 
 /** Why a server is not `up`: `FailureKind`, or `held` when sessions of earlier workers take its last places. */
@@ -27,6 +28,7 @@ export const HEALTH_CAUSES = [
   'unserved',
   'held',
 ] as const satisfies readonly (FailureKind | 'held')[];
+/** Why a server is not up. */
 export type HealthCause = (typeof HEALTH_CAUSES)[number];
 
 /** The one word. @param sessions that it holds through this proxy @param hung as `isHung` says */

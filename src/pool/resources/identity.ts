@@ -8,6 +8,7 @@ export interface PoolIdentity {
   readonly uid: string;
 }
 
+/** What a child of a pool belongs to. */
 export type Component = 'backend' | 'proxy';
 
 const MANAGER = 'cccam-operator';
