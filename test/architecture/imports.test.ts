@@ -49,7 +49,7 @@ const PURE = [
   /^backend-agent\/backend-state\.ts$/,
   /^proxy-agent\/effective-config\.ts$/,
   /^haproxy\/(model|render|diff|command|token|actual|observation|pace|effective|drift|make-before-break)\.ts$/,
-  /^haproxy\/health\/(activity|fullness|health-event|health-state|health-words|learned-limit|panic|schedule|server-health|session-totals|watched-server)\.ts$/,
+  /^haproxy\/health\/(activity|client-error-counts|fullness|health-event|health-state|health-words|learned-limit|panic|schedule|server-health|session-totals|watched-server)\.ts$/,
 ];
 const IMPURE_MODULES = [
   'node:fs',

@@ -7,11 +7,11 @@ import { type Probe, probeServer } from '../greeting.ts';
 import type { CheckModel, ProxyModel, WantedServer } from '../model.ts';
 import type { Observed, ServerStanding } from '../observation.ts';
 import type { Traffic } from '../sessions.ts';
+import { ClientErrorCounts } from './client-error-counts.ts';
 import { Fullness } from './fullness.ts';
 import { healthEvent, LOCAL_ERROR_RESOLVED, localErrorEvent, SERVERS_RECOVERED, serversLost } from './health-event.ts';
 import { type Candidate, type PoolHealth, poolHealth } from './panic.ts';
 import { Prober } from './prober.ts';
-import type { ClientErrors } from './server-health.ts';
 import { type Ruling, WatchedServer } from './watched-server.ts';
 
 /** Reads the traffic of each session, over these workers. */
@@ -27,12 +27,6 @@ export interface HealthMonitorOptions {
   readonly probe?: Probe;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
-}
-
-const NO_CLIENT_ERRORS: ClientErrors = { all: 0, silent: 0 };
-
-function clientErrorsOf(server: ActualServer | undefined): ClientErrors {
-  return server === undefined ? NO_CLIENT_ERRORS : { all: server.clientErrors, silent: server.withoutGreeting };
 }
 
 /** How often the sessions' traffic is looked at, and what share of the time that may take: usually, and while a server is silent to new connections. */
@@ -54,7 +48,7 @@ export class HealthMonitor {
   readonly #due = new Bell();
   readonly #traffic = new Bell();
   readonly #servers = new Map<string, WatchedServer>();
-  readonly #clientErrors = new Map<string, ClientErrors>();
+  readonly #clientErrors = new ClientErrorCounts();
   readonly #fullness = new Fullness();
   #check: CheckModel | null = null;
   #pids: { readonly current: number; readonly old: readonly number[] } = { current: 0, old: [] };
@@ -143,11 +137,12 @@ export class HealthMonitor {
     const old = (name: string): number => actual.old.reduce((sum, worker) => sum + (worker.sessions?.get(name) ?? 0), 0);
     const serving = wanted.servers.filter((server) => server.state === 'ready');
     const names = new Set(serving.map(({ name }) => name));
-    for (const known of [this.#servers, this.#clientErrors]) for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+    for (const name of this.#servers.keys()) if (!names.has(name)) this.#servers.delete(name);
+    this.#clientErrors.keepOnly(names);
     for (const server of serving) {
       const running = found.get(server.name);
       const watched = this.#servers.get(server.name) ?? this.#watch(server, running, check, now);
-      const clientErrors = this.#newClientErrors(server.name, clientErrorsOf(running));
+      const clientErrors = this.#clientErrors.take(server.name, running);
       watched.look(server, { found: running, sessions: (running?.sessions ?? 0) + old(server.name), clientErrors }, check, now);
     }
     this.#askOthers();
@@ -159,15 +154,8 @@ export class HealthMonitor {
   #watch(server: WantedServer, running: ActualServer | undefined, check: CheckModel, now: number): WatchedServer {
     const watched = new WatchedServer(server, running, now, this.#random() * check.fastIntervalMs);
     this.#servers.set(server.name, watched);
-    this.#clientErrors.set(server.name, clientErrorsOf(running)); // what was before is not known to be new
+    this.#clientErrors.begin(server.name, running);
     return watched;
-  }
-
-  /** @param total since the worker began */
-  #newClientErrors(name: string, total: ClientErrors): ClientErrors {
-    const before = this.#clientErrors.get(name) ?? NO_CLIENT_ERRORS;
-    this.#clientErrors.set(name, total);
-    return { all: Math.max(0, total.all - before.all), silent: Math.max(0, total.silent - before.silent) };
   }
 
   /** Asks the others as soon as one hangs: what they were before says nothing about whether they can take its clients now. */
