@@ -123,9 +123,9 @@ export class BackendAgent {
   }
 
   #line(): BackendLine {
-    const { drain, sockets } = this.#state;
+    const { drain } = this.#state;
     const deadlineInMs = drain?.close === true ? Math.max(0, Math.round(drain.deadlineAt - this.#clock.monotonic())) : null;
-    return { draining: drain !== null, deadlineInMs, sessions: sockets.established };
+    return { draining: drain !== null, deadlineInMs };
   }
 
   /** Answers when the server's container may end. */

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { TimeLimit } from '../runtime/clock.ts';
+import { systemClock, TimeLimit } from '../runtime/clock.ts';
 import { systemCode } from '../runtime/errors.ts';
 import { GREETING_BYTES } from './model.ts';
 
@@ -44,7 +44,7 @@ const FAR_ERRORS: ReadonlyMap<string, 'refused' | 'closed' | 'unreachable'> = ne
  * connections per address counts it like any other.
  */
 export async function probeServer(target: ProbeTarget, signal?: AbortSignal): Promise<ProbeOutcome> {
-  using limit = new TimeLimit(target.timeoutMs);
+  using limit = new TimeLimit(systemClock, target.timeoutMs);
   const socket = connect({ host: target.address, port: target.port, signal: limit.signal });
   const leave = (): void => {
     socket.destroy();

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { TimeLimit } from '../runtime/clock.ts';
+import { systemClock, TimeLimit } from '../runtime/clock.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
 
 /** How long HAProxy may take for one exchange; it answers in well under 20 ms even with a thousand servers. */
@@ -54,7 +54,7 @@ const STREAM_LIMIT_MS = 5_000;
  * @throws CccamError CCP_HAPROXY_UNREACHABLE as the other calls do
  */
 export async function* streamCommand(path: string, command: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  using limit = new TimeLimit(STREAM_LIMIT_MS, signal);
+  using limit = new TimeLimit(systemClock, STREAM_LIMIT_MS, signal);
   const socket = connect({ path, signal: limit.signal });
   try {
     socket.end(`${command}\n`);
@@ -82,7 +82,7 @@ function* batches(commands: readonly string[]): Generator<string[]> {
 }
 
 async function exchange(path: string, request: string, timeLimitMs = TIME_LIMIT_MS): Promise<string> {
-  using limit = new TimeLimit(timeLimitMs);
+  using limit = new TimeLimit(systemClock, timeLimitMs);
   const socket = connect({ path, signal: limit.signal });
   try {
     socket.end(request);

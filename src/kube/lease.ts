@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, TimeLimit } from '../runtime/clock.ts';
 import { CccamError } from '../runtime/errors.ts';
 import { isStatus, KubeApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
@@ -104,8 +104,8 @@ export class LeaseElector {
     while (!signal.aborted && this.leads) {
       await clock.sleep(Math.min(this.#pauseMs(), Math.max(0, this.#heldUntil - clock.monotonic())), signal);
       if (signal.aborted || !this.leads) return;
-      const overdue = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.max(1, this.#heldUntil - clock.monotonic())))]);
-      await this.#try(overdue);
+      using limit = new TimeLimit(clock, Math.max(1, this.#heldUntil - clock.monotonic()), signal);
+      await this.#try(limit.signal);
     }
   }
 
@@ -176,14 +176,14 @@ export class LeaseElector {
   async #release(): Promise<void> {
     const { client, clock, identity, onError } = this.#options;
     const ref = this.#ref();
-    const limit = AbortSignal.timeout(this.#times.retryMs);
+    using limit = new TimeLimit(clock, this.#times.retryMs);
     this.#heldUntil = Number.NEGATIVE_INFINITY;
     try {
-      const lease = await client.get(ref, limit);
+      const lease = await client.get(ref, limit.signal);
       if (lease === null || (lease['spec'] as LeaseSpec | undefined)?.holderIdentity !== identity) return;
       const time = microTime(clock.now());
       const spec = { ...(lease['spec'] as LeaseSpec), holderIdentity: '', leaseDurationSeconds: 1, acquireTime: time, renewTime: time };
-      await client.replace(ref, { ...lease, spec }, MANAGER, limit);
+      await client.replace(ref, { ...lease, spec }, MANAGER, limit.signal);
     } catch (thrown) {
       onError(thrown); // it runs out by itself
     }

@@ -84,7 +84,7 @@ describe('Reflector', () => {
     const running = run();
     await eventually('the second list', () => server.lists.length >= 2);
     expect(reflector.synced).toBe(false);
-    await reflector.waitForSync(new AbortController().signal);
+    await eventually('it is synced', () => reflector.synced);
     expect(store.size).toBe(1);
     end[0]?.abort();
     await running;
@@ -229,7 +229,7 @@ describe('Reflector', () => {
       (_, response) => open(response),
     );
     void run();
-    await reflector.waitForSync(new AbortController().signal);
+    await eventually('it is synced', () => reflector.synced);
     expect([...store.all()].map((object) => object.name)).toEqual(['a', 'b', 'c']);
     expect(server.lists.map((call) => call.query.get('continue'))).toEqual([null, 'two', 'three', null, 'two', 'three']);
     expect(server.lists.every((call) => call.query.get('limit') === '100' && call.query.get('labelSelector') === 'a=b')).toBe(true);

@@ -66,7 +66,6 @@ export class Reflector<T extends Stored> {
   #lastActivityAt: number;
   #relistAt = 0;
   #synced = false;
-  readonly #waiting = new Set<() => void>();
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -92,20 +91,6 @@ export class Reflector<T extends Stored> {
   /** Milliseconds since it was last seen to do anything, failing included. */
   get stalledMs(): number {
     return this.#options.clock.monotonic() - Math.max(this.#lastEventAt, this.#lastActivityAt);
-  }
-
-  /** Resolves once the store holds the whole list, or when the signal is aborted; look at `synced`. */
-  async waitForSync(signal: AbortSignal): Promise<void> {
-    if (this.#synced || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
   }
 
   /**
@@ -151,7 +136,6 @@ export class Reflector<T extends Stored> {
     this.#relistAt = clock.monotonic() + RELIST_MS.min + random() * (RELIST_MS.max - RELIST_MS.min);
     report({ kind: 'listed', count: store.size, missed: this.#synced ? missed : 0 });
     this.#synced = true;
-    for (const done of [...this.#waiting]) done();
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

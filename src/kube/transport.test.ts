@@ -3,6 +3,7 @@ import { type Answer, eventually, FakeApiServer, json, refuse } from '../../test
 import { FakeClock } from '../../test/fakes/clock.ts';
 import { KubeApiError } from './api-error.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { watchStream } from './watch-stream.ts';
 
 let server: FakeApiServer;
 const signal = new AbortController().signal;
@@ -159,19 +160,20 @@ describe('Transport', () => {
     expect(server.calledWith('PATCH')).toHaveLength(1);
   });
 
-  it('gives each stream a connection of its own, and ends it after silence', async () => {
+  it('gives each stream a connection of its own, and a watch ends it after silence', async () => {
     await serving((call, response) => {
       if (call.query.get('watch') === null) return json(response, 200, {});
       response.writeHead(200);
       response.flushHeaders();
     });
     const transport = server.transport();
-    const streams = await Promise.all([1, 2].map(() => transport.stream('/w', { watch: 'true' }, 100, signal)));
+    const watch = { path: '/w', selectors: {}, resourceVersion: '1', timeoutSeconds: 60, idleMs: 100 };
+    const watches = [1, 2].map(() => failure(watchStream(transport, watch, signal).next()));
+    await eventually('both are open', () => server.connections === 2);
     await transport.request(GET);
     expect(server.connections).toBe(3);
-    for (const stream of streams) {
-      await expect(stream.toArray()).rejects.toThrow('nothing came for 100 ms');
-    }
+    for (const error of await Promise.all(watches))
+      expect([error.reason, error.message]).toEqual(['Silent', expect.stringContaining('silent')]);
   });
 
   it('ends a call at once when its caller goes', async () => {

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { TimeLimit } from '../runtime/clock.ts';
+import { type Clock, TimeLimit } from '../runtime/clock.ts';
 import { CccamError, systemCode } from '../runtime/errors.ts';
 import { KubeApiError, refusedError, unreachableError } from './api-error.ts';
 import type { ApiServerAccess, Credentials } from './api-server-access.ts';
@@ -29,6 +29,7 @@ export type CallListener = (method: Method | 'WATCH', status: number | null, ms:
 
 /** What calls to the API server need. */
 export interface TransportOptions {
+  readonly clock: Clock;
   readonly access: ApiServerAccess;
   readonly bucket: TokenBucket;
   readonly userAgent: string;
@@ -61,6 +62,11 @@ export class Transport {
     this.#options = options;
   }
 
+  /** Tells how long something takes. */
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
   /**
    * Calls the API server and reads the answer.
    *
@@ -70,7 +76,7 @@ export class Transport {
   async request(request: ApiRequest): Promise<unknown> {
     await this.#options.bucket.take(request.signal);
     const call = `${request.method} ${request.path}`;
-    using limit = new TimeLimit(request.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, request.signal);
+    using limit = new TimeLimit(this.#options.clock, request.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS, request.signal);
     const begun = performance.now();
     try {
       const credentials = await this.#options.access.credentials();
@@ -93,32 +99,27 @@ export class Transport {
   }
 
   /**
-   * Opens a stream, such as a watch. It ends when the signal is aborted, or when nothing has come for `idleMs`.
+   * Opens a stream, such as a watch. It ends when the signal is aborted.
    *
    * @returns the answer, to be read chunk by chunk
    * @throws KubeApiError as `request` does
    */
-  async stream(path: string, query: Readonly<Record<string, string>>, idleMs: number, signal: AbortSignal): Promise<IncomingMessage> {
+  async stream(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
     await this.#options.bucket.take(signal);
     const call = `WATCH ${path}`;
     const begun = performance.now();
-    const opening = new AbortController();
-    const limit = AbortSignal.timeout(TIMEOUT_MS);
-    const giveUp = (): void => opening.abort(limit.reason);
-    limit.addEventListener('abort', giveUp, { once: true }); // only until the answer begins: from then on, silence counts
+    const limit = new TimeLimit(this.#options.clock, TIMEOUT_MS, signal);
     try {
       const credentials = await this.#options.access.credentials();
-      const both = AbortSignal.any([signal, opening.signal]);
-      const response = await this.#send({ method: 'GET', path, query, signal }, credentials, null, both);
-      limit.removeEventListener('abort', giveUp);
+      const response = await this.#send({ method: 'GET', path, query, signal }, credentials, null, limit.signal);
+      limit.lift(); // from now on, silence counts
+      response.once('close', () => limit[Symbol.dispose]());
       this.#options.onCall?.('WATCH', response.statusCode ?? null, performance.now() - begun);
       if (!isSuccess(response)) throw this.#refused(call, response, await readAll(response, 65_536, signal));
-      response.setTimeout(idleMs, () =>
-        response.destroy(new KubeApiError(call, { status: null, reason: SILENT, message: `nothing came for ${idleMs} ms` })),
-      );
       return response;
     } catch (thrown) {
-      const error = unreachableError(call, opening.signal.aborted ? new Error('it took too long') : thrown);
+      limit[Symbol.dispose]();
+      const error = unreachableError(call, limit.passed ? new Error('it took too long') : thrown);
       if (error.status === null) this.#options.onCall?.('WATCH', null, performance.now() - begun);
       throw error;
     }

@@ -1,8 +1,9 @@
 import { messageOf } from '../runtime/errors.ts';
 import { lines } from '../runtime/lines.ts';
+import { Silence, SilentError } from '../runtime/silence.ts';
 import { KubeApiError } from './api-error.ts';
 import type { KubeObject } from './resource.ts';
-import type { Transport } from './transport.ts';
+import { SILENT, type Transport } from './transport.ts';
 
 /** One thing that a watch tells. */
 export type WatchEvent =
@@ -39,16 +40,25 @@ export async function* watchStream(transport: Transport, request: WatchRequest, 
     resourceVersion: request.resourceVersion,
     timeoutSeconds: String(request.timeoutSeconds),
   };
-  const response = await transport.stream(request.path, query, request.idleMs, signal);
+  const response = await transport.stream(request.path, query, signal);
   const call = `WATCH ${request.path}`;
+  const over = new AbortController();
+  const silence = new Silence(transport.clock, request.idleMs);
+  const watching = silence.watch(response, over.signal);
   try {
-    for await (const line of lines(response, MAX_LINE_BYTES)) yield readEvent(line, call);
+    for await (const line of lines(response, MAX_LINE_BYTES)) {
+      silence.heard();
+      yield readEvent(line, call);
+    }
     if (!response.complete) throw new Error('the connection was cut');
   } catch (thrown) {
     if (thrown instanceof KubeApiError) throw thrown;
-    throw new KubeApiError(call, { status: null, reason: 'StreamBroken', message: messageOf(thrown), cause: thrown });
+    const reason = thrown instanceof SilentError ? SILENT : 'StreamBroken';
+    throw new KubeApiError(call, { status: null, reason, message: messageOf(thrown), cause: thrown });
   } finally {
+    over.abort();
     response.destroy();
+    await watching;
   }
 }
 

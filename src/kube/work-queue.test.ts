@@ -91,7 +91,7 @@ describe('WorkQueue', () => {
     door.open();
     await settle();
     expect(most).toBe(3);
-    expect(subject.size).toBe(0);
+    expect(subject.depth + subject.running).toBe(0);
     end.abort();
     await running;
   });
@@ -125,7 +125,7 @@ describe('WorkQueue', () => {
     expect(errors).toHaveLength(4); // changes do not make a failing key hot
     broken = false;
     await clock.advance(2_000);
-    expect(subject.size).toBe(0);
+    expect(subject.depth + subject.running).toBe(0);
     broken = true;
     subject.add('bad');
     await clock.advance(0);
@@ -162,10 +162,10 @@ describe('WorkQueue', () => {
     const { subject, end } = queue({ workers: 8 });
     for (let key = 0; key < 10_000; key += 1) subject.add(`key-${key}`);
     const running = subject.run(end.signal);
-    while (subject.size > 0) await settle();
+    while (subject.depth + subject.running > 0) await settle();
     end.abort();
     await running;
-    expect(subject.size).toBe(0);
+    expect(subject.depth + subject.running).toBe(0);
   });
 
   it('runs once only, and waits for what it began', async () => {

@@ -44,11 +44,6 @@ export class WorkQueue {
     this.#options = options;
   }
 
-  /** Keys that wait or are being handled. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Keys that are being handled. */
   get running(): number {
     return this.#running;

@@ -119,6 +119,7 @@ class Operator {
     });
     this.#transport = new Transport({
       access,
+      clock,
       bucket: new TokenBucket(clock, options.callsPerSecond, 2 * options.callsPerSecond),
       userAgent: `cccam-operator/${VERSION} (operator)`,
       onCall: (method, status) => this.#metrics.called(method, status),
@@ -146,6 +147,7 @@ class Operator {
     // Connections and a reserve of its own: whatever slows the rest down must not cost the lease.
     this.#leaseTransport = new Transport({
       access,
+      clock,
       bucket: new TokenBucket(clock, 10, 20),
       userAgent: `cccam-operator/${VERSION} (operator)`,
       timeoutMs: LEASE_TIMES.renewMs / 3,

@@ -63,6 +63,7 @@ export async function proxyAgent(options: AgentOptions, base: Clock = systemCloc
   const access = await inCluster(process.env, options.serviceAccount, clock);
   const transport = new Transport({
     access,
+    clock,
     bucket: new TokenBucket(clock, CALLS.perSecond, CALLS.burst),
     userAgent: `cccam-operator/${VERSION} (proxy-agent)`,
     onDate: (date, tookMs) => clock.hear(date, tookMs),

@@ -9,8 +9,8 @@ import { type BackendLine, LINK_PATH } from '../wire/agent-link.ts';
 import { BackendLinks } from './backend-links.ts';
 
 const KEY = agentKey('link to a server', 'uid', 'a');
-const SERVES: BackendLine = { draining: false, deadlineInMs: null, sessions: 3 };
-const DRAINS: BackendLine = { draining: true, deadlineInMs: 60_000, sessions: 3 };
+const SERVES: BackendLine = { draining: false, deadlineInMs: null };
+const DRAINS: BackendLine = { draining: true, deadlineInMs: 60_000 };
 const ends: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -74,8 +74,8 @@ describe('the link between a proxy and a server', () => {
     const there = proxy(http.port, () => states.push(there.states.get('s')?.deadlineAt));
     await until('it is connected', () => links.size === 1);
     links.publish(DRAINS);
-    links.publish({ ...DRAINS, deadlineInMs: 70_000, sessions: 2 });
-    links.publish({ ...DRAINS, deadlineInMs: null, sessions: 2 });
+    links.publish({ ...DRAINS, deadlineInMs: 70_000 });
+    links.publish({ ...DRAINS, deadlineInMs: null });
     await until('the proxy has heard the last', () => states.includes(null));
     expect(states).toEqual([expect.any(Number), null]);
   });

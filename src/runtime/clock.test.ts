@@ -57,23 +57,23 @@ describe('Bell', () => {
 
 describe('a time limit', () => {
   it('aborts when the time is up, and says that it was that', async () => {
-    using limit = new TimeLimit(5);
+    using limit = new TimeLimit(systemClock, 5);
     await once(limit.signal, 'abort');
     expect(limit.passed).toBe(true);
   });
 
   it('aborts when the work is over for another reason, which is no passing of time', () => {
     const over = new AbortController();
-    using limit = new TimeLimit(60_000, over.signal);
+    using limit = new TimeLimit(systemClock, 60_000, over.signal);
     over.abort('enough');
     expect([limit.signal.aborted, limit.signal.reason, limit.passed]).toEqual([true, 'enough', false]);
-    using late = new TimeLimit(60_000, over.signal);
+    using late = new TimeLimit(systemClock, 60_000, over.signal);
     expect(late.signal.aborted).toBe(true);
   });
 
   it('lets go of everything once it is disposed of', async () => {
     const over = new AbortController();
-    const limit = new TimeLimit(1, over.signal);
+    const limit = new TimeLimit(systemClock, 1, over.signal);
     limit[Symbol.dispose]();
     over.abort();
     await systemClock.sleep(20);

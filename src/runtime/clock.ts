@@ -82,18 +82,15 @@ export class Bell {
  */
 export class TimeLimit implements Disposable {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #done = new AbortController();
   readonly #over: AbortSignal | undefined;
   readonly #stop = (): void => this.#controller.abort(this.#over?.reason);
   #passed = false;
 
   /** @param ms span in milliseconds @param over ends the work, too */
-  constructor(ms: number, over?: AbortSignal) {
+  constructor(clock: Clock, ms: number, over?: AbortSignal) {
     this.#over = over;
-    this.#timer = setTimeout(() => {
-      this.#passed = true;
-      this.#controller.abort(TOO_LONG);
-    }, ms);
+    void this.#wait(clock, ms); // a sleep never rejects
     if (over?.aborted === true) this.#stop();
     over?.addEventListener('abort', this.#stop, { once: true });
   }
@@ -108,8 +105,20 @@ export class TimeLimit implements Disposable {
     return this.#passed;
   }
 
+  /** Lets the work go on without a limit. */
+  lift(): void {
+    this.#done.abort(WOKEN);
+  }
+
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.lift();
     this.#over?.removeEventListener('abort', this.#stop);
+  }
+
+  async #wait(clock: Clock, ms: number): Promise<void> {
+    await clock.sleep(ms, this.#done.signal);
+    if (this.#done.signal.aborted) return;
+    this.#passed = true;
+    this.#controller.abort(TOO_LONG);
   }
 }

@@ -3,6 +3,7 @@ import { Allowance } from './allowance.ts';
 import type { Clock } from './clock.ts';
 import { CccamError, messageOf } from './errors.ts';
 import { lines } from './lines.ts';
+import { Silence } from './silence.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
 /** A stream of lines of JSON. */
@@ -23,11 +24,11 @@ export interface NdjsonStream {
  */
 export async function readNdjson(source: Readable, stream: NdjsonStream): Promise<void> {
   const over = new AbortController();
-  const heard = { at: stream.clock.monotonic() };
-  const watching = endWhenSilent(source, stream, heard, over.signal);
+  const silence = new Silence(stream.clock, stream.limits.silenceMs);
+  const watching = silence.watch(source, over.signal);
   try {
     for await (const text of lines(metered(source, stream), stream.limits.lineBytes)) {
-      heard.at = stream.clock.monotonic();
+      silence.heard();
       take(text, stream);
     }
   } catch (thrown) {
@@ -90,20 +91,4 @@ function tooMuch(peer: string, message: string): CccamError {
     remedy: 'It is disconnected and asked again later. What runs in that pod, and is it ours?',
     retryable: true,
   });
-}
-
-async function endWhenSilent(
-  source: Readable,
-  { clock, limits }: NdjsonStream,
-  heard: { readonly at: number },
-  over: AbortSignal,
-): Promise<void> {
-  while (!over.aborted) {
-    const leftMs = heard.at + limits.silenceMs - clock.monotonic();
-    if (leftMs <= 0) {
-      source.destroy(new Error(`silent for ${Math.round(limits.silenceMs / 1_000)} s`));
-      return;
-    }
-    await clock.sleep(leftMs, over);
-  }
 }

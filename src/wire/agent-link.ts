@@ -13,8 +13,6 @@ export interface BackendLine {
    * time: the clocks of two nodes may differ.
    */
   readonly deadlineInMs: number | null;
-  /** Established connections to the server, those of checks among them. */
-  readonly sessions: number;
 }
 
 /** What a proxy-agent sends. */
@@ -40,10 +38,10 @@ export const LINK_LIMITS: StreamLimits = {
 
 /** Reads a line of a backend-agent. Unknown fields are ignored. @throws SyntaxError or TypeError for anything else */
 export function readBackendLine(text: string): BackendLine {
-  const { draining, deadlineInMs, sessions } = JSON.parse(text) as Partial<Record<keyof BackendLine, unknown>>;
-  if (typeof draining !== 'boolean' || !isCount(sessions) || !(deadlineInMs === null || isCount(deadlineInMs)))
-    throw new TypeError('expected draining, deadlineInMs and sessions');
-  return { draining, deadlineInMs, sessions };
+  const { draining, deadlineInMs } = JSON.parse(text) as Partial<Record<keyof BackendLine, unknown>>;
+  if (typeof draining !== 'boolean' || !(deadlineInMs === null || isCount(deadlineInMs)))
+    throw new TypeError('expected draining and deadlineInMs');
+  return { draining, deadlineInMs };
 }
 
 /** Reads a line of a proxy-agent. Unknown fields are ignored. @throws SyntaxError or TypeError for anything else */

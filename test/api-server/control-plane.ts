@@ -202,7 +202,9 @@ export function adminClient(access: Access): KubeClient {
     }),
     forget: () => undefined,
   };
-  return new KubeClient(new Transport({ access: cluster, bucket: new TokenBucket(systemClock, 10_000, 10_000), userAgent: 'test' }));
+  return new KubeClient(
+    new Transport({ access: cluster, clock: systemClock, bucket: new TokenBucket(systemClock, 10_000, 10_000), userAgent: 'test' }),
+  );
 }
 
 /** A kubeconfig with one token. */

@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, { readonly folders: readonly string[];
   proxy: { folders: ['haproxy', 'wire', 'runtime'], packages: ['prom-client'] },
   standalone: { folders: ['api', 'pool', 'haproxy', 'proxy', 'wire', 'runtime'], packages: ['yaml', 'zod', 'cli-table3', 'log-update'] },
   kube: { folders: ['runtime'], packages: ['@kubernetes/client-node'] },
-  operator: { folders: ['api', 'pool', 'haproxy', 'kube', 'wire', 'runtime'], packages: ['zod', 'prom-client'] },
+  operator: { folders: ['api', 'pool', 'kube', 'wire', 'runtime'], packages: ['prom-client'] },
   'proxy-agent': { folders: ['haproxy', 'kube', 'wire', 'proxy', 'runtime'], packages: [] },
   'backend-agent': { folders: ['wire', 'runtime'], packages: ['prom-client'] },
   wire: { folders: ['haproxy', 'runtime'], packages: ['zod/mini'] },

@@ -28,7 +28,10 @@ export class Lab extends Namespace {
 
   private constructor(cluster: Cluster) {
     const bucket = new TokenBucket(systemClock, 10_000, 10_000);
-    super(new KubeClient(new Transport({ access: fromKubeconfig(cluster.kubeconfig, null), bucket, userAgent: 'test' })), 'tv');
+    super(
+      new KubeClient(new Transport({ access: fromKubeconfig(cluster.kubeconfig, null), clock: systemClock, bucket, userAgent: 'test' })),
+      'tv',
+    );
     this.cluster = cluster;
   }
 

@@ -64,6 +64,7 @@ export class FakeApiServer {
   /** A transport that speaks to this server. */
   transport(options: Partial<TransportOptions> = {}, access: Partial<ApiServerAccess> = {}): Transport {
     return new Transport({
+      clock: systemClock,
       access: {
         server: this.url,
         namespace: null,

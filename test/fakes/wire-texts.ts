@@ -8,7 +8,7 @@ import { anObservation } from './observations.ts';
 import { aModel, aServer } from './pools.ts';
 
 const KEY = agentKey('link to a server', 'uid', 'a');
-const BACKEND: BackendLine = { draining: true, deadlineInMs: 60_000, sessions: 3 };
+const BACKEND: BackendLine = { draining: true, deadlineInMs: 60_000 };
 const PROXY: ProxyLine = { proxy: 'p-haproxy-1', routes: true };
 
 /** A text of every format as it is written now, with every field in it; by file name. */
