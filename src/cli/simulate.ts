@@ -34,7 +34,7 @@ function serverCommand(): Command {
     .description('greets with 16 bytes, closes silent clients after 3 s, sends keepalives to the others')
     .option('--host <address>', 'address to listen on', address, '127.0.0.1')
     .requiredOption('--port <port>', 'port to listen on; 0 takes any', port)
-    .option('--label <name>', 'name that clients are told, at most 20 characters', label, 'server')
+    .option('--label <name>', 'name that clients are told: its first 20 characters', label, 'server')
     .addOption(
       new Option('--mode <mode>', 'how it behaves').choices(['normal', 'hung', 'banning', 'closing', 'slow', 'leaking']).default('normal'),
     )
@@ -69,8 +69,8 @@ function clientsCommand(): Command {
     });
 }
 
-/** A name fits into the user name of a CCcam login. */
+/** A name of printable characters, such as that of a pod. */
 function label(text: string): string {
-  if (!/^[\x21-\x7e]{1,20}$/.test(text)) throw new InvalidArgumentError('expected 1 to 20 printable characters without spaces');
+  if (!/^[\x21-\x7e]{1,253}$/.test(text)) throw new InvalidArgumentError('expected printable characters without spaces');
   return text;
 }

@@ -12,11 +12,12 @@ import { type Urgency, WorkQueue, type WorkResult } from '../kube/work-queue.ts'
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
-import { type HttpServer, metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
+import { serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { VERSION } from '../runtime/version.ts';
 import { OperatorMetrics, type QueueName } from './operator-metrics.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { PoolReader, poolConditions } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
 import { ReconcileStates } from './reconcile-state.ts';
@@ -47,8 +48,6 @@ const REPORT_WORKERS = 2;
 const YIELD_MS = 30;
 const YIELD_LOOK_MS = 3;
 const CONTROLLER_NAME = 'cccam.dev/operator';
-/** A watch that neither hears nor fails for so long, although the server sends a bookmark each minute: the process is to be started anew. */
-const STUCK_MS = 600_000;
 
 /**
  * Looks after every pool of a cluster until SIGTERM.
@@ -165,7 +164,7 @@ class Operator {
 
   /** Works until the signal is aborted or the lease is lost. */
   async run(signal: AbortSignal): Promise<'stopped' | 'lost'> {
-    const http = await this.#serve();
+    const http = await serveHttp({ ...this.#options.http, option: '--http' }, operatorRoutes(this.#watches, this.#metrics.registry));
     const end = new AbortController();
     const stop = (): void => end.abort();
     signal.addEventListener('abort', stop, { once: true });
@@ -278,23 +277,5 @@ class Operator {
     if (report.kind === 'failed')
       this.#log.warn({ kind, ...errorFields(report.error), retryInMs: Math.round(report.retryInMs) }, 'a watch failed');
     if (report.kind === 'listed') this.#log.debug({ kind, count: report.count }, 'listed');
-  }
-
-  async #serve(): Promise<HttpServer> {
-    const routes = new Map<string, Route>([
-      ['/healthz', (_request, response) => this.#healthz(response)],
-      [
-        '/readyz',
-        (_request, response) =>
-          sendText(response, this.#watches.synced ? 200 : 503, this.#watches.synced ? 'ok\n' : 'not every cache is warm yet\n'),
-      ],
-      ['/metrics', metricsRoute(this.#metrics.registry)],
-    ]);
-    return await serveHttp({ ...this.#options.http, option: '--http' }, routes);
-  }
-
-  #healthz(response: Parameters<Route>[1]): void {
-    const stuck = this.#watches.stalled(STUCK_MS);
-    sendText(response, stuck.length === 0 ? 200 : 503, stuck.length === 0 ? 'ok\n' : `a watch does nothing: ${stuck.join(', ')}\n`);
   }
 }

@@ -1,0 +1,30 @@
+import { metricsRoute, type Route, sendText } from '../runtime/http-server.ts';
+import type { Watches } from './watches.ts';
+
+/** A watch that neither hears nor fails for so long, although the server sends a bookmark each minute: the process must be restarted. */
+const STUCK_MS = 600_000;
+
+/** The paths that the operator serves. @param registry of its metrics */
+export function operatorRoutes(
+  watches: Pick<Watches, 'stalled' | 'synced'>,
+  registry: Parameters<typeof metricsRoute>[0],
+): ReadonlyMap<string, Route> {
+  return new Map<string, Route>([
+    [
+      '/healthz',
+      (_request, response) => {
+        const stuck = watches.stalled(STUCK_MS);
+        if (stuck.length === 0) sendText(response, 200, 'ok\n');
+        else sendText(response, 503, `a watch does nothing: ${stuck.join(', ')}\n`);
+      },
+    ],
+    [
+      '/readyz',
+      (_request, response) => {
+        if (watches.synced) sendText(response, 200, 'ok\n');
+        else sendText(response, 503, 'the caches are not warm yet\n');
+      },
+    ],
+    ['/metrics', metricsRoute(registry)],
+  ]);
+}
