@@ -30,12 +30,9 @@ export async function report(pass: Pass<ReportTools>, { pods, status, statusEven
     await tools.yieldToApplies(signal);
     await attempts.try(patchPod(pass, patch));
   }
-  if (status !== null) {
-    await tools.yieldToApplies(signal);
-    await writeStatus(pass, status);
-    state.statusAt = tools.clock.monotonic();
-  }
-  await recordEvents(pass, [...state.pendingEvents.splice(0), ...statusEvents]);
+  const written = status === null || (await attempts.try(writeStatus(pass, status))) !== null;
+  // What a status says must stand there before an Event tells of it.
+  if (written) await recordEvents(pass, [...state.pendingEvents.splice(0), ...statusEvents]);
   attempts.finish();
 }
 
@@ -51,7 +48,9 @@ async function patchPod(pass: Pass, { annotations, conditions, name, uid }: PodP
   }
 }
 
-async function writeStatus({ signal, tools, view }: Pass, status: object): Promise<void> {
+/** @returns true; a pool that was deleted meanwhile needs no status */
+async function writeStatus({ signal, state, tools, view }: Pass<ReportTools>, status: object): Promise<true> {
+  await tools.yieldToApplies(signal);
   const { namespace, name, uid } = view.identity;
   const body = { apiVersion: API_VERSION, kind: KIND, metadata: { name, namespace, uid }, status };
   const options = { manager: STATUS_MANAGER, force: true, subresource: 'status' } as const;
@@ -59,8 +58,10 @@ async function writeStatus({ signal, tools, view }: Pass, status: object): Promi
     const written = await tools.client.apply({ type: POOL, namespace, name }, body, options, signal);
     tools.watches.put({ ...written, apiVersion: API_VERSION, kind: KIND });
   } catch (thrown) {
-    if (!isStatus(thrown, 404)) throw thrown; // the pool was deleted meanwhile
+    if (!isStatus(thrown, 404)) throw thrown;
   }
+  state.statusAt = tools.clock.monotonic();
+  return true;
 }
 
 async function recordEvents({ signal, tools, view }: Pass<ReportTools>, events: readonly PoolEvent[]): Promise<void> {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { aClusterView, UID } from '../../test/fakes/cluster-views.ts';
 import { aPodOf } from '../../test/fakes/pools.ts';
 import { NOTHING_SAID } from '../../test/fakes/proxy-statement.ts';
 import { TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
-import { understand } from '../operator/pool-record.ts';
 import type { ChildFacts } from './child.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { ProxyReport } from './proxy-report.ts';
@@ -11,29 +11,6 @@ import { heldBackends } from './rollout.ts';
 import type { RosterEntry } from './roster.ts';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
-const UID = 'pool';
-
-function aClusterView(spec: object, changes: Partial<ClusterView> = {}): ClusterView {
-  const reading = understand({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec });
-  if (reading.kind !== 'accepted') throw new Error(JSON.stringify(reading.issues));
-  return {
-    identity: { namespace: 'n', name: 'p', uid: UID },
-    generation: 1,
-    paused: false,
-    reading,
-    roster: [],
-    settings: { haproxyImage: 'h', agentImage: 'a', agentPeers: ['cccam-system'], countsEveryMs: 60_000 },
-    pods: [],
-    children: new Map(),
-    verified: new Map(),
-    refusals: [],
-    proxies: [],
-    address: null,
-    status: null,
-    sinceStatusMs: 0,
-    ...changes,
-  };
-}
 
 const FACTS: ChildFacts = { uid: 'x', ownerUid: UID, applied: 'y', fingerprint: 'z', content: null, deployment: null };
 const BACKENDS = [{ name: 'b', external: { address: '192.0.2.1' } }];

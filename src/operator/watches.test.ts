@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, FakeApiServer, json, refuse } from '../../test/fakes/api-server.ts';
+import type { KubeObject } from '../kube/resource.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { PoolReader } from './pool-record.ts';
+import { Watches } from './watches.ts';
+
+let server: FakeApiServer;
+let woken: string[];
+let refused: string | null;
+
+beforeEach(async () => {
+  [woken, refused] = [[], null];
+  server = await FakeApiServer.start((call, response) => {
+    if (refused !== null && call.path.includes(`/namespaces/${refused}/`)) return refuse(response, 403, 'Forbidden');
+    if (call.query.get('watch') === 'true') return void response.writeHead(200).flushHeaders();
+    json(response, 200, { metadata: { resourceVersion: '1' }, items: [] });
+  });
+});
+
+afterEach(async () => {
+  await server.stop();
+});
+
+function watching(...namespaces: string[]): Watches {
+  return new Watches({
+    client: server.client(),
+    namespaces,
+    clock: systemClock,
+    random: () => 0.5,
+    pools: new PoolReader(),
+    onPool: (key) => void woken.push(key),
+    onPod: () => undefined,
+    report: () => undefined,
+  });
+}
+
+function aPool(changes: object = {}, status: object = {}): KubeObject {
+  const metadata = { name: 'p', namespace: 'n', uid: 'u', resourceVersion: '1', generation: 1, ...changes };
+  return { apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata, spec: { backends: [] }, status };
+}
+
+function aMap(pool: string, changes: object = {}, data: object = {}): KubeObject {
+  const metadata = { name: 'm', namespace: 'n', uid: 'u', resourceVersion: '1', labels: { 'cccam.dev/pool': pool }, ...changes };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
+}
+
+describe('Watches', () => {
+  it('wake a pool for its spec, its pause and its end, and for no status', () => {
+    const watches = watching();
+    watches.put(aPool());
+    watches.put(aPool({ resourceVersion: '2' }, { sessions: 4 }));
+    expect(woken).toEqual(['n/p']);
+    watches.put(aPool({ resourceVersion: '3', generation: 2 }));
+    watches.put(aPool({ resourceVersion: '4', generation: 2, annotations: { 'cccam.dev/paused': 'true' } }));
+    watches.put(aPool({ resourceVersion: '5', generation: 2, deletionTimestamp: '2026-01-01T00:00:00Z' }));
+    expect(woken).toHaveLength(4);
+  });
+
+  it('wake both pools when an object goes from one to the other, and none when nothing of it has changed', () => {
+    const watches = watching();
+    watches.put(aMap('p'));
+    watches.put(aMap('p', { resourceVersion: '2' }));
+    expect(woken).toEqual(['n/p']);
+    watches.put(aMap('q', { resourceVersion: '3' }));
+    expect(woken).toEqual(['n/p', 'n/p', 'n/q']);
+    expect([watches.childrenOf('n/p').length, watches.childrenOf('n/q').length]).toEqual([0, 1]);
+  });
+
+  it('let go of the content of what was compared, and notice when it changes again', () => {
+    const watches = watching();
+    watches.put(aMap('p', {}, { a: '1' }));
+    const [record] = watches.childrenOf('n/p');
+    if (record === undefined) throw new Error('it is not there');
+    watches.settle(record);
+    expect(watches.childrenOf('n/p')[0]?.facts.content).toBeNull();
+    watches.put(aMap('p', { resourceVersion: '2' }, { a: '2' }));
+    expect(watches.childrenOf('n/p')[0]?.facts.content).not.toBeNull();
+    expect(woken).toHaveLength(2);
+  });
+
+  it('are synced without a namespace that is refused, and conclude nothing about that one; but never without all of them', async () => {
+    refused = 'b';
+    const watches = watching('a', 'b');
+    const end = new AbortController();
+    const running = watches.run(end.signal);
+    await eventually('it is synced', () => watches.synced);
+    expect([watches.knows('a'), watches.knows('b')]).toEqual([true, false]);
+    end.abort();
+    await running;
+  });
+
+  it('are not synced while the only namespace is refused', async () => {
+    refused = 'b';
+    const watches = watching('b');
+    const end = new AbortController();
+    const running = watches.run(end.signal);
+    await eventually('every kind was asked for', () => server.calls.length >= 10);
+    expect(watches.synced).toBe(false);
+    end.abort();
+    await running;
+  });
+});
