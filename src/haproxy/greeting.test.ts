@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SimulatedServer } from '../simulate/server.ts';
 import { probeServer } from './greeting.ts';
@@ -24,6 +25,19 @@ describe('probeServer', () => {
 
   it('hears a server that resets at once as closed', async () => {
     expect(await probe('closing')).toBe('closed');
+  });
+
+  it.each([
+    [1, 'silent'],
+    [15, 'silent'],
+    [16, 'greeted'],
+  ])('takes %i bytes of a greeting for %s', async (bytes, outcome) => {
+    server = new SimulatedServer({ host: '127.0.0.1', port: 0, label: 'x' });
+    const sender = createServer((socket) => void socket.write(Buffer.alloc(bytes)));
+    await new Promise<void>((resolve) => sender.listen(0, '127.0.0.1', resolve));
+    const { port } = sender.address() as AddressInfo;
+    expect((await probeServer({ address: '127.0.0.1', port, probe: 'greeting', timeoutMs: 200 })).kind).toBe(outcome);
+    await new Promise((resolve) => sender.close(resolve));
   });
 
   it('takes an error of this machine for nothing that the server did', async () => {

@@ -176,6 +176,18 @@ describe('Transport', () => {
       expect([error.reason, error.message]).toEqual(['Silent', expect.stringContaining('silent')]);
   });
 
+  it('reads no answer of more than 64 MiB', async () => {
+    const mebibyte = Buffer.alloc(1_048_576, ' ');
+    await serving(async (_call, response) => {
+      response.writeHead(200);
+      for (let sent = 0; sent <= 66 && !response.destroyed; sent += 1) {
+        if (!response.write(mebibyte)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+      }
+      response.end('{}');
+    });
+    expect((await failure(server.transport().request(GET))).message).toContain('larger than');
+  });
+
   it('ends a call at once when its caller goes', async () => {
     await serving(() => undefined);
     const end = new AbortController();

@@ -63,6 +63,7 @@ describe('applyOutcome', () => {
   it.each([
     ['another pool', owned('other')],
     ['nothing', { metadata: { name: 'p', uid: 'u' } }],
+    ['our pool without controlling it', { metadata: { name: 'p', uid: 'u', ownerReferences: [{ uid: UID }] } }],
   ])('leaves an object of that name alone that %s owns, and looks again after 15 s', async (_who, object) => {
     const objects: Record<string, object> = { p: object };
     const { clock, pass } = aPass(await serving(objects));

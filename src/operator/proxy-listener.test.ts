@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
-import { anObservation } from '../../test/fakes/observations.ts';
+import { anObservation, aServerObservation } from '../../test/fakes/observations.ts';
 import { until } from '../../test/haproxy/until.ts';
 import { ObservationStream } from '../proxy/observation-stream.ts';
 import type { CccamError } from '../runtime/errors.ts';
@@ -62,6 +62,12 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
   });
 }
 
+/** Lines of this many servers. */
+function manyServers(count: number): string {
+  const server = { ...aServerObservation(), kind: 'server' };
+  return Array.from({ length: count }, (_, index) => `${JSON.stringify({ ...server, name: `s${index}` })}\n`).join('');
+}
+
 const write = (text: string) => (response: ServerResponse) => void response.writeHead(200).write(text);
 
 describe('ProxyListener', () => {
@@ -108,6 +114,7 @@ describe('ProxyListener', () => {
   it.each([
     ['lines of another version', `${JSON.stringify({ kind: 'proxy', wish: 'x' })}\n`, 'CCP_STREAM_UNREADABLE'],
     ['a line that never ends', 'x'.repeat(20_000), 'CCP_STREAM_LIMIT'],
+    ['more servers than a pool can have', manyServers(20_001), 'CCP_STREAM_UNREADABLE'],
     ['a flood of lines', '{"kind":"heartbeat"}\n'.repeat(26_000), 'CCP_STREAM_LIMIT'],
   ])('says what is wrong with an agent that sends %s, and disconnects it', async (_what, text, code) => {
     answer = write(text);

@@ -22,6 +22,21 @@ function aPod(changes: { labels?: object; owner?: object; status?: object; metad
   };
 }
 
+describe('childRecord', () => {
+  it('takes nothing for ours that the pool does not control', () => {
+    const child = (reference: object): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'p', namespace: 'n', ownerReferences: [{ apiVersion: 'x', kind: 'CccamPool', name: 'p', uid: 'u', ...reference }] },
+    });
+    expect([{}, { controller: false }, { controller: true }].map((each) => childRecord(child(each)).facts.ownerUid)).toEqual([
+      null,
+      null,
+      'u',
+    ]);
+  });
+});
+
 describe('podRecord', () => {
   it('takes a pod of the pool’s Deployment for a server', () => {
     expect(podRecord(aPod())).toMatchObject({

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CHILD_TYPES } from '../../src/operator/resources.ts';
+import { CONFIG_KEYS, readSavedState } from '../../src/wire/saved-state.ts';
 import { until } from '../haproxy/until.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 
@@ -33,6 +34,13 @@ async function proxyConfig(pool: string) {
   };
 }
 
+/** When the drain of a pod began according to what was saved, in milliseconds since the epoch; null where nothing was. */
+async function savedSince(pool: string, pod: string): Promise<number | null> {
+  const data = (await cluster.get(CHILD_TYPES.ConfigMap, `${pool}-haproxy`))?.['data'] as Record<string, string> | undefined;
+  const saved = readSavedState(data?.[CONFIG_KEYS.state] ?? '')?.roster.find((server) => server.pod?.name === pod)?.drain;
+  return saved?.kind === 'draining' ? saved.since : null;
+}
+
 const CHILDREN = [
   ['ConfigMap', '-haproxy'],
   ['ServiceAccount', '-haproxy'],
@@ -59,46 +67,50 @@ async function clearLease(): Promise<void> {
 }
 
 describe('an operator that is killed', () => {
-  it('at any of its writes, before or after it arrives, leaves what the next one completes to the same', async () => {
-    cluster.kubelet.idle = true; // it is about objects: nobody needs to run
-    let survived = false;
-    let walked = 0;
-    for (let at = 1; !survived && at < 60; at += 1) {
-      const pool = `p${at}`;
-      await cluster.applyPool(pool, spec(100));
-      const operator = await cluster.startOperator({
-        preload: './test/fakes/crash-at-write.ts',
-        env: { CRASH_AT_WRITE: String(at), CRASH_BEFORE: String(at % 2) },
-      });
-      const dead = (): boolean => operator.process.signalCode === 'SIGKILL';
-      await until(
-        `it dies at its write ${at}, or comes through`,
-        async () => dead() || (await isWhole(pool)),
-        30_000,
-        () => cluster.tails(),
-      );
-      survived = !dead();
-      if (survived) await until('the events tell of it', async () => dead() || (await cluster.events(pool)).includes('PoolAccepted'));
-      survived = !dead();
-      walked = at;
-      await cluster.stopOperator(operator);
-      await clearLease();
-      const second = await cluster.startOperator();
-      await until(
-        'the second one completes it',
-        async () => await isWhole(pool),
-        30_000,
-        () => cluster.tails(),
-      );
-      const { servers } = await proxyConfig(pool);
-      expect(servers.map(({ id, weight }) => [id, weight])).toEqual([[1, 256]]);
-      await cluster.kubectl('delete', 'ccp', pool, '--wait=false');
-      await cluster.stopOperator(second, 'SIGKILL');
-      await clearLease();
-    }
-    expect(survived).toBe(true);
-    expect(walked).toBeGreaterThan(11); // ten objects, a status and an event
-  }, 400_000);
+  it.each(['before', 'after'])(
+    'at any of its writes, %s it arrives, leaves what the next one completes to the same',
+    async (moment) => {
+      cluster.kubelet.idle = true; // it is about objects: nobody needs to run
+      let survived = false;
+      let walked = 0;
+      for (let at = 1; !survived && at < 60; at += 1) {
+        const pool = `${moment}${at}`;
+        await cluster.applyPool(pool, spec(100));
+        const operator = await cluster.startOperator({
+          preload: './test/fakes/crash-at-write.ts',
+          env: { CRASH_AT_WRITE: String(at), CRASH_BEFORE: moment === 'before' ? '1' : '0' },
+        });
+        const dead = (): boolean => operator.process.signalCode === 'SIGKILL';
+        await until(
+          `it dies at its write ${at}, or comes through`,
+          async () => dead() || (await isWhole(pool)),
+          30_000,
+          () => cluster.tails(),
+        );
+        survived = !dead();
+        if (survived) await until('the events tell of it', async () => dead() || (await cluster.events(pool)).includes('PoolAccepted'));
+        survived = !dead();
+        walked = at;
+        await cluster.stopOperator(operator);
+        await clearLease();
+        const second = await cluster.startOperator();
+        await until(
+          'the second one completes it',
+          async () => await isWhole(pool),
+          30_000,
+          () => cluster.tails(),
+        );
+        const { servers } = await proxyConfig(pool);
+        expect(servers.map(({ id, weight }) => [id, weight])).toEqual([[1, 256]]);
+        await cluster.kubectl('delete', 'ccp', pool, '--wait=false');
+        await cluster.stopOperator(second, 'SIGKILL');
+        await clearLease();
+      }
+      expect(survived).toBe(true);
+      expect(walked).toBeGreaterThan(11); // ten objects, a status and an event
+    },
+    400_000,
+  );
 
   it('at any write of a drain leaves the clock and the sessions as they are', async () => {
     const steady = await cluster.startOperator();
@@ -110,6 +122,8 @@ describe('an operator that is killed', () => {
     await cluster.stopOperator(steady);
     const [pod] = cluster.kubelet.named('drains-a');
     const since: string[] = [];
+    /** Crashes after the clock was saved. */
+    let kept = 0;
     for (let at = 1; at < 8; at += 1) {
       await cluster.kubectl('annotate', 'pod', pod?.name ?? '', 'cccam.dev/drain=10m', '--overwrite');
       const operator = await cluster.startOperator({
@@ -122,6 +136,7 @@ describe('an operator that is killed', () => {
       const told = async (): Promise<boolean> => ((await cluster.status('drains'))?.draining ?? 0) === 1;
       await until('it dies or comes through', async () => dead() || ((await drains()) && (await told())), 20_000);
       await cluster.stopOperator(operator);
+      const saved = await savedSince('drains', pod?.name ?? '-');
       await clearLease();
       const second = await cluster.startOperator();
       await until(
@@ -137,11 +152,16 @@ describe('an operator that is killed', () => {
       const status = (await cluster.status('drains'))?.backends[0]?.servers.find((server) => server.state === 'Draining');
       const written = (await cluster.pod(pod?.name ?? ''))?.metadata.annotations?.['cccam.dev/drain-since'] ?? '';
       expect(written.slice(0, 19)).toBe(status?.since?.slice(0, 19));
+      if (saved !== null) {
+        expect(Date.parse(written)).toBe(saved); // the clock that the first one has started
+        kept += 1;
+      }
       since.push(written);
       await cluster.kubectl('annotate', 'pod', pod?.name ?? '', 'cccam.dev/drain-');
       await until('it is undone', async () => !(await drains()) && !(await told()), 20_000);
       await cluster.stopOperator(second);
     }
+    expect(kept).toBeGreaterThan(2);
     expect(new Set(since).size).toBe(since.length); // each drain has a clock of its own
     expect(cluster.lost).toBe(0);
   }, 300_000);

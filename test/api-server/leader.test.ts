@@ -52,13 +52,13 @@ describe('leadership', () => {
     const stopped = cluster.stopOperator(first);
     const clean = await until('the second one leads', async () => ![one, ''].includes(await holder()), 10_000);
     expect(await stopped).toBe(0);
-    expect(clean).toBeLessThan(5_000);
+    expect(clean).toBeLessThan(3_000);
     const third = await cluster.startOperator();
     await cluster.untilReady(third);
     const two = await holder();
     await cluster.stopOperator(second, 'SIGKILL');
     const crash = await until('the third one leads', async () => (await holder()) !== two, 25_000);
-    expect(crash).toBeLessThan(20_000);
+    expect(crash).toBeLessThan(17_000);
     await cluster.applyPool('p', { ...SPEC, backends: [{ name: 'a', replicas: 2, weight: 7 }] });
     await until('it works', async () => (await cluster.status('p'))?.backends[0]?.weight === 7);
     expect(cluster.lost).toBe(0);

@@ -65,7 +65,7 @@ describe('an API server that is gone for a minute', () => {
   it('does not keep a proxy from starting: the mounted copy says what to be', async () => {
     const [pod] = cluster.kubelet.named('p-haproxy');
     if (pod === undefined) throw new Error('no proxy');
-    await cluster.untilCondition('p', 'Ready', 'True', 30_000).catch(() => undefined);
+    await cluster.untilCondition('p', 'Ready', 'True', 30_000);
     await cluster.kubelet.copyMounted(pod);
     await plane.kill('kube-apiserver');
     await cluster.kubelet.restartProxy(pod);
