@@ -100,7 +100,7 @@ export class BackendAgent {
       const sockets = await this.#read();
       this.#state = withSockets(this.#state, sockets, begun); // the state as it is now: a drain may have begun meanwhile
     } catch (thrown) {
-      this.#log.error(errorFields(thrown), 'the sockets could not be read; what was seen last stands');
+      this.#log.error(errorFields(thrown), 'cannot read the sockets; the last counts stand');
     }
     this.#updateRouting();
     this.#metrics.update(this.#state, this.#links.size);
@@ -135,9 +135,9 @@ export class BackendAgent {
     if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
     const given = new AbortController();
     response.once('close', () => given.abort());
-    if (call.helper === true && !(await this.#ends(given.signal))) return sendText(response, 200, 'only this container ends\n');
+    if (call.helper === true && !(await this.#ends(given.signal))) return sendText(response, 200, 'only this container is terminating\n');
     this.#state = drainBegins(this.#state, call, this.#clock.monotonic());
-    this.#log.info({ sessions: this.#state.sockets.established, ...call }, 'drains');
+    this.#log.info({ sessions: this.#state.sockets.established, ...call }, 'draining');
     this.#publish();
     this.#bell.ring();
     do {
@@ -145,7 +145,7 @@ export class BackendAgent {
       this.#updateRouting();
     } while (!given.signal.aborted && !mayEnd(this.#state, this.#clock.monotonic()));
     this.#state = drainOver(this.#state, this.#clock.monotonic());
-    this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'has drained');
+    this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'drained');
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
   }
 
@@ -159,6 +159,6 @@ export class BackendAgent {
 
   #listening(response: ServerResponse): void {
     const listens = this.#state.sockets.listening > 0;
-    sendText(response, listens ? 200 : 503, listens ? 'ok\n' : 'nobody listens on the CCcam port\n');
+    sendText(response, listens ? 200 : 503, listens ? 'ok\n' : 'nothing listens on the CCcam port\n');
   }
 }

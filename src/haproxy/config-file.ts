@@ -27,7 +27,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     throw new CccamError('CCP_STATE_UNWRITABLE', {
       subject: path,
       message: `cannot be written (${systemCode(thrown) ?? messageOf(thrown)})`,
-      remedy: 'Make room or correct the permissions; what runs goes on running, and the next pass writes again.',
+      remedy: 'Free some space, or correct the permissions. HAProxy keeps running, and it is written again soon.',
       retryable: true,
       cause: thrown,
     });
@@ -63,7 +63,7 @@ export async function checkConfig(binary: string, path: string): Promise<void> {
     throw new CccamError('CCP_HAPROXY_CONFIG_REFUSED', {
       subject: path,
       message: printable(complaint),
-      remedy: 'What runs goes on running. Report it, with the pool.',
+      remedy: 'HAProxy keeps running. Please report it, with the pool.',
       retryable: !output.includes('[ALERT]'), // it could not even be asked: no memory, no time, the binary being replaced
       cause: thrown,
     });

@@ -220,7 +220,12 @@ export class Converger {
     const rulings = this.#health.rulings;
     for (const command of done) {
       if (command.kind !== 'state' || command.state !== 'ready' || rulings.get(command.name)?.usable !== true) continue;
-      this.#options.report({ severity: 'Normal', reason: 'GreetingReceived', server: command.name, message: 'greets and takes sessions' });
+      this.#options.report({
+        severity: 'Normal',
+        reason: 'GreetingReceived',
+        server: command.name,
+        message: 'has sent its greeting and takes sessions',
+      });
     }
     return done.length === commands.length;
   }

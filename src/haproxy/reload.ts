@@ -41,7 +41,7 @@ function failed(message: string): CccamError {
   return new CccamError('CCP_HAPROXY_RELOAD_FAILED', {
     subject: 'reload',
     message,
-    remedy: 'The old configuration goes on serving. See the log of HAProxy.',
+    remedy: 'The old configuration stays active. See the log of HAProxy.',
     retryable: true,
   });
 }

@@ -104,7 +104,7 @@ function unreachable(path: string, message: string, cause?: unknown): CccamError
   return new CccamError('CCP_HAPROXY_UNREACHABLE', {
     subject: path,
     message,
-    remedy: 'Is HAProxy running, and may this process open the socket? The next pass tries again.',
+    remedy: 'Retrying. Check that HAProxy is running, and that this process may open the socket.',
     retryable: true,
     cause,
   });

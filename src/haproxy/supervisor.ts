@@ -110,7 +110,7 @@ async function waitUntilUp(process: HaproxyProcess, child: ChildProcess, clock: 
   throw new CccamError('CCP_HAPROXY_NOT_STARTED', {
     subject: process.binary,
     message: ended.how ?? 'it does not answer',
-    remedy: `See ${process.logFile}. Is the port taken by another program?`,
+    remedy: `See ${process.logFile}. Check that no other program uses the port.`,
     retryable: true,
   });
 }

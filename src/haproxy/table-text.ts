@@ -49,7 +49,7 @@ export function unreadable(what: string, message: string): CccamError {
   return new CccamError('CCP_HAPROXY_ANSWER_UNREADABLE', {
     subject: what,
     message,
-    remedy: 'Is this HAProxy 2.6 or newer? The next pass reads again.',
+    remedy: 'Retrying. Check that this is HAProxy 2.6 or newer.',
     retryable: true,
   });
 }

@@ -91,6 +91,6 @@ function refuse(what: string, value: unknown, expected: string): never {
   throw new CccamError('CCP_CONFIG_UNSAFE', {
     subject: what,
     message: `'${printable(String(value), 60)}' was refused; expected ${expected}`,
-    remedy: 'This should have been refused before it came here. Report it, with the pool.',
+    remedy: 'The schema should have refused it. Please report it, with the pool.',
   });
 }

@@ -96,8 +96,8 @@ function retryAfterMs(header: string | undefined): number | null {
 }
 
 function remedyFor(status: number | null): string {
-  if (status === null) return 'It is tried again. Is the API server up, and may this process reach it?';
-  if (status === 403) return "Grant the verb to the service account; the chart's roles hold every one that is needed.";
-  if (status === 401) return 'It is tried again with the credentials read anew.';
-  return 'It is tried again.';
+  if (status === null) return 'Retrying. Check that the API server is reachable.';
+  if (status === 403) return "Grant the permission to the service account; the chart's roles have every one that is needed.";
+  if (status === 401) return 'Retrying with fresh credentials.';
+  return 'Retrying.';
 }

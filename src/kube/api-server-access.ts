@@ -69,6 +69,6 @@ export function unknownCluster(subject: string, message: string): CccamError {
   return new CccamError('CCP_CLUSTER_UNKNOWN', {
     subject,
     message,
-    remedy: 'Run it in a pod with a service account, or name a kubeconfig with --kubeconfig.',
+    remedy: 'Run it in a pod with a service account, or with --kubeconfig.',
   });
 }

@@ -193,8 +193,8 @@ export class LeaseElector {
     if (this.leads) return;
     throw new CccamError('CCP_LEASE_LOST', {
       subject: `lease ${this.#options.namespace}/${this.#options.name}`,
-      message: `could not be renewed for ${this.#times.renewMs / 1_000} s, or was taken by another`,
-      remedy: 'Nothing is to be done: this process ends, and another one leads.',
+      message: `could not be renewed for ${this.#times.renewMs / 1_000} s, or was taken by another process`,
+      remedy: 'Nothing to do: this process exits, and another one leads.',
     });
   }
 

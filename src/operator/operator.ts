@@ -62,7 +62,7 @@ export async function operate(options: OperatorOptions, clock: Clock = systemClo
   const operator = new Operator(options, { access: await apiServerAccess(options, clock), identity, clock: new ServerClock(clock), log });
   const outcome = await operator.run(shutdown.stopping);
   shutdown.dispose();
-  if (outcome === 'lost') log.error('the lease was lost; this process ends');
+  if (outcome === 'lost') log.error('the lease was lost; exiting');
   return outcome === 'lost' ? 1 : 0;
 }
 
@@ -158,7 +158,7 @@ class Operator {
       identity,
       clock,
       random: Math.random,
-      onError: (thrown) => log.warn(errorFields(thrown), 'the lease could not be renewed; it is tried again'),
+      onError: (thrown) => log.warn(errorFields(thrown), 'cannot renew the lease; retrying'),
     });
   }
 
@@ -171,7 +171,7 @@ class Operator {
     this.#log.info({ version: VERSION, server: this.#access.server.origin, port: http.port }, 'started');
     const watching = this.#watches.run(end.signal);
     await this.#watches.waitForSync(end.signal);
-    this.#log.info({ pools: this.#watches.pools.size }, 'every cache is warm');
+    this.#log.info({ pools: this.#watches.pools.size }, 'caches are warm');
     let outcome: LeaseOutcome = 'starved';
     // Without an API server nobody can lead. When it is back, this process goes on with warm caches and its own lease.
     while (outcome === 'starved' && !signal.aborted) outcome = await this.#elector.run((term) => this.#lead(term), signal);
@@ -194,7 +194,7 @@ class Operator {
       controller: CONTROLLER_NAME,
       instance: this.#identity,
     });
-    const onEventLost = (thrown: unknown): void => this.#log.warn(errorFields(thrown), 'an event could not be written');
+    const onEventLost = (thrown: unknown): void => this.#log.warn(errorFields(thrown), 'cannot write an Event');
     const tools = {
       client,
       events,
@@ -219,12 +219,12 @@ class Operator {
         const result = await handle(key, signal);
         const ms = this.#clock.monotonic() - begun;
         this.#metrics.reconciled(name, ms, result.kind === 'requeue');
-        this.#log.debug({ pool: key, queue: name, ms: Math.round(ms), ...result }, 'a pass over the pool');
+        this.#log.debug({ pool: key, queue: name, ms: Math.round(ms), ...result }, 'reconciled');
         return result;
       },
       onError: (key, thrown, retryInMs) => {
         this.#metrics.failed(name);
-        this.#log.warn({ pool: key, queue: name, ...errorFields(thrown), retryInMs }, 'a pass over the pool failed');
+        this.#log.warn({ pool: key, queue: name, ...errorFields(thrown), retryInMs }, 'reconcile failed');
       },
     });
   }

@@ -41,7 +41,7 @@ function* localErrors({ localErrors: codes }: ProxySummary): Generator<Attention
   if (codes.length === 0) return;
   yield {
     reason: 'LocalErrors',
-    message: `A proxy cannot open connections (${codes.join(', ')}): its machine is out of local ports, files or routes. Nothing is concluded about the servers.`,
+    message: `A proxy cannot open connections (${codes.join(', ')}): its machine is out of local ports, open files or routes. Servers are not judged by that.`,
   };
 }
 
@@ -49,7 +49,7 @@ function* portsLow({ localPorts }: ProxySummary): Generator<Attention> {
   if (localPorts.of === 0 || localPorts.taken < PORTS_LOW * localPorts.of) return;
   yield {
     reason: 'LocalPortsLow',
-    message: `${localPorts.taken} of ${localPorts.of} local ports to one server are taken. Widen net.ipv4.ip_local_port_range, or find the client that connects so often.`,
+    message: `${localPorts.taken} of ${localPorts.of} local ports to one server are in use. Widen net.ipv4.ip_local_port_range, or find the client that connects so often.`,
   };
 }
 
@@ -80,7 +80,7 @@ function* clientsShareAddress({ balance, limits }: PoolSpec, { clients, sessions
   const matters = balance.stickiness.mode !== 'None' || balance.algorithm === 'SourceHash' || limits?.perClient !== undefined;
   if (!matters || clients.most < SHARED_SESSIONS || clients.most < SHARED_PART * sessions) return;
   const message =
-    `${clients.most} of ${sessions} sessions come from one address, so one server gets them all and limits count them as one client. ` +
+    `${clients.most} of ${sessions} sessions come from one address, so one server may get them all, and limits count them as one client. ` +
     "Keep the clients' own addresses (externalTrafficPolicy Local, or proxy.proxyProtocol), or set balance.stickiness.mode to None.";
   yield { reason: 'ClientsShareAddress', message };
 }
@@ -89,7 +89,7 @@ function* limitsBelowCapacity(roster: Roster, { servers }: ProxySummary): Genera
   for (const { maxConnections, name } of roster) {
     const learned = servers.get(name)?.learnedLimit ?? null;
     if (learned === null || learned >= maxConnections) continue;
-    const message = `${name} takes no more than ${learned} sessions; its capacity says ${maxConnections}. Correct capacity.maxConnections, or raise the server's own limit.`;
+    const message = `${name} takes at most ${learned} sessions; its capacity says ${maxConnections}. Correct capacity.maxConnections, or raise the server's own limit.`;
     yield { reason: 'LimitBelowCapacity', message };
   }
 }
@@ -105,6 +105,6 @@ function* noSpareCapacity(roster: Roster, { servers, sessions }: ProxySummary): 
   const others = actives.length > 1 ? actives.filter((entry) => entry !== largest) : serving.filter(({ role }) => role === 'Backup');
   const places = others.reduce((sum, entry) => sum + limit(entry), 0);
   if (sessions <= places) return;
-  const message = `Without ${largest.name} there are ${places} places for ${sessions} sessions. Add a server, or raise capacity.maxConnections where the servers can hold more.`;
+  const message = `If ${largest.name} fails, the others can hold ${places} of ${sessions} sessions. Add a server, or raise capacity.maxConnections where servers can hold more.`;
   yield { reason: 'NoSpareCapacity', message };
 }

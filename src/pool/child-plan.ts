@@ -149,17 +149,15 @@ function childEvents(view: ClusterView, apply: readonly Child[], remove: ChildPl
       (child): PoolEvent => ({
         type: 'Warning',
         reason: 'ChildRestored',
-        note: `${childKey(child)} was changed by somebody else and is put back`,
+        note: `${childKey(child)} was changed by something else, and is changed back`,
       }),
     ),
     ...notOwned.map(
-      (key): PoolEvent => ({ type: 'Warning', reason: 'NotOwned', note: `${key} belongs to somebody else and is left alone` }),
+      (key): PoolEvent => ({ type: 'Warning', reason: 'NotOwned', note: `${key} is owned by something else, and left alone` }),
     ),
-    ...remove.map(
-      ({ kind, name }): PoolEvent => ({ type: 'Normal', reason: 'ChildRemoved', note: `${kind}/${name} is not needed any more` }),
-    ),
+    ...remove.map(({ kind, name }): PoolEvent => ({ type: 'Normal', reason: 'ChildRemoved', note: `${kind}/${name} is no longer needed` })),
     ...begun.map(
-      (child): PoolEvent => ({ type: 'Normal', reason: 'RolloutBegan', note: `the pods of ${child.metadata.name} are replaced` }),
+      (child): PoolEvent => ({ type: 'Normal', reason: 'RolloutBegan', note: `the pods of ${child.metadata.name} are being replaced` }),
     ),
   ];
 }

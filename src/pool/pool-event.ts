@@ -5,25 +5,25 @@ import { type Transition, transitions } from './transitions.ts';
 export const POOL_EVENT_REASONS = {
   ServerUp: 'a server takes new sessions',
   ServerDown: 'a server that should serve is down',
-  ServerFull: 'a server takes no more sessions than it holds; those go on',
-  ServerRefusesProxy: 'a server closes or ignores new connections of the proxies; its sessions go on',
+  ServerFull: 'a server is full; its sessions continue',
+  ServerRefusesProxy: 'a server closes or ignores new connections of the proxies; its sessions continue',
   ServerUnreachable: 'connections to a server are not answered; its sessions are kept',
-  ServerHung: 'a server answers nobody any more, its own sessions neither',
-  ServerDraining: 'a server takes no new sessions; those that it has stay',
-  ServerDrained: 'nobody is left on a draining server',
+  ServerHung: 'a server answers neither new connections nor its own sessions',
+  ServerDraining: 'a server takes no new sessions; the ones it has stay',
+  ServerDrained: 'a draining server has no sessions left',
   ServerGone: 'a server has left the pool',
-  PoolRefused: 'the pool makes no sense as it stands; the last good one goes on serving',
-  PoolAccepted: 'the pool was understood and is in force',
-  PoolReady: 'every proxy runs this generation and clients are served',
-  PoolNotReady: 'the pool does not serve as it should',
-  PoolWarning: 'the pool is in force, and something in it deserves a second look',
-  Attention: 'something will hurt soon, or does: the note says what, and what to do',
-  AttentionResolved: 'nothing needs attention any more',
-  ChildRestored: 'an object of the pool was changed by somebody else and is as it should be again',
-  NotOwned: "an object with the name of one of the pool's belongs to somebody else and is left alone",
-  ChildRemoved: 'an object that the pool does not need any more was deleted',
-  RolloutBegan: "a backend's pods are being replaced, one after the other",
-  DrainAnnotationInvalid: 'a drain annotation is neither true nor a duration; the pod is drained all the same',
+  PoolRefused: 'the pool is invalid; the last valid spec stays active',
+  PoolAccepted: 'the pool is valid and active',
+  PoolReady: 'every proxy runs this generation, and an Active server is up',
+  PoolNotReady: 'a proxy does not run this generation, or no Active server is up',
+  PoolWarning: 'the pool is active, but something in it is probably not what was meant',
+  Attention: 'something needs attention: the note says what, and what to do',
+  AttentionResolved: 'nothing needs attention now',
+  ChildRestored: 'an object of the pool was changed by something else, and changed back',
+  NotOwned: 'an object with a name that the pool needs is owned by something else, and left alone',
+  ChildRemoved: 'an object that the pool no longer needs was deleted',
+  RolloutBegan: "a backend's pods are being replaced, one at a time",
+  DrainAnnotationInvalid: 'a drain annotation is neither true nor a duration; the pod is drained anyway',
 } as const;
 /** The reason of an Event about a pool. */
 export type PoolEventReason = keyof typeof POOL_EVENT_REASONS;
@@ -51,9 +51,9 @@ function serverEvent({ from, message, server, sessions, to }: Transition): PoolE
     case 'Hung':
       return from === null || from === 'Unknown' ? [] : [{ type: 'Warning', reason: `Server${to}`, note: `${server}: ${message ?? to}` }];
     case 'Draining':
-      return [{ type: 'Normal', reason: 'ServerDraining', note: `${server} takes no new sessions; ${sessions} are left` }];
+      return [{ type: 'Normal', reason: 'ServerDraining', note: `${server} takes no new sessions; ${sessions} remain` }];
     case 'Drained':
-      return [{ type: 'Normal', reason: 'ServerDrained', note: `nobody is left on ${server}` }];
+      return [{ type: 'Normal', reason: 'ServerDrained', note: `${server} has no sessions left` }];
     case null:
       return [{ type: 'Normal', reason: 'ServerGone', note: `${server} has left the pool` }];
     default:

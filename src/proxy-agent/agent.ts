@@ -184,7 +184,7 @@ class ProxyAgent {
   }
 
   #refuse(thrown: unknown): void {
-    this.#log.warn(errorFields(thrown), 'the ConfigMap asks for what cannot be; the last good one stands');
+    this.#log.warn(errorFields(thrown), 'the ConfigMap is invalid; the last valid config stays active');
     if (this.#config !== null) return;
     // Nothing runs yet, and nothing will: whoever listens should know why.
     this.#start.why = messageOf(thrown);

@@ -10,7 +10,7 @@ export class ConfigStart {
   #begun = false;
   done = false;
   /** Why it is not done. */
-  why = 'nothing is known yet of what HAProxy should be';
+  why = 'waiting for the config of the pool';
 
   constructor(config: ConfigStore, path: string, log: Logger) {
     this.#config = config;
@@ -37,7 +37,7 @@ export class ConfigStart {
       },
       (thrown: unknown) => {
         this.#begun = false;
-        this.#log.error(errorFields(thrown), 'the configuration could not be written');
+        this.#log.error(errorFields(thrown), 'cannot write the configuration');
       },
     );
   }

@@ -83,7 +83,7 @@ export class SoftStop {
     const { clock, log, onChange, structure } = this.#options;
     const running = structure();
     const begun = clock.monotonic();
-    log.info({ sessions: this.#sessions, ...call }, 'ends softly');
+    log.info({ sessions: this.#sessions, ...call }, 'soft stop begins');
     if (running !== null) this.#end = { structure: running, frontend: 'open', deadlineAt: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
     if (this.#end !== null) this.#end = { ...this.#end, frontend: 'paused' };
@@ -94,7 +94,7 @@ export class SoftStop {
     onChange();
     const closing = clock.monotonic() + CLOSING_LIMIT_MS;
     await this.#waitUntil(() => closing, signal);
-    log.info({ sessions: this.#sessions }, 'has ended softly');
+    log.info({ sessions: this.#sessions }, 'soft stop is over');
   }
 
   /** The earlier of the two deadlines, on the clock that never jumps. */

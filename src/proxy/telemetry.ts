@@ -53,8 +53,8 @@ export class ProxyTelemetry {
     const ready = this.#settled && latest !== null && latest.error === null && latest.currentPid !== null;
     const why =
       latest === null
-        ? 'nothing was read back yet'
-        : (latest.error ?? 'HAProxy has not run yet what was asked for, or has had no server in rotation');
+        ? 'HAProxy was not read yet'
+        : (latest.error ?? 'HAProxy does not run its config yet, or has had no server in rotation');
     sendText(response, ready ? 200 : 503, ready ? 'ok\n' : `${why}\n`);
   }
 }

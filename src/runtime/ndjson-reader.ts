@@ -47,7 +47,7 @@ export function streamLost(peer: string, message: string): CccamError {
   return new CccamError('CCP_STREAM_LOST', {
     subject: peer,
     message,
-    remedy: 'It is connected again by itself. Check the pod, and the network between the two.',
+    remedy: 'Reconnecting. Check the pod, and the network between the two.',
     retryable: true,
   });
 }
@@ -88,7 +88,7 @@ function tooMuch(peer: string, message: string): CccamError {
   return new CccamError('CCP_STREAM_LIMIT', {
     subject: peer,
     message: `sent too much: ${message}`,
-    remedy: 'It is disconnected and asked again later. What runs in that pod, and is it ours?',
+    remedy: 'Disconnected, and tried again later. Check what runs in that pod.',
     retryable: true,
   });
 }

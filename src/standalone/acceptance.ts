@@ -67,7 +67,7 @@ export class Acceptance {
     }
     this.#inForce = { text, reading };
     this.#keep(text);
-    output.event({ severity: 'Normal', reason: 'PoolAccepted', subject: file, message: 'in force' });
+    output.event({ severity: 'Normal', reason: 'PoolAccepted', subject: file, message: 'valid and active' });
     for (const event of issueEvents(file, 'PoolWarning', reading.warnings)) output.event(event);
   }
 
@@ -78,7 +78,7 @@ export class Acceptance {
       this.#keep(text);
       return;
     }
-    const message = `The file cannot be used. The pool that came into force at ${fallback.savedAt} serves until the file is right.`;
+    const message = `The file cannot be used. The pool that was valid at ${fallback.savedAt} stays active until the file is.`;
     output.event({ severity: 'Warning', reason: 'LastValidPoolActive', subject: file, message });
     this.#refuse(seen === null ? 'PoolUnreadable' : 'PoolRefused', fallback.issues);
   }

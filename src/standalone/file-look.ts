@@ -51,7 +51,7 @@ export class FileLooker {
     throw new CccamError('CCP_POOL_FILE_UNREADABLE', {
       subject: printable(this.#path),
       message: `its file system has not answered for ${ANSWER_LIMIT_MS / 1_000} s`,
-      remedy: 'Is it on a network share that is away? It is read again as soon as it answers.',
+      remedy: 'Check the network share that it is on. It is read as soon as it answers.',
       retryable: true,
     });
   }

@@ -57,15 +57,15 @@ export class Host {
 
 function fewFiles(wanted: number, fits: number, limit: number): Attention {
   const message =
-    `The limit of ${limit} open files is enough for ${fits} sessions, not for the default of ${wanted}; whoever comes above that is told no. ` +
+    `The limit of ${limit} open files is enough for ${fits} sessions, not for the default of ${wanted}; connections above that are refused. ` +
     `Raise the limit (ulimit -Hn, LimitNOFILE=), or set proxy.maxConnections to ${fits}.`;
   return { reason: 'OpenFilesLow', message };
 }
 
 function addressMissing(bind: string): Attention {
   const message =
-    `${bind} is no address of this machine now: nobody can connect. HAProxy listens on it already and serves as soon as it is there. ` +
-    'A virtual address may be with the other machine; else check the network, or --bind.';
+    `This machine does not have the address ${bind} now: no client can connect. HAProxy already listens on it, and serves as soon as it is there. ` +
+    'A virtual address may be on the other machine. Otherwise check the network, or --bind.';
   return { reason: 'AddressMissing', message };
 }
 
@@ -84,10 +84,10 @@ export async function workerUser(stateFolder: string): Promise<WorkerUser> {
   if (process.getuid?.() !== 0) return { user: null, reason: null };
   const [users, groups] = await Promise.all([readFile('/etc/passwd', 'utf8'), readFile('/etc/group', 'utf8')]);
   const has = (text: string): boolean => text.split('\n').some((line) => line.startsWith('haproxy:'));
-  if (!has(users) || !has(groups)) return { user: null, reason: 'there is no user haproxy: HAProxy keeps the rights of root' };
+  if (!has(users) || !has(groups)) return { user: null, reason: 'there is no user haproxy: HAProxy runs as root' };
   for (let folder = stateFolder; folder !== '/'; folder = dirname(folder)) {
     const { mode } = await stat(folder);
-    if ((mode & 0o001) === 0) return { user: null, reason: `others may not pass through ${folder}: HAProxy keeps the rights of root` };
+    if ((mode & 0o001) === 0) return { user: null, reason: `other users may not pass through ${folder}: HAProxy runs as root` };
   }
   return { user: { user: 'haproxy', group: 'haproxy' }, reason: null };
 }

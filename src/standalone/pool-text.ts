@@ -24,7 +24,7 @@ async function readBytes(path: string): Promise<Buffer> {
         .stat()
         .then((stat) => ({ size: stat.size, isFile: stat.isFile(), isFolder: stat.isDirectory() }));
       if (kind.isFolder) throw unreadable(path, 'it is a folder', 'Name the file in it.');
-      if (!kind.isFile) throw unreadable(path, 'it is no regular file', 'Name a regular file: a pipe or a device cannot be followed.');
+      if (!kind.isFile) throw unreadable(path, 'it is not a regular file', 'Name a regular file: a pipe or a device cannot be followed.');
       if (size > MAX_BYTES) throw tooLarge(path, size);
       const bytes = Buffer.alloc(MAX_BYTES + 1);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
@@ -41,11 +41,11 @@ async function readBytes(path: string): Promise<Buffer> {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  ENOENT: 'There is no such file. Is the path right, and is its file system mounted?',
-  EACCES: 'This program may not read it. Check the permissions of the file (chmod, chown) and of every folder above it.',
+  ENOENT: 'There is no such file. Check the path, and that its file system is mounted.',
+  EACCES: 'This user may not read it. Check the permissions of the file (chmod, chown) and of every folder above it.',
   EISDIR: 'It is a folder. Name the file in it.',
   ELOOP: 'Its links lead in a circle. Point them at a file.',
-  ENOTDIR: 'A part of the path is no folder. Is the path right?',
+  ENOTDIR: 'A part of the path is not a folder. Check the path.',
   EIO: 'The disk or the network share cannot be read. Check it.',
   ESTALE: 'The network share has changed under it. Mount it again.',
 };
@@ -89,7 +89,7 @@ function firstInvalid(bytes: Buffer): number {
 }
 
 function tooLarge(path: string, bytes: number): CccamError {
-  return unreadable(path, `it has ${bytes} bytes or more`, `A pool file has at most ${MAX_BYTES}. Is this the right file?`);
+  return unreadable(path, `it has ${bytes} bytes or more`, `A pool file has at most ${MAX_BYTES}. Check that it is the right file.`);
 }
 
 function unreadable(path: string, message: string, remedy: string, cause?: unknown): CccamError {

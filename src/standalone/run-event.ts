@@ -7,19 +7,19 @@ import type { FileIssue } from './pool-file.ts';
 
 /** Every reason of a event line that is about the pool or its file; those about the proxy are in `haproxy/event.ts`. */
 export const RUN_EVENT_REASONS = {
-  PoolAccepted: 'the changed file is in force',
-  PoolRefused: 'the changed file was refused; the last good pool goes on serving',
-  PoolUnreadable: 'the file cannot be read now; the last good pool goes on serving',
-  PoolWarning: 'the pool is in force, but its owner should mind something',
-  LastValidPoolActive: 'the file is broken or gone; the pool that was in force last serves',
-  Attention: 'the machine or the clients need attention before it hurts',
-  AttentionResolved: 'nothing needs attention any more',
-  StateSetAside: 'the state of before could not be read and was set aside',
+  PoolAccepted: 'the changed file is valid and active',
+  PoolRefused: 'the changed file is invalid; the last valid pool stays active',
+  PoolUnreadable: 'the file cannot be read; the last valid pool stays active',
+  PoolWarning: 'the pool is active, but something in it is probably not what was meant',
+  LastValidPoolActive: 'the file is invalid or gone at the start; the last valid pool is active',
+  Attention: 'something needs attention: the line says what, and what to do',
+  AttentionResolved: 'nothing needs attention now',
+  StateSetAside: 'saved state could not be read, and was moved aside',
   WorkerUser: 'HAProxy runs with more rights than it needs',
   Listening: 'observations and metrics can be read there',
-  Stopping: 'the program ends; sessions may live on for a while',
-  Stopped: 'the program has ended; how many sessions were cut off',
-  ServerState: 'a server is in another state than before',
+  Stopping: 'the program is stopping; sessions may continue for a while',
+  Stopped: 'the program has stopped; how many sessions were cut off',
+  ServerState: 'the state of a server has changed',
 } as const;
 
 /** The reason of an event about the pool or its file. */

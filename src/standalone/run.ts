@@ -84,13 +84,13 @@ async function stop(standalone: Standalone, options: RunOptions, output: Output,
   const subject = standalone.controller.pool.metadata.name;
   const graceMs = options.graceMs ?? durationMs(standalone.controller.pool.spec.drain.deadline);
   const sessions = standalone.controller.status?.sessions ?? 0;
-  const message = `no new sessions; ${sessions} may live on for ${Math.round(graceMs / 1_000)} s. A second signal ends them at once.`;
+  const message = `no new sessions; ${sessions} may continue for ${Math.round(graceMs / 1_000)} s. A second signal cuts them off at once.`;
   output.event({ severity: 'Normal', reason: 'Stopping', subject, message });
   const cut = await stopHaproxy(
     masterPid,
     { limitMs: graceMs, sockets: standalone.folder.sockets, clock: standalone.clock },
     shutdown.forced,
   );
-  const end = cut === 0 ? 'every session had ended' : `${cut ?? 'an unknown number of'} sessions were cut off`;
+  const end = cut === 0 ? 'no session was cut off' : `${cut ?? 'an unknown number of'} sessions were cut off`;
   output.event({ severity: cut === 0 ? 'Normal' : 'Warning', reason: 'Stopped', subject, message: end });
 }

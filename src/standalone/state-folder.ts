@@ -65,14 +65,14 @@ export async function openStateFolder(path: string): Promise<StateFolder> {
   };
 }
 
-const ELSEWHERE = 'Name another folder with --state-dir.';
+const ELSEWHERE = 'Choose another folder with --state-dir.';
 const HINTS: Readonly<Record<string, string>> = {
-  EACCES: 'This user may not write there. Run it as another user, or name a folder of your own with --state-dir.',
-  EPERM: 'This user may not change it. Run it as another user, or name a folder of your own with --state-dir.',
-  EROFS: 'That file system cannot be written. Name another folder with --state-dir.',
-  ENOTDIR: 'A part of the path is a file. Name another folder with --state-dir.',
-  EEXIST: 'There is a file of that name. Name another folder with --state-dir.',
-  ENOSPC: 'The disk is full. Make room, or name another folder with --state-dir.',
+  EACCES: 'This user may not write there. Run it as another user, or choose a folder of your own with --state-dir.',
+  EPERM: 'This user may not change it. Run it as another user, or choose a folder of your own with --state-dir.',
+  EROFS: 'That file system cannot be written. Choose another folder with --state-dir.',
+  ENOTDIR: 'A part of the path is a file. Choose another folder with --state-dir.',
+  EEXIST: 'There is a file of that name. Choose another folder with --state-dir.',
+  ENOSPC: 'The disk is full. Make room, or choose another folder with --state-dir.',
 };
 const RUNTIME_SOCKET = 'runtime.sock';
 
@@ -86,9 +86,9 @@ async function assertOurs(path: string): Promise<void> {
   const { mode, uid } = await stat(path);
   const own = process.getuid?.();
   if (uid !== own)
-    throw unusable(path, `belongs to another user (${uid}, we are ${own})`, `Give it to this user (chown), or: ${ELSEWHERE}`);
+    throw unusable(path, `belongs to another user (${uid}, we are ${own})`, `Give it to this user (chown). Or: ${ELSEWHERE}`);
   if ((mode & 0o022) === 0) return;
-  throw unusable(path, 'others may write in it, and so decide what HAProxy runs', `Take that from them (chmod go-w), or: ${ELSEWHERE}`);
+  throw unusable(path, 'other users may write in it, and so decide what HAProxy runs', `Forbid it (chmod go-w). Or: ${ELSEWHERE}`);
 }
 
 function unusable(path: string, message: string, remedy: string, cause?: unknown): CccamError {
@@ -105,8 +105,8 @@ async function holdLock(path: string): Promise<void> {
   }).catch((thrown: unknown) => {
     throw new CccamError('CCP_STATE_IN_USE', {
       subject: path,
-      message: systemCode(thrown) === 'EADDRINUSE' ? 'another cccam-operator works with it' : messageOf(thrown),
-      remedy: 'End the other one, or name another folder with --state-dir.',
+      message: systemCode(thrown) === 'EADDRINUSE' ? 'another cccam-operator uses it' : messageOf(thrown),
+      remedy: 'Stop the other one, or choose another folder with --state-dir.',
       cause: thrown,
     });
   });

@@ -111,7 +111,7 @@ export function readProxyConfig(source: string | undefined): ProxyConfig {
   throw new CccamError('CCP_PROXY_CONFIG_UNREADABLE', {
     subject: `proxy.json ${issue?.path.join('.') ?? ''}`.trim(),
     message: issue?.message ?? 'it is empty',
-    remedy: 'The last valid config stays active. Do the operator and this agent have the same version?',
+    remedy: 'The last valid config stays active. Update whichever of operator and agent is older.',
   });
 }
 

@@ -1,4 +1,4 @@
-/** Every name that other people's tools rely on: the API group, annotations, conditions and reasons. One file, so that a rename is seen. */
+/** Every name that other tools rely on: the API group, annotations, conditions and reasons. One file, so that a rename is seen. */
 
 /** API group of everything that we name. */
 export const GROUP = 'cccam.dev';
@@ -31,9 +31,9 @@ export const AGENT_IMAGE_ANNOTATION = `${GROUP}/agent-image`;
 export const BACKEND_AGENT = { name: 'backend-agent', port: 9_322 } as const;
 /** Container of the agent beside HAProxy, and the port that it serves. */
 export const PROXY_AGENT = { name: 'proxy-agent', port: 9_321 } as const;
-/** Port that HAProxy listens on inside of its pod; the pool's own is the Service's, so that a change of it replaces no proxy. */
+/** Port that HAProxy listens on inside its pod. The pool's own port is the Service's, so changing it replaces no proxy. */
 export const PROXY_PORT = 12_000;
-/** On a child, written by the operator: names the very content that was applied, so that it is applied again only when it differs. */
+/** On a child, written by the operator: names the content that was applied, so that it is applied again only when it differs. */
 export const APPLIED_ANNOTATION = `${GROUP}/applied`;
 /** On a Deployment: names its pod template but for the agents' image, so that a rollout is known from a change of the count. */
 export const TEMPLATE_ANNOTATION = `${GROUP}/template`;
@@ -43,7 +43,7 @@ export const POOL_LABEL = `${GROUP}/pool`;
 export const BACKEND_LABEL = `${GROUP}/backend`;
 /** On a pool: `"true"` stops all writes for it but status. */
 export const PAUSED_ANNOTATION = `${GROUP}/paused`;
-/** Pod condition: True when nobody is left on a draining pod. */
+/** Pod condition: True when a draining pod has no sessions left. */
 export const DRAINED_CONDITION = `${GROUP}/Drained`;
 /** Pod readiness gate: True once every proxy has seen the greeting and routes to the pod. */
 export const IN_ROTATION_CONDITION = `${GROUP}/InRotation`;
@@ -55,32 +55,32 @@ export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 /** Every reason that a condition can carry, with what it means. The reference lists the same; a test compares them. */
 export const CONDITION_REASONS = {
-  Valid: 'the pool was understood and is in force',
-  Invalid: 'the pool was refused; the last good one goes on serving',
-  Synced: 'every proxy runs exactly what was asked for',
-  Syncing: 'a proxy does not run yet what was asked for',
+  Valid: 'the pool is valid and active',
+  Invalid: 'the pool is invalid; the last valid spec stays active',
+  Synced: 'every proxy runs the current config',
+  Syncing: 'a proxy does not run the current config yet',
   Unreachable: 'a proxy does not answer',
   Serving: 'every proxy runs this generation and at least one Active server is up',
   NoServerUp: 'no server takes new sessions',
   OnBackup: 'no Active server is up; Backup servers take the sessions',
   Draining: 'at least one server is being drained',
-  Settled: 'nothing is under way',
+  Settled: 'no change is under way',
   ServerDown: 'at least one server that should serve is down',
-  ServersLost: 'servers with more than half of the capacity stopped answering together; no session is closed for it',
-  NoReachableServers: 'a proxy reaches no server, while others do',
+  ServersLost: 'more than half of the capacity stopped answering at once; sessions are kept',
+  NoReachableServers: 'a proxy cannot reach any server; other proxies can',
   AllServersUp: 'every server that should serve is up',
   AllClear: 'nothing needs attention',
-  LocalErrors: "a proxy's machine cannot open connections; nothing is concluded about the servers",
-  LocalPortsLow: 'local ports for connections to a server are nearly used up',
+  LocalErrors: "a proxy's machine cannot open connections; servers are not judged by that",
+  LocalPortsLow: 'local ports for connections to a server are almost used up',
   OpenFilesLow: 'the limit of open files allows fewer sessions than the pool asks for',
-  AddressMissing: 'the address that clients connect to is not one of this machine yet',
-  ClientsRefused: 'clients are turned away by limits',
-  ClientsShareAddress: 'most sessions come from one address, by which clients are told apart',
+  AddressMissing: 'this machine does not have the address that clients connect to yet',
+  ClientsRefused: 'limits refuse many clients',
+  ClientsShareAddress: 'most sessions come from one address, and clients are told apart by address',
   LimitBelowCapacity: 'a server takes fewer sessions than its capacity says',
   NoSpareCapacity: 'the other servers cannot hold every session if the largest one dies',
-  RollingOut: 'a changed pod template reaches one backend after the other',
-  Paused: 'the pool is paused: nothing but its status is written',
-  NotOwned: "an object with the name of one of the pool's belongs to somebody else and is left alone",
+  RollingOut: 'a changed pod template is rolled out, one backend at a time',
+  Paused: 'the pool is paused: only its status is written',
+  NotOwned: 'an object with a name that the pool needs is owned by something else, and left alone',
 } as const;
 /** The reason of a condition. */
 export type ConditionReason = keyof typeof CONDITION_REASONS;

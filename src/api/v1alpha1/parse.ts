@@ -20,7 +20,7 @@ export class PoolInvalidError extends CccamError {
     super(code, {
       subject: first === undefined ? 'pool' : pathText(first.path),
       message: first === undefined ? 'refused' : `${first.message}${issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''}`,
-      remedy: 'Correct the field; until then the last good pool goes on serving.',
+      remedy: 'Correct the field. Until then the last valid pool stays active.',
     });
     this.issues = issues;
   }

@@ -28,7 +28,7 @@ export function healthEvent({ name, passive }: WantedServer, before: Ruling, aft
     state === 'up'
       ? passive
         ? 'Clients are sent to it again.'
-        : 'It greets again and takes new sessions.'
+        : 'It sends its greeting again and takes new sessions.'
       : healthWords({ state, cause, sessions, learnedLimit, limitIsSure });
   return { severity: state === 'up' ? 'Normal' : 'Warning', reason: REASONS[state], server: name, message };
 }
@@ -46,12 +46,12 @@ export const SERVERS_RECOVERED: ProxyEvent = {
   severity: 'Normal',
   reason: 'ServersRecovered',
   server: null,
-  message: 'The servers answer again, or enough of them do.',
+  message: 'More than half of the capacity answers again.',
 };
 
 /** Told when this machine cannot open connections. @param code of the system error */
 export function localErrorEvent(code: string): ProxyEvent {
-  const message = `This machine cannot open connections to servers (${code}): ${LOCAL_HINTS[code] ?? 'check its network settings'}. Nothing is concluded about the servers.`;
+  const message = `This machine cannot open connections to servers (${code}): ${LOCAL_HINTS[code] ?? 'check its network settings'}. Servers are not judged by that.`;
   return { severity: 'Warning', reason: 'LocalErrors', server: null, message };
 }
 

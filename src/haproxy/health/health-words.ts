@@ -13,7 +13,7 @@ export interface HealthFacts {
 }
 
 const BANNED =
-  "Does it ban or limit this proxy's address (failban, connections per minute)? Allow the address there, or set health.mode to Passive.";
+  "Check whether it bans or limits this proxy's address (failban, connections per minute): allow the address there, or set health.mode to Passive.";
 
 /**
  * What is wrong with a server and what to do, in words for an administrator; empty while it is simply up.
@@ -23,28 +23,28 @@ export function healthWords({ cause, learnedLimit, limitIsSure, sessions, state 
     case 'up':
       return '';
     case 'checking':
-      return 'Clients had trouble with it, and it has not greeted yet when asked: nobody new is sent to it while another server can take them.';
+      return 'Clients failed on it, and it has not answered a probe yet: it gets no new sessions while another server can take them.';
     case 'joining':
       return `It has not sent its greeting yet${cause === null ? '' : ` (${CAUSES[cause]})`}.`;
     case 'full':
       return cause === 'held'
-        ? `It is full: workers of before a reload hold its places, with ${count(sessions)}.`
+        ? `It is full: workers from before a reload hold ${count(sessions)}.`
         : fullWords(learnedLimit, sessions, limitIsSure);
     case 'refusing':
-      return `It refuses this proxy: it ${CAUSES[cause ?? 'closed']}. Its sessions (${sessions}) go on. ${BANNED}`;
+      return `It refuses this proxy: it ${CAUSES[cause ?? 'closed']}. Its sessions (${sessions}) continue. ${BANNED}`;
     case 'unreachable':
       return `Connections to it are not answered. Its sessions (${sessions}) are kept. Check the machine, and the network between it and the proxy.`;
     case 'hung':
-      return 'It hangs: it accepts connections and answers nobody, its own sessions neither. Restart it.';
+      return 'It hangs: it accepts connections, but answers neither them nor its own sessions. Restart it.';
     case 'down':
-      return cause === null ? 'It was down before this program began, and has not greeted since.' : DOWN[cause];
+      return cause === null ? 'It was down before this program started, and has sent no greeting since.' : DOWN[cause];
   }
 }
 
 function fullWords(learned: number | null, sessions: number, sure: boolean): string {
-  if (learned === null || sessions < learned) return `It holds ${count(sessions)}, as many as it may. They go on.`;
-  const takes = `It takes no more than ${count(learned)} of this proxy; those go on.`;
-  return sure ? `It is full. ${takes}` : `${takes} It is full, or refuses more connections of this address. ${BANNED}`;
+  if (learned === null || sessions < learned) return `It holds ${count(sessions)}, as many as it may. They continue.`;
+  const takes = `It takes at most ${count(learned)} from this proxy; they continue.`;
+  return sure ? `It is full. ${takes}` : `${takes} It is full, or refuses more connections from this address. ${BANNED}`;
 }
 
 function count(sessions: number): string {
@@ -58,12 +58,12 @@ const CAUSES: Readonly<Record<HealthCause, string>> = {
   unreachable: 'connections are not answered',
   rejected: 'rejects new connections',
   ignored: 'ignores new connections',
-  unserved: 'clients got no answer',
+  unserved: 'gives clients no answer',
   held: 'its places are held',
 };
 
-const REFUSED = 'Nothing listens on its port. Is the server running, and is the port right?';
-const SILENT = 'It accepts connections and sends no greeting. Is it a CCcam server, and is the port right?';
+const REFUSED = 'Nothing listens on its port. Check that the server is running, and the port.';
+const SILENT = 'It accepts connections but sends no greeting. Check that it is a CCcam server, and the port.';
 const DOWN: Readonly<Record<HealthCause, string>> = {
   refused: REFUSED,
   closed: SILENT,
@@ -71,6 +71,6 @@ const DOWN: Readonly<Record<HealthCause, string>> = {
   unreachable: SILENT,
   rejected: REFUSED,
   ignored: SILENT,
-  unserved: 'Clients could not use it several times in a row. It rests, and is tried again by itself.',
+  unserved: 'Clients failed on it several times in a row. It is tried again by itself.',
   held: SILENT,
 };
