@@ -22,14 +22,14 @@ export interface BackendAgentOptions {
   readonly logLevel: string;
 }
 
-/** How often the sockets are looked at: seldom while it serves, often while somebody waits for the last session to end. */
+/** How often the sockets are counted: rarely while it serves, often while a drain waits for the last session. */
 const LOOK_MS = { serving: 1_000, draining: 200 } as const;
 const LOOK_APART_MS = 50;
 /** At the end of a pod the kubelet calls every container's hook at once; a helper's call that is alone for so long is a restart of it. */
 const ALONE_MS = 2_000;
 
 /**
- * Watches the server beside it until SIGTERM: counts its sockets, tells the proxies when its pod ends, and answers the kubelet when nobody
+ * Watches the server beside it until SIGTERM: counts its sockets, tells the proxies when its pod terminates, and answers the kubelet when no session
  * is left.
  *
  * @returns the exit code
@@ -79,7 +79,7 @@ export class BackendAgent {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#look();
-      await this.#clock.sleep(LOOK_APART_MS, signal); // however often somebody rings
+      await this.#clock.sleep(LOOK_APART_MS, signal); // however often the bell rings
       await this.#bell.wait(this.#clock, this.#state.drain === null ? LOOK_MS.serving : LOOK_MS.draining, signal);
     }
   }

@@ -34,7 +34,7 @@ describe('a drain', () => {
     expect(mayEnd(withSockets(draining, sockets(0), 1_050 + ARRIVING_MS), 2_000)).toBe(true);
   });
 
-  it('begins to wait anew when a proxy sends somebody again', () => {
+  it('begins to wait again when a proxy sends somebody again', () => {
     const again = withRouting(withRouting(withRouting(drainBegins(serving, CALL, 0), false, 100), true, 200), false, 900);
     expect(mayEnd(withSockets(again, sockets(0), 1_000), 1_000)).toBe(false);
     expect(mayEnd(withSockets(again, sockets(0), 900 + ARRIVING_MS), 1_300)).toBe(true);

@@ -2,7 +2,7 @@ import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
 import type { PreStopCall } from '../wire/pre-stop.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
-/** A drain as the kubelet has asked for it. Times are of the clock that never jumps, in milliseconds. */
+/** A drain as the kubelet has asked for it. Times are of the monotonic clock, in milliseconds. */
 export interface BackendDrain {
   readonly since: number;
   readonly deadlineAt: number;
@@ -83,15 +83,15 @@ export function withSockets(state: BackendState, sockets: SocketCounts, lookedAt
 /** How long proxies that say nothing are waited for; each that answers does so within milliseconds. */
 export const UNREPORTED_MS = 5_000;
 
-/** A connection that a proxy has begun just before it was told to send nobody any more has arrived by then. */
+/** A connection that a proxy has opened just before it stopped routing here has arrived by then. */
 export const ARRIVING_MS = 300;
 
 /**
- * Whether the kubelet may go on: nobody new can come and a look since then has found nobody, or the time is over. What was seen before
+ * Whether the kubelet may go on: no new session can come and a count since then was zero, or the time is over. What was seen before
  * does not count: a whole wave of clients may have come since.
  */
 export function mayEnd({ drain, lookedAt, sockets }: BackendState, now: number): boolean {
-  if (drain === null) return false; // nobody has asked, and whoever ends it without a reason cuts everybody off
+  if (drain === null) return false; // nothing was asked: ending it now would cut every session off
   if (now >= drain.deadlineAt + (drain.close ? CLOSING_LIMIT_MS : 0)) return true;
   const quietSince = drain.quietSince ?? drain.since + UNREPORTED_MS;
   return lookedAt >= quietSince + ARRIVING_MS && sockets.established === 0;

@@ -3,7 +3,7 @@ export interface ActualProxy {
   readonly masterPid: number;
   /** The worker that takes new sessions. */
   readonly current: ActualWorker;
-  /** Workers of before a reload, that live until their last session ends. */
+  /** Workers from before a reload, which live until their last session ends. */
   readonly old: readonly OldWorker[];
 }
 
@@ -14,7 +14,7 @@ export interface ActualWorker {
   readonly structureHash: string | null;
   /** Where it listens, such as `*:12000`, the pool's own first; empty when its configuration is not ours. */
   readonly binds: readonly string[];
-  /** Whether it was told to end and takes nobody new. */
+  /** Whether it is stopping and takes no new sessions. */
   readonly stopping: boolean;
   readonly uptimeSeconds: number;
   readonly servers: readonly ActualServer[];
@@ -28,13 +28,13 @@ export interface ActualProcess {
   /** Connections that the frontend and the process accept. */
   readonly frontendLimit: number;
   readonly globalLimit: number;
-  /** Whether somebody limits connections a second. */
+  /** Whether connections per second are limited. */
   readonly rateLimited: boolean;
   /** Tables by name, with the number of their entries. */
   readonly tables: ReadonlyMap<string, number>;
   /** Sessions of earlier workers, as this one was told. */
   readonly heldByOld: number;
-  /** Clients that were turned away since the worker began: by the limits of their address, and because the proxy was full. */
+  /** Clients that were refused since the worker began: by the limits of their address, and because the proxy was full. */
   readonly refused: { readonly client: number; readonly full: number };
 }
 

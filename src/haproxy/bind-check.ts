@@ -3,8 +3,8 @@ import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 import { bindText } from './render.ts';
 
 /**
- * Makes sure that nobody listens on an address and port. HAProxy itself shares a port with any other of its kind without a word, and
- * a reload to a taken port closes the old one while it tries. On an address that this machine does not have yet, nobody can listen.
+ * Makes sure that nothing listens on an address and port. HAProxy itself shares a port with any other of its kind without a word, and
+ * a reload to a taken port closes the old one while it tries. Nothing can listen on an address that this machine does not have yet.
  *
  * @throws CccamError CCP_PORT_UNUSABLE
  */

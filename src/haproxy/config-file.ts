@@ -7,7 +7,7 @@ import { printable } from '../runtime/printable.ts';
 const run = promisify(execFile);
 
 /**
- * Replaces a file as a whole: whoever reads it, after a crash too, finds the old text or the new one.
+ * Replaces a file as a whole: a reader finds the old text or the new one, after a crash too.
  *
  * @throws CccamError CCP_STATE_UNWRITABLE; the old file is untouched then
  */

@@ -26,7 +26,7 @@ export class ConfigStore {
   }
 
   /**
-   * Writes the file for a cold start: nobody is in rotation until each server was heard to greet.
+   * Writes the file for a cold start: a server is in rotation only once it has sent its greeting.
    *
    * @throws CccamError CCP_HAPROXY_CONFIG_REFUSED or CCP_STATE_UNWRITABLE: without a file there is nothing to start with
    */

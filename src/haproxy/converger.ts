@@ -50,7 +50,7 @@ export interface ConvergerOptions {
 
 /** What a pass has found. */
 interface Pass {
-  /** What is wanted, with the port of before where it must not go yet. */
+  /** What is wanted, with the previous port where that must stay for a while. */
   readonly wanted: ProxyModel;
   readonly actual: ActualProxy;
   readonly effective: EffectiveModel;
@@ -110,7 +110,7 @@ export class Converger {
     this.#bell.ring();
   }
 
-  /** Looks at HAProxy now instead of at the next resync; for whoever knows that something happened to it. */
+  /** Looks at HAProxy now instead of at the next resync, because something happened to it. */
   wake(): void {
     this.#bell.ring();
   }

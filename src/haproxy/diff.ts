@@ -5,7 +5,7 @@ import { BACKEND } from './model.ts';
 import { processDiff } from './process-diff.ts';
 import { structureHash } from './render.ts';
 
-/** What it takes to make HAProxy match. Empty commands, no reload and nobody waiting: it matches. */
+/** What it takes to make HAProxy match. Without commands, reload and servers that wait it matches. */
 export interface Difference {
   /** To be sent in this order. */
   readonly commands: readonly Command[];
@@ -42,7 +42,7 @@ export function diff(wanted: EffectiveModel, proxy: ActualProxy): Difference {
   };
 }
 
-/** A new server begins in drain: its checks run, and nobody is sent there before it has greeted. */
+/** A new server begins in drain: it gets no sessions before it has sent its greeting. */
 function join(server: EffectiveServer, wanted: EffectiveModel, running: readonly ActualServer[]): Difference {
   const holder = running.find((other) => other.id === server.id);
   if (holder !== undefined && !isLeaving(holder, wanted))

@@ -6,7 +6,7 @@ import type { ProxyModel, WantedServer } from './model.ts';
 export interface EffectiveServer extends WantedServer {
   /** Whether it should serve but has not been heard yet: until then its line drains. */
   readonly awaits: boolean;
-  /** Whether it may take new sessions; HAProxy takes one that may not for down, which closes nobody. */
+  /** Whether it may take new sessions; HAProxy treats one that may not as down, which closes no session. */
   readonly usable: boolean;
   /** Whether HAProxy's own checks run. */
   readonly ownChecks: boolean;
@@ -17,12 +17,12 @@ export interface EffectiveModel extends Omit<ProxyModel, 'servers'> {
   readonly servers: readonly EffectiveServer[];
 }
 
-/** A server that nobody has judged: it joins. */
+/** A server that was not judged yet: it joins. */
 const UNKNOWN = { joined: false, usable: true, learnedLimit: null, ownChecks: true } as const;
 
 /**
  * Takes off what a server cannot take: it has not been heard, its health says no, or its places are taken by sessions that HAProxy's own
- * limit does not see, those of workers of before a reload and of other lines with the same address and port.
+ * limit does not see, those of workers from before a reload and of other lines with the same address and port.
  *
  * @param rulings by server name
  */

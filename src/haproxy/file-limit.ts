@@ -4,7 +4,7 @@ import { REFUSAL_ROOM } from './model.ts';
 
 /** File descriptors that HAProxy needs beside two for each session. */
 const SPARE_FILES = 200;
-/** Those of clients that are told no, too. */
+/** Those of clients that are refused, too. */
 const FIXED_FILES = SPARE_FILES + 2 * REFUSAL_ROOM;
 
 /** Open files that this process may allow its children, or Infinity. */

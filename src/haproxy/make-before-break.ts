@@ -3,7 +3,7 @@ import type { Command } from './command.ts';
 import type { Difference } from './diff.ts';
 
 /**
- * The commands of a difference, without drains that would leave nobody in rotation while other servers are about to be heard: the
+ * The commands of a difference, without drains that would leave no server in rotation while others are about to join: the
  * new one is let in first, then the old one is drained. Without this a change of address would turn clients away for some
  * milliseconds.
  */

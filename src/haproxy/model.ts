@@ -7,7 +7,7 @@ export interface ProxyModel {
   readonly servers: readonly WantedServer[];
   /** Sessions closed per second once a drain's deadline has passed, ≥ 1. */
   readonly closePerSecond: number;
-  /** Whether new clients are let in; a proxy that ends lets nobody in. */
+  /** Whether new clients are accepted; a terminating proxy accepts none. */
   readonly frontend: 'open' | 'paused';
 }
 
@@ -23,11 +23,11 @@ export interface Endpoint {
 /** Everything but the server lines. */
 export interface Structure {
   readonly bind: Endpoint;
-  /** Where clients may still connect, too: the port of before, until the new one is known to work. */
+  /** Where clients may still connect, too: the previous port, until the new one is known to work. */
   readonly alsoBind: readonly Endpoint[];
-  /** Networks whose connections begin with a PROXY protocol header, as `10.0.0.0/8`; nobody else's header is read. */
+  /** Networks whose connections begin with a PROXY protocol header, as `10.0.0.0/8`; headers from elsewhere are not read. */
   readonly proxyProtocolFrom: readonly string[];
-  /** Sessions that the process may hold. Whoever comes above that is told no at once. */
+  /** Sessions that the process may hold. Connections above that are refused at once. */
   readonly maxConnections: number;
   readonly algorithm: Algorithm;
   /** How long a client that is gone is remembered, or null for no stickiness. */
@@ -76,16 +76,16 @@ export interface WantedServer {
 export const FRONTEND = 'clients';
 /** Name of the backend section, in the file and in commands. */
 export const BACKEND = 'servers';
-/** Section of a table with one entry: sessions that earlier workers hold, and clients that were turned away. */
+/** Section of a table with one entry: sessions that earlier workers hold, and clients that were refused. */
 export const COUNTS = 'counts';
-/** Connections that are accepted beyond the limit, to be told no: at the limit itself HAProxy would let them hang. */
+/** Connections that are accepted beyond the limit, to be refused: at the limit itself HAProxy would let them hang. */
 export const REFUSAL_ROOM = 50;
 
 /** Bytes that a CCcam server sends as soon as a client connects. */
 export const GREETING_BYTES = 16;
 
 /**
- * How often clients with a session are remembered anew, in milliseconds. HAProxy counts from when a client connected; the pool's owner
+ * How often clients with a session are remembered again, in milliseconds. HAProxy counts from when a client connected; the pool's owner
  * counts from when it is gone.
  */
 export function stickyRefreshMs(stickinessMs: number): number {

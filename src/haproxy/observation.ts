@@ -5,9 +5,9 @@ import type { HealthCause, HealthState } from './health/health-state.ts';
 import type { LocalPorts } from './local-ports.ts';
 import type { Refusals } from './refusals.ts';
 
-/** What one proxy says of itself: read back, never assumed. Plain data, streamed to whoever asks and the ground of a pool's status. */
+/** What one proxy says of itself: read back, never assumed. Plain data; streamed, and the ground of a pool's status. */
 export interface ProxyObservation {
-  /** Names what was asked for, as the asker named it; null where nobody did. */
+  /** Revision of the config that it works on; null while there is none. */
   readonly configRevision: string | null;
   /** Whether HAProxy runs exactly what was asked for; servers that wait for their greeting do not count against it. */
   readonly synced: boolean;
@@ -45,7 +45,7 @@ export interface ServerObservation {
   readonly health: HealthState | null;
   /** Why it is not up, or null. */
   readonly cause: HealthCause | null;
-  /** Sessions above which it has shown to take nobody, or null. */
+  /** Sessions above which it has refused more, or null. */
   readonly learnedLimit: number | null;
   /** Whether it is a limit of sessions for sure, and none of connections. */
   readonly limitIsSure: boolean;
@@ -65,7 +65,7 @@ export interface ServerObservation {
 /** How a server stands, as far as observations tell it. */
 export type ServerStanding = Pick<ServerObservation, 'health' | 'cause' | 'learnedLimit' | 'limitIsSure'>;
 
-/** What a pass over one proxy has come to. */
+/** Result of one pass over a proxy. */
 export interface Observed {
   readonly configRevision: string | null;
   readonly actual: ActualProxy;

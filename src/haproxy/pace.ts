@@ -17,12 +17,12 @@ export class Pace {
     return whole;
   }
 
-  /** Gives back permits that found nobody to close. */
+  /** Gives back permits for which there was no session to close. */
   giveBack(count: number): void {
     this.#permits += count;
   }
 
-  /** Nobody is left to close: the next drain begins anew. */
+  /** Nobody is left to close: the next drain begins again. */
   reset(): void {
     this.#permits = 0;
     this.#at = undefined;

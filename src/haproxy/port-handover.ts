@@ -2,7 +2,7 @@ import type { ActualWorker } from './actual.ts';
 import type { Endpoint, Structure } from './model.ts';
 import { bindText } from './render.ts';
 
-/** How long the port of before is kept beside the new one: a slip in the file, or half of it, must not turn everybody away. */
+/** How long the previous port is kept beside the new one: a slip in the file, or half of it, must not refuse every client. */
 const OVERLAP_MS = 30_000;
 
 /** Moves clients from one port to another: the new one is listened on before the old one is let go. */
@@ -11,7 +11,7 @@ export class PortHandover {
   #since: number | null = null;
 
   /**
-   * The structure that should run now, with the port of before where it must not go yet.
+   * The structure that should run now, with the previous port where that must stay for a while.
    *
    * @param now on the monotonic clock
    */

@@ -132,7 +132,7 @@ function serverOf(name: string, state: Row, row: Row, remembered: ReadonlyMap<nu
   };
 }
 
-/** Nothing is written there unless somebody has set it. */
+/** Empty unless it was set by hand. */
 function isOwn(set: string | undefined, own: string | undefined): boolean {
   return set === undefined || set === '-' || set === '0' || set === own;
 }

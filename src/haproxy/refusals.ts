@@ -1,6 +1,6 @@
 import type { ActualProcess } from './actual.ts';
 
-/** Clients that were turned away. */
+/** Clients that were refused. */
 export interface Refusals {
   /** By the limits of their address, and because the proxy was full; since the worker began. */
   readonly client: number;
@@ -11,7 +11,7 @@ export interface Refusals {
 
 const LATELY_MS = 60_000;
 
-/** Counts clients that were turned away over the last minute, from counters that begin anew with each worker. */
+/** Counts clients that were refused over the last minute, from counters that begin again with each worker. */
 export class RefusalCounter {
   #pid = 0;
   readonly #past: { readonly at: number; readonly client: number; readonly full: number }[] = [];

@@ -12,7 +12,7 @@ const POLL_MS = 20;
  * Lets the master start a new worker with the file as it stands, and waits until the master says that it took over. Version 2.6
  * answers nothing in success and failure alike and its socket refuses for up to 95 ms, so the master's table of processes decides.
  *
- * @throws CccamError CCP_HAPROXY_RELOAD_FAILED when the old worker goes on serving
+ * @throws CccamError CCP_HAPROXY_RELOAD_FAILED when the old worker keeps serving
  */
 export async function reload(sockets: ControlSockets, clock: Clock, signal: AbortSignal): Promise<void> {
   const before = await readProcesses(sockets);

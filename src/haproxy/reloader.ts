@@ -18,7 +18,7 @@ export interface WantedReload {
   readonly prepare: () => Promise<boolean>;
 }
 
-/** Carries out reloads: never soon after another one, and never to a port that somebody else has. */
+/** Carries out reloads: never soon after another one, and never to a port that is taken. */
 export class Reloader {
   readonly #sockets: ControlSockets;
   readonly #clock: Clock;

@@ -25,7 +25,7 @@ const BETWEEN_BINDS = '+';
 const KEEPALIVE = { idleMs: 120_000, intervalMs: 60_000, count: 8 } as const;
 /** How long one side may stay half-closed; without it a client that only shut down its writing side holds a slot for the idle time. */
 const HALF_CLOSED_MS = 30_000;
-/** Clients that wait for a full server are told no after this, and come back to another: a remembered one is forgotten meanwhile. */
+/** Clients that wait for a full server are refused after this, and reconnect to another one: a remembered client is forgotten meanwhile. */
 const QUEUE_MS = 2_000;
 const TABLE_SIZE = 102_400;
 /**
@@ -168,7 +168,7 @@ function bindLine(bind: Endpoint): string {
 }
 
 /**
- * Whoever comes above the limit is told no at once: at its own limit HAProxy accepts nobody any more, and clients hang in the queue of the
+ * Connections above the limit are refused at once: at its own limit HAProxy stops accepting, and clients hang in the queue of the
  * kernel. Sessions that earlier workers hold are written into the entry by the agent. Refusals are counted in there, too.
  */
 function fullRules({ maxConnections }: Structure): string[] {

@@ -104,7 +104,7 @@ export function overdue(wanted: ProxyModel, actual: ActualProxy, now: number): W
 
 /**
  * Sessions that HAProxy would still send to servers that are known to answer. Backups count only where no Active server is in rotation,
- * full ones included: HAProxy sends them nobody before.
+ * full ones included: HAProxy sends them no sessions before.
  */
 export function freePlaces(effective: EffectiveModel, actual: ActualProxy, proven: ReadonlySet<string>): number {
   const held = new Map(actual.current.servers.map(({ name, sessions }) => [name, sessions]));
@@ -119,7 +119,7 @@ function sessionsElsewhere(actual: ActualProxy, hung: readonly string[]): number
   return actual.current.servers.reduce((sum, { name, sessions }) => sum + (hung.includes(name) ? 0 : sessions), 0);
 }
 
-/** Workers that answer, old ones first: their sessions are the ones that nobody else looks after. */
+/** Workers that answer, old ones first: nothing else closes their sessions. */
 function workers(actual: ActualProxy): number[] {
   return [...actual.old.filter((worker) => worker.sessions !== null).map((worker) => worker.pid), actual.current.pid];
 }

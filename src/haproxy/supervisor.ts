@@ -46,7 +46,7 @@ const ANSWER_POLL_MS = 100;
 /**
  * Looks for a HAProxy of ours that outlived the program that started it.
  *
- * @returns the pid of its master; null when there is none, or only one that was told to end: it takes nobody new, and goes by itself
+ * @returns the pid of its master; null when there is none, or only one that is stopping: it takes no new sessions, and exits by itself
  * @throws CccamError CCP_HAPROXY_UNREACHABLE when one is there and does not answer: a second one beside it would share its port unseen
  */
 export async function findRunning(process: HaproxyProcess, clock: Clock, signal: AbortSignal): Promise<number | null> {
@@ -64,7 +64,7 @@ export async function findRunning(process: HaproxyProcess, clock: Clock, signal:
   }
 }
 
-/** Whether nobody listens on a socket, or no worker does any more. */
+/** Whether nothing listens on a socket, or no worker does any more. */
 function isAbsent(thrown: unknown): boolean {
   if (!(thrown instanceof CccamError) || thrown.code !== 'CCP_HAPROXY_UNREACHABLE') return false;
   return ['ENOENT', 'ECONNREFUSED'].includes(systemCode(thrown.cause) ?? '');

@@ -5,7 +5,7 @@ import type { Command } from './command.ts';
 import { BACKEND, FRONTEND, type ProxyModel, stickyRefreshMs } from './model.ts';
 import { type ControlSockets, runCommands, runMasterCommand } from './runtime-socket.ts';
 
-/** How often what clients hold in earlier workers is told to the current one. */
+/** How often the current worker is told what clients hold in earlier ones. */
 const HELD_EVERY_MS = 2_000;
 
 /**

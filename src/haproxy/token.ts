@@ -4,7 +4,7 @@ import { readAddress, readNetwork } from '../runtime/server-address.ts';
 
 /**
  * The closed grammar of everything that may reach `haproxy.cfg` or the runtime socket. The schema has checked the same before;
- * this is the second wall, for the day when a value comes another way. `haproxy -c` is none: it accepts `unix@/path`, `localhost`,
+ * this is the second wall, in case a value comes another way. `haproxy -c` is none: it accepts `unix@/path`, `localhost`,
  * `"${HOME}"` and a newline that opens a new section.
  */
 const CLIENT_KEY = /^[0-9a-f]{0,4}:[0-9a-f:]{1,38}$|^::ffff:[0-9]{1,3}(\.[0-9]{1,3}){3}$/;

@@ -66,7 +66,7 @@ export class KubeClient {
   }
 
   /**
-   * Lists a collection page by page. A list that takes so long that the server forgets where it was begins anew, once.
+   * Lists a collection page by page. A list that takes so long that the server forgets where it was begins again, once.
    *
    * @param read reduces each object, so that a large collection is never held as a whole
    * @returns what was read, and the version that a watch goes on from
@@ -81,7 +81,7 @@ export class KubeClient {
     }
   }
 
-  /** The version that a collection has now, read with one object of it at the most. @throws KubeApiError */
+  /** The version that a collection has now, read with one object of it at most. @throws KubeApiError */
   async version({ namespace, selectors, type }: Collection, signal: AbortSignal): Promise<string> {
     const query = { ...selectors, limit: '1' };
     const page = (await this.transport.request({ method: 'GET', path: collectionPath(type, namespace), query, signal })) as Page;
@@ -124,7 +124,7 @@ export class KubeClient {
     })) as KubeObject;
   }
 
-  /** Writes an object as a whole; its `resourceVersion` makes it fail when somebody else was faster. @throws KubeApiError 409 then */
+  /** Writes an object as a whole; its `resourceVersion` makes it fail when another writer was faster. @throws KubeApiError 409 then */
   async replace(ref: ObjectRef, object: KubeObject, manager: string, signal: AbortSignal): Promise<KubeObject> {
     return (await this.transport.request({
       guard: this.#guard,

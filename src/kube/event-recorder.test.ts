@@ -70,7 +70,7 @@ describe('EventRecorder', () => {
     expect(server.calledWith('POST')).toHaveLength(4);
   });
 
-  it('begins anew when the event that it counts in has been forgotten', async () => {
+  it('begins again when the event that it counts in has been forgotten', async () => {
     const { subject, clock } = await recorder();
     await subject.record(anEvent(), signal);
     server.answer = (call, response) => (call.method === 'PATCH' ? refuse(response, 404, 'NotFound') : json(response, 200, call.body));

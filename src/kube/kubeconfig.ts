@@ -30,7 +30,7 @@ export function fromKubeconfig(path: string | null, context: string | null): Api
       const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options;
       return { headers: headersOf(options), tls: defined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername }) };
     },
-    forget: () => undefined, // the library keeps tokens for a minute at the most
+    forget: () => undefined, // the library keeps tokens for a minute at most
   };
 }
 

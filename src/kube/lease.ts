@@ -39,8 +39,8 @@ export interface LeaseOptions {
 }
 
 /**
- * How a candidacy ended. `starved`: the API server could not be reached for too long; nobody else is known to lead, and this process may
- * be a candidate again. `lost`: somebody else took the lease, or this process was not running for a while: what it knows is old.
+ * How a candidacy ended. `starved`: the API server could not be reached for too long; no other process is known to lead, and this one may
+ * be a candidate again. `lost`: another process took the lease, or this one was not running for a while: what it knows is old.
  */
 export type LeaseOutcome = 'stopped' | 'lost' | 'starved';
 
@@ -122,7 +122,7 @@ export class LeaseElector {
       return taken;
     } catch (thrown) {
       this.#unanswered = thrown instanceof KubeApiError && (thrown.status === null || thrown.status >= 500);
-      if (!signal.aborted && !isStatus(thrown, 409)) onError(thrown); // 409: somebody was faster
+      if (!signal.aborted && !isStatus(thrown, 409)) onError(thrown); // 409: another process was faster
       return false;
     }
   }
@@ -139,7 +139,7 @@ export class LeaseElector {
     const spec = (lease['spec'] ?? {}) as LeaseSpec;
     const ours = spec.holderIdentity === this.#options.identity;
     if (!ours) {
-      if (this.leads) this.#heldUntil = Number.NEGATIVE_INFINITY; // somebody took it: stop at once
+      if (this.leads) this.#heldUntil = Number.NEGATIVE_INFINITY; // another process took it: stop at once
       if (!this.#isOver(lease, spec)) return false;
     }
     const next = this.#object(spec, (spec.leaseTransitions ?? 0) + (ours ? 0 : 1), !ours);

@@ -127,7 +127,7 @@ describe('Reflector', () => {
     expect(server.watches[1]?.query.get('resourceVersion')).toBe('555');
   });
 
-  it.each(['status', 'event'])('lists anew after a 410 as %s, without becoming hot', async (form) => {
+  it.each(['status', 'event'])('lists again after a 410 as %s, without becoming hot', async (form) => {
     const clock = new FakeClock();
     const { server, run } = await reflecting(
       (_, response) => json(response, 200, listOf()),
@@ -148,7 +148,7 @@ describe('Reflector', () => {
     expect(server.lists.length).toBeLessThanOrEqual(12);
   });
 
-  it('lists anew after a line that it cannot read, for what was in it is lost', async () => {
+  it('lists again after a line that it cannot read, for what was in it is lost', async () => {
     const { server, store, run } = await reflecting(
       (_, response, nth) => json(response, 200, nth === 1 ? listOf() : listOf(aConfigMap('a', '101'))),
       (_, response, nth) => {
@@ -199,7 +199,7 @@ describe('Reflector', () => {
     await eventually('the missed object', () => store.size === 1);
   });
 
-  it('lists a quiet kind anew now and then, though its watch only ever ends by silence', async () => {
+  it('lists a quiet kind again now and then, though its watch only ever ends by silence', async () => {
     const clock = new FakeClock();
     const { server, run } = await reflecting(
       (_, response) => json(response, 200, listOf()),
@@ -260,7 +260,7 @@ describe('Reflector', () => {
     await eventually('it has listed', () => store.size === 1);
   });
 
-  it('lists anew when the server comes back with an older memory, and only then', async () => {
+  it('lists again when the server comes back with an older memory, and only then', async () => {
     const { server, store, run } = await reflecting(
       (_, response) => json(response, 200, listOf(aConfigMap('a', '90'), aConfigMap('later', '99'))),
       (_, response) => open(response),

@@ -12,7 +12,7 @@ import { watchStream } from './watch-stream.ts';
 export type ReflectorReport =
   | { readonly kind: 'listed'; readonly count: number /** Objects that the watch before had missed. */; readonly missed: number }
   | { readonly kind: 'watching' }
-  /** Nothing came for long: either nothing happens or the connection is dead, and it is made anew. */
+  /** Nothing came for long: either nothing happens or the connection is dead, and it is made again. */
   | { readonly kind: 'silent' }
   | { readonly kind: 'failed'; readonly error: unknown; readonly retryInMs: number };
 
@@ -32,19 +32,19 @@ export interface ReflectorOptions<T extends Stored> {
 }
 
 const BACKOFF = { firstMs: 200, capMs: 30_000, jitter: 0.3 } as const;
-/** Asking a server that is not there costs nobody anything, and it should be noticed soon when it is back. */
+/** Calls to a server that is down cost nothing, and its return should be noticed soon. */
 const REFUSED_CAP_MS = 3_000;
 /** A refusal by role or a kind that is not there yet does not heal by asking often. */
 const FORBIDDEN_RETRY_MS = { 403: 15_000, 404: 5_000 } as const;
 /** But an API server that has just been started refuses everybody for a moment, until it has read the roles. */
 const QUICK_TRIES = 4;
-/** A watch that lived so long has worked: its end is no failure. */
+/** A watch that lasted this long has worked: its end is not a failure. */
 const LIVED_MS = 1_000;
 /** Silence after which a connection counts as dead. A quiet kind may be silent for a minute, and coming back to where it was costs little. */
 const IDLE_MS = 40_000;
 /** Reason of a watch that ended cleanly, but at once. */
 const ENDED_AT_ONCE = 'EndedAtOnce';
-/** Every list anew now and then: a watch that silently misses events has been seen in every client of the field. */
+/** Every list again now and then: a watch that silently misses events has been seen in every client of the field. */
 const RELIST_MS = { min: 600_000, max: 1_800_000 } as const;
 
 /**
@@ -54,7 +54,7 @@ const RELIST_MS = { min: 600_000, max: 1_800_000 } as const;
 export class Reflector<T extends Stored> {
   readonly #options: ReflectorOptions<T>;
   #resourceVersion: string | null = null;
-  /** Whether the connection was cut or refused: the server may have been started anew since, with an older memory. */
+  /** Whether the connection was cut or refused: the server may have been restarted since, with an older memory. */
   #wasCut = false;
   /** Failures in a row, all of the same kind: an outage must not make the first 410 after it wait for half a minute. */
   #failures = 0;
@@ -187,7 +187,7 @@ export class Reflector<T extends Stored> {
   }
 }
 
-/** Whether nobody is there at all. */
+/** Whether nothing answers at all. */
 function isRefused(thrown: unknown): boolean {
   return thrown instanceof KubeApiError && ['ECONNREFUSED', 'EHOSTUNREACH', 'ENOTFOUND'].includes(thrown.reason);
 }

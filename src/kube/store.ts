@@ -18,7 +18,7 @@ export interface Change<T> {
 
 /**
  * The objects of one kind as last heard of, each reduced to the fields that are needed. Answers to our own writes are put in too, so
- * that a pass never sees the world as it was before the pass of before; what a watch still tells of older versions is ignored.
+ * that a pass never sees the world as it was before its predecessor; older versions from a watch are ignored.
  */
 export class Store<T extends Stored> {
   readonly #objects = new Map<string, T>();

@@ -21,7 +21,7 @@ export class TokenBucket {
     this.#countedAt = clock.monotonic();
   }
 
-  /** Lets nobody through for so long: the server said `Retry-After`. */
+  /** Holds every call for so long: the server said `Retry-After`. */
   hold(ms: number): void {
     this.#heldUntil = Math.max(this.#heldUntil, this.#clock.monotonic() + ms);
   }

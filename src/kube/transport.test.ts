@@ -101,7 +101,7 @@ describe('Transport', () => {
     expect(server.calls).toHaveLength(2);
   });
 
-  it('reads its credentials anew after a 401, so that a rotated token heals by itself', async () => {
+  it('reads its credentials again after a 401, so that a rotated token heals by itself', async () => {
     let token = 'old';
     let remembered: string | undefined;
     await serving((call, response) =>

@@ -108,7 +108,7 @@ describe('WorkQueue', () => {
     await running;
   });
 
-  it('backs a failing key off, keeps the others going, and starts anew after a success', async () => {
+  it('backs a failing key off, keeps the others going, and starts again after a success', async () => {
     let broken = true;
     const { subject, clock, errors, end } = queue({
       handle: async (key) => {

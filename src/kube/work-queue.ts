@@ -21,7 +21,7 @@ export type Urgency = 'change' | 'resync';
 interface Entry {
   readonly key: string;
   urgency: Urgency;
-  /** On the clock that never jumps. */
+  /** On the monotonic clock. */
   dueAt: number;
   failures: number;
   running: boolean;

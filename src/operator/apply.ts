@@ -84,7 +84,7 @@ async function write({ signal, state, tools, view }: Pass, child: Child, owner: 
 }
 
 /**
- * Holds the count of a Deployment that no longer has one of its own, under another manager: a field that nobody asks for falls back to its
+ * Holds the count of a Deployment that no longer has one of its own, under another manager: a field that no manager sets falls back to its
  * default, which is one pod. Where an autoscaler has set it already, it is the autoscaler's.
  *
  * @throws KubeApiError

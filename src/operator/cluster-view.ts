@@ -74,7 +74,7 @@ function reading(pool: PoolRecord, map: ChildRecord | undefined, ownAt: (port: n
   return { ...asItStands, lastGood: lastGood(pool, map, ownAt) };
 }
 
-/** The pool of before, as it was saved. An address may have become the pool's own after it was accepted. */
+/** The last valid pool, as it was saved. An address may have become the pool's own after it was accepted. */
 function lastGood(pool: PoolRecord, map: ChildRecord | undefined, ownAt: (port: number) => IsOwn): LastGood {
   const spec = map?.saved?.value.spec;
   if (spec === undefined) return null;

@@ -11,7 +11,7 @@ export interface PoolCondition {
   readonly holds: boolean;
 }
 
-/** What the gauges are read from when somebody asks. */
+/** What the gauges are read from when they are scraped. */
 export interface MetricSources {
   readonly queueDepths: () => Readonly<Record<QueueName, number>>;
   readonly leads: () => boolean;

@@ -173,7 +173,7 @@ class Operator {
     await this.#watches.waitForSync(end.signal);
     this.#log.info({ pools: this.#watches.pools.size }, 'caches are warm');
     let outcome: LeaseOutcome = 'starved';
-    // Without an API server nobody can lead. When it is back, this process goes on with warm caches and its own lease.
+    // Without an API server no process can lead. When it is back, this one continues with warm caches and its own lease.
     while (outcome === 'starved' && !signal.aborted) outcome = await this.#elector.run((term) => this.#lead(term), signal);
     end.abort();
     await watching;

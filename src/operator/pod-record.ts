@@ -54,7 +54,7 @@ interface PodStatus {
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly lastTransitionTime?: string }[];
 }
 
-/** Reduces a pod. One that only carries our labels, and that no Deployment of the pool has made, belongs to nobody. */
+/** Reduces a pod. One that only carries our labels, and that no Deployment of the pool has made, is ignored. */
 export function podRecord(object: KubeObject): PodRecord {
   const { name, namespace = '', uid = '', resourceVersion = '', labels } = object.metadata;
   const pool = labels?.[POOL_LABEL] ?? '';

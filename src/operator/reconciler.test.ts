@@ -174,7 +174,7 @@ describe('a pass', () => {
 });
 
 describe('a report', () => {
-  it('waits half a second at the most for a ConfigMap that is not written yet', async () => {
+  it('waits half a second at most for a ConfigMap that is not written yet', async () => {
     watches.put(aPoolObject());
     expect(await reconciler.report('n/p', signal)).toEqual({ kind: 'requeue', afterMs: 500 });
     await clock.advance(499);

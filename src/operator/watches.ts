@@ -208,7 +208,7 @@ function comparable<T extends Stored>(object: T): string {
   );
 }
 
-/** A status that was written wakes nobody: it is what the last pass has come to. */
+/** A status that was written starts no pass: it is the result of the last one. */
 function isStatusOnly({ before, after }: Change<PoolRecord>): boolean {
   if (before === null || after === null) return false;
   return (

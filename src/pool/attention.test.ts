@@ -38,7 +38,7 @@ describe('what the owner of a pool should mind', () => {
     expect(reasons({ maxConnections: 10_000 })).toEqual([]);
   });
 
-  it('are clients that are turned away, once they are many', () => {
+  it('are clients that are refused, once they are many', () => {
     expect(reasons({ refusedLately: { client: 19, full: 19 } })).toEqual([]);
     expect(reasons({ refusedLately: { client: 20, full: 20 } })).toEqual(['ClientsRefused', 'ClientsRefused']);
   });

@@ -16,7 +16,7 @@ import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.
 export interface ChildPlan {
   readonly apply: readonly Child[];
   readonly remove: readonly { readonly kind: ChildKind; readonly name: string; readonly uid: string }[];
-  /** `Kind/name` of objects with our names that belong to somebody else. */
+  /** `Kind/name` of objects with the pool's names that something else owns. */
   readonly notOwned: readonly string[];
   /** Backends whose pods are being replaced, or wait for it. */
   readonly rolling: readonly string[];

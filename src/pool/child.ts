@@ -88,7 +88,7 @@ export function isOurs(facts: ChildFacts | undefined, poolUid: string): boolean 
 }
 
 /**
- * Whether a child is to be applied: it is not there, it should be another, or somebody has changed it.
+ * Whether a child is to be applied: it is not there, it should be different, or it was changed by something else.
  *
  * @param child as `named` gives it
  * @param verified fingerprint of what the API server made of this very content, where that is known: it fills in defaults and writes
@@ -103,7 +103,7 @@ export function differs(child: Child, facts: ChildFacts | undefined, verified: s
   return facts.content === null || !covers(facts.content, { ...withoutCount(body), labels, annotations, ownerReferences });
 }
 
-/** How many pods a Deployment asks for; undefined where that is left to somebody else. */
+/** How many pods a Deployment asks for; undefined where an autoscaler decides that. */
 export function countOf(child: Child): number | undefined {
   return (child['spec'] as { readonly replicas?: number } | undefined)?.replicas;
 }

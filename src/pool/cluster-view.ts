@@ -37,7 +37,7 @@ export interface ClusterView {
 /** What reading the pool gave. */
 export type PoolReading =
   | { readonly kind: 'accepted'; readonly pool: CccamPool; readonly spec: unknown; readonly warnings: readonly Issue[] }
-  /** Refused as it stands; `lastGood` goes on serving, where there is one. */
+  /** Invalid as it is; `lastGood` stays active, where there is one. */
   | {
       readonly kind: 'refused';
       readonly issues: readonly Issue[];

@@ -9,7 +9,7 @@ import { withShares } from './proxy-shares.ts';
 import { type ProxySummary, type ServerFacts, summarizeProxies } from './proxy-summary.ts';
 import { nextRoster, type Roster, type RosterEntry } from './roster.ts';
 
-/** What is known of a pool, whoever serves it: the operator in a cluster, or `run` on one machine. */
+/** What is known of a pool, in a cluster as well as on one machine. */
 export interface PoolFacts {
   readonly spec: PoolSpec;
   /** What must survive a restart, as it was saved last. */

@@ -5,7 +5,7 @@ import { LONGEST_DRAIN_MS } from '../wire/drain-times.ts';
 export interface DrainRequest {
   /** How long the drain may take, in milliseconds; null for the pool's own deadline. */
   readonly deadlineMs: number | null;
-  /** False for a text that is neither `true` nor a duration. It drains all the same: whoever wrote it wanted a drain. */
+  /** False for a text that is neither `true` nor a duration. It drains anyway: a drain was clearly wanted. */
   readonly understood: boolean;
 }
 

@@ -19,7 +19,7 @@ describe('nextDrainState', () => {
     });
   });
 
-  it('is undone when nothing asks for it any more, and starts anew after that', () => {
+  it('is undone when nothing asks for it any more, and starts again after that', () => {
     const undone = nextDrainState({ kind: 'draining', reason: 'requested', since: 1_000 }, null, 2_000);
     expect(undone).toEqual(ACTIVE);
     expect(nextDrainState(undone, 'requested', 3_000)).toMatchObject({ since: 3_000 });

@@ -20,7 +20,7 @@ export interface PodFacts {
   readonly drainSince: string | null;
   /** The pod's `ContainersReady`; not `Ready`, which waits for our own readiness gate and so would wait for us. */
   readonly containersReady: boolean;
-  /** Whether every container has ended for good; such a pod serves nobody. */
+  /** Whether every container has ended for good; such a pod serves no clients. */
   readonly finished: boolean;
   /** Port of the agent beside the server, or null where there is none. */
   readonly agentPort: number | null;

@@ -56,7 +56,7 @@ function annotationChanges(pod: PodFacts, entry: RosterEntry | null, drained: bo
   const cost = drained ? COSTS.drained : requested ? COSTS.draining : null;
   const changes: Record<string, string | null> = {};
   if (since !== pod.drainSince) changes[DRAIN_SINCE_ANNOTATION] = since;
-  // A cost that somebody else has set is theirs.
+  // A cost that something else has set stays.
   const ours = pod.deletionCost === null || Object.values<string>(COSTS).includes(pod.deletionCost);
   if (ours && cost !== pod.deletionCost) changes[DELETION_COST_ANNOTATION] = cost;
   return Object.keys(changes).length === 0 ? null : changes;

@@ -71,7 +71,7 @@ function passiveBackends({ backends, health }: PoolSpec): (backend: string) => b
 }
 
 function wantedServer(entry: RosterEntry, spec: PoolSpec, passive: (backend: string) => boolean): WantedServer {
-  // HAProxy would still bring remembered clients to a server of weight 0; drained, it takes nobody new at all.
+  // HAProxy would still send remembered clients to a server of weight 0; drained, it takes no new sessions at all.
   const outOfRotation = entry.drain.kind === 'draining' || entry.containersNotReady === true || entry.weight === 0;
   return {
     id: entry.id,

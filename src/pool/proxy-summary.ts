@@ -28,7 +28,7 @@ export interface ProxySummary {
   readonly sessions: number;
   /** Addresses that sessions come from, and sessions of the one with the most. */
   readonly clients: { readonly addresses: number; readonly most: number };
-  /** Clients turned away in the last minute: by the limits of their address, and because a proxy was full. */
+  /** Clients refused in the last minute: by the limits of their address, and because a proxy was full. */
   readonly refusedLately: { readonly client: number; readonly full: number };
   /** Local ports of the proxy with the fewest left. */
   readonly localPorts: { readonly taken: number; readonly of: number };
@@ -81,7 +81,7 @@ export function summarizeProxies(proxies: readonly ProxyReport[], revision: stri
     localErrors: [...new Set(spoken.flatMap((proxy) => statement(proxy)?.localError ?? []))].sort(),
     ...sums(statements),
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
-    // Where nobody speaks, nothing is known: not even that nobody is there.
+    // Where no proxy reports, nothing is known: not even that a server is empty.
     servers: new Map(
       proxies.every((proxy) => statement(proxy) === null)
         ? []

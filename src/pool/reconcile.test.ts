@@ -47,7 +47,7 @@ describe('reconcile, whatever happens in whatever order', () => {
     );
   }, 30_000);
 
-  it('comes to the same servers and clocks when it begins anew at any moment from what was saved', () => {
+  it('comes to the same servers and clocks when it begins again at any moment from what was saved', () => {
     fc.assert(
       fc.property(fc.array(steps, { maxLength: 30 }), fc.integer({ min: 1, max: 3 }), (sequence, backends) => {
         const model = play(sequence, backends);

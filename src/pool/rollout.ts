@@ -5,7 +5,7 @@ export interface RolloutCandidate {
   readonly backend: string;
   /** Name of the pod template that it should have. */
   readonly template: string;
-  /** Whether nobody is meant to be served by it: then it is never in rotation, and nobody misses it. */
+  /** Whether its weight is 0: then it is never in rotation, and not missed. */
   readonly weightZero: boolean;
   /** Its Deployment, whose numbers may lag behind; null while there is none. */
   readonly deployment: DeploymentFacts | null;
@@ -17,7 +17,7 @@ export interface RolloutCandidate {
 
 /**
  * Backends whose change of pod template must wait. At most `maxUnavailable` backends are changed or down at the same time; one that is
- * down already goes first, because changing it costs nobody anything.
+ * down already goes first, because changing it costs no sessions.
  */
 export function heldBackends(candidates: readonly RolloutCandidate[], maxUnavailable: number): ReadonlySet<string> {
   const existing = candidates.filter((candidate) => candidate.deployment !== null);
@@ -32,7 +32,7 @@ export function heldBackends(candidates: readonly RolloutCandidate[], maxUnavail
   }
   for (const candidate of waiting) {
     const { backend } = candidate;
-    if (taken.has(backend) && isDown(candidate)) continue; // going on with it takes nobody else down
+    if (taken.has(backend) && isDown(candidate)) continue; // going on with it takes no other backend down
     const others = taken.has(backend) ? taken.size - 1 : taken.size;
     if (others < maxUnavailable) taken.add(backend);
     else held.add(backend);

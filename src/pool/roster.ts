@@ -26,7 +26,7 @@ export interface RosterEntry {
   readonly deadlineMs: number;
   /** The pod behind it; an external server has none. */
   readonly pod?: { readonly name: string; readonly uid: string };
-  /** Set while the pod's containers are not ready: it takes nobody new, and that is no drain with an end. */
+  /** Set while the pod's containers are not ready: it takes no new sessions, but that is not a drain. */
   readonly containersNotReady?: true;
 }
 
@@ -36,7 +36,7 @@ export type Roster = readonly RosterEntry[];
 /** What a roster is made of. */
 export interface RosterInput {
   readonly spec: PoolSpec;
-  /** The roster of the last pass, or of before a restart. */
+  /** The roster of the last pass, or from before a restart. */
   readonly previous: Roster;
   /** What was read back, by server name; a server that is missing is unknown, not empty. */
   readonly counts: ReadonlyMap<string, SessionCount>;

@@ -1,6 +1,6 @@
 /**
  * Ids for servers, small and stable: a server keeps its id for as long as it is known, and a new server takes the lowest free one,
- * so that a replacement takes over what its predecessor has left. Consistent hashing goes by ids: it then moves nobody else.
+ * so that a replacement takes over what its predecessor has left. Consistent hashing goes by ids: it then moves no other clients.
  *
  * @param known ids of servers that exist, by name; must be free of repeats
  * @param names servers that need an id, those that have one among them

@@ -1,8 +1,8 @@
 import type { BackendSpec } from '../api/v1alpha1/index.ts';
 
-/** Sessions that the largest backend can hold where nobody says otherwise: the low end of what administrators of such servers report. */
+/** Sessions that the largest backend can hold by default: the low end of what administrators of such servers report. */
 export const DEFAULT_MAX_CONNECTIONS = 1_000;
-/** No limit that nobody wrote is smaller than this part of the largest: a weight says who comes first, not that a server holds next to nobody. */
+/** No derived limit is smaller than this part of the largest: a weight says which server comes first, not that another one holds almost nothing. */
 const LEAST_PART = 1 / 10;
 
 type Limited = Pick<BackendSpec, 'name' | 'capacity' | 'role'>;
@@ -21,7 +21,7 @@ export function serverLimits(backends: readonly Limited[], weights: ReadonlyMap<
   const largest = [...(actives.length === 0 ? backends : actives)].sort((a, b) => weightOf(b) - weightOf(a))[0];
   const reference = largest?.capacity?.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
   const part = (backend: Limited): number => {
-    // A weight of 0 takes nobody new, but whoever is there counts.
+    // A weight of 0 takes no new sessions, but existing ones count.
     if (largest === undefined || weightOf(largest) === 0 || weightOf(backend) === 0) return 1;
     return backend.role === 'Backup' ? size(backend) / size(largest) : weightOf(backend) / weightOf(largest);
   };
@@ -33,7 +33,7 @@ export function serverLimits(backends: readonly Limited[], weights: ReadonlyMap<
   );
 }
 
-/** What a server can do, its latency apart; what nobody stated counts as 1. */
+/** What a server can do, its latency apart; a missing figure counts as 1. */
 function size({ capacity }: Limited): number {
   return (capacity?.cores ?? 1) * (capacity?.cards ?? 1);
 }

@@ -2,10 +2,10 @@ import type { HealthCause, HealthState } from '../haproxy/health/health-state.ts
 
 /** How a server stands with one proxy, or with all of them. */
 export interface ServerStanding {
-  /** Null where nobody judges it, because it should not serve. */
+  /** Null where it is not judged, because it should not serve. */
   readonly health: HealthState | null;
   readonly cause: HealthCause | null;
-  /** Sessions above which it has shown to take nobody, or null. */
+  /** Sessions above which it has refused more, or null. */
   readonly learnedLimit: number | null;
   /** Whether it is a limit of sessions for sure, and none of connections. */
   readonly limitIsSure: boolean;

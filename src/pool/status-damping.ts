@@ -12,7 +12,7 @@ export interface Damping {
 }
 
 /**
- * When a status should be written: at once when anything but a number has changed or one has come to or from 0; for the rest when a
+ * When a status should be written: at once when anything but a number has changed, or a number is 0 now or was 0 before; otherwise when a
  * number has moved by a tenth or stands in a message, and not again too soon.
  *
  * @param written the status as it stands, or null

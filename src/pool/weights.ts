@@ -28,7 +28,7 @@ export function computeWeights(backends: readonly Weighed[], policy: WeightPolic
   return new Map(backends.map((backend) => [backend.name, backend.weight ?? scaled.get(backend.name) ?? 1]));
 }
 
-/** Share of new sessions that a weight stands for, in percent of all; 0 when nobody has any weight. */
+/** Share of new sessions that a weight stands for, in percent of all; 0 when the weights add up to 0. */
 export function sharePercent(weight: number, all: readonly number[]): number {
   const sum = all.reduce((total, each) => total + each, 0);
   return sum === 0 ? 0 : Math.round((100 * weight) / sum);
@@ -49,7 +49,7 @@ function scale(raw: number, largest: number): number {
   return Math.min(MAX_WEIGHT, Math.max(1, Math.round((MAX_WEIGHT * raw) / largest)));
 }
 
-/** A figure that nobody stated for a backend counts as the median of the others, or 1 where no other states it either. */
+/** A figure that is missing for a backend counts as the median of the others, or 1 where all are missing. */
 function fillGaps(capacities: readonly Capacity[]): FullCapacity[] {
   const typical = {
     cores: median(capacities.map((capacity) => capacity.cores)),

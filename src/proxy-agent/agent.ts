@@ -186,7 +186,7 @@ class ProxyAgent {
   #refuse(thrown: unknown): void {
     this.#log.warn(errorFields(thrown), 'the ConfigMap is invalid; the last valid config stays active');
     if (this.#config !== null) return;
-    // Nothing runs yet, and nothing will: whoever listens should know why.
+    // Nothing runs yet, and nothing will: subscribers should know why.
     this.#start.why = messageOf(thrown);
     const code = thrown instanceof CccamError ? thrown.code : 'CCP_PROXY_CONFIG_UNREADABLE';
     this.#telemetry.update(unreadable(code, null));

@@ -1,7 +1,7 @@
 import type { ProxyModel, Structure, WantedServer } from '../haproxy/model.ts';
 import type { BackendDrainState } from './backend-link.ts';
 
-/** How this proxy ends itself: nobody new, and from a time on nobody at all. */
+/** How this proxy stops: first no new sessions, then none at all. */
 export interface SoftStopState {
   /** As it was when the end began: a reload would let clients in again. */
   readonly structure: Structure;
@@ -32,7 +32,7 @@ function drain(server: WantedServer, deadlineAt: number | null): WantedServer {
   return { ...server, state: 'drain', deadlineAt: times.length === 0 ? null : Math.min(...times) };
 }
 
-/** The model without the times at which sessions are closed, for as long as nobody knows what time it is. */
+/** The model without the times at which sessions are closed, as long as the API server's time is not known. */
 export function withoutTimes(model: ProxyModel): ProxyModel {
   return { ...model, servers: model.servers.map((server) => ({ ...server, deadlineAt: null })) };
 }

@@ -29,17 +29,17 @@ export interface SoftStopOptions {
 }
 
 /**
- * Ends a proxy softly when its pod ends: lets clients in for a last while, then nobody, and answers the kubelet when the last session has
- * ended. Then there is nobody left for HAProxy's own end to cut off.
+ * Stops a proxy softly when its pod terminates: accepts clients a little longer, then none, and answers the kubelet when the last session has
+ * ended. Then HAProxy has no session left to cut off.
  */
 export class SoftStop {
   readonly #options: SoftStopOptions;
-  /** When the operator says that who is left must be closed, in milliseconds since the epoch; null where the hook's own deadline holds. */
+  /** When the operator says that the remaining sessions must be closed, in milliseconds since the epoch; null where the hook's own deadline holds. */
   deadlineAt: number | null = null;
   #end: SoftStopState | null = null;
   /** Live sessions as they were read last; null while a worker does not tell. */
   #sessions: number | null = null;
-  /** Looks since nobody new is let in. */
+  /** Observations since the frontend was paused. */
   #looks = 0;
   /** Since when HAProxy has not answered, or null. */
   #silentSince: number | null = null;
@@ -62,7 +62,7 @@ export class SoftStop {
     if (observation.error === null) this.#looks = observation.frontend === 'paused' ? this.#looks + 1 : 0;
   }
 
-  /** Whether nobody is left. What was seen before the frontend was paused does not count: a wave of clients may have come since. */
+  /** Whether no session is left. Counts from before the frontend was paused prove nothing: clients may have come since. */
   get #isEmpty(): boolean {
     if (this.#silentSince !== null && this.#options.clock.monotonic() - this.#silentSince >= GONE_MS) return true;
     return this.#sessions === 0 && this.#looks >= SURE_LOOKS;
@@ -97,13 +97,13 @@ export class SoftStop {
     log.info({ sessions: this.#sessions }, 'soft stop is over');
   }
 
-  /** The earlier of the two deadlines, on the clock that never jumps. */
+  /** The earlier of the two deadlines, on the monotonic clock. */
   #deadline(own: number): number {
     const { clock } = this.#options;
     return this.deadlineAt === null ? own : Math.min(own, clock.monotonic() + this.deadlineAt - clock.now());
   }
 
-  /** Waits until nobody is left, or that time has come. */
+  /** Waits until no session is left, or that time has come. */
   async #waitUntil(time: () => number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted && !this.#isEmpty && clock.monotonic() < time()) await clock.sleep(LOOK_MS, signal);

@@ -14,7 +14,7 @@ export class ProxyMetrics {
   readonly #synced = this.#gauge('cccam_proxy_synced', 'Whether HAProxy runs exactly what was asked for.', []);
   readonly #workers = this.#gauge('cccam_proxy_workers', 'Worker processes, by whether they take new sessions.', ['kind']);
   readonly #sessions = this.#gauge('cccam_server_sessions', 'Live sessions of a server, over all workers.', ['server']);
-  readonly #oldSessions = this.#gauge('cccam_server_old_worker_sessions', 'Live sessions of a server in workers of before a reload.', [
+  readonly #oldSessions = this.#gauge('cccam_server_old_worker_sessions', 'Live sessions of a server in workers from before a reload.', [
     'server',
   ]);
   readonly #inRotation = this.#gauge('cccam_server_in_rotation', 'Whether a server takes new sessions.', ['server']);

@@ -11,7 +11,7 @@ export class ProxyTelemetry {
   readonly #stream: ObservationStream;
   readonly #metrics = new ProxyMetrics();
   #latest: ProxyObservation | null = null;
-  /** Whether it has once run exactly what was asked for and had somebody to send clients to, or has served some before this agent began. */
+  /** Whether it has once run its config and had a server in rotation, or has served sessions before this agent started. */
   #settled = false;
 
   constructor(clock: Clock) {
@@ -47,7 +47,7 @@ export class ProxyTelemetry {
     ]);
   }
 
-  /** A proxy whose next reload waits or fails serves on: whoever sends clients by this must not take every proxy away for it. */
+  /** A proxy whose next reload waits or fails keeps serving: readiness must not take every proxy away for that. */
   #ready(response: Parameters<Route>[1]): void {
     const latest = this.#latest;
     const ready = this.#settled && latest !== null && latest.error === null && latest.currentPid !== null;

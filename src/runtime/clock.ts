@@ -61,7 +61,7 @@ export class Bell {
     this.#wake?.();
   }
 
-  /** Waits for a ring, for `ms` milliseconds at the most, or until the signal is aborted. */
+  /** Waits for a ring, for `ms` milliseconds at most, or until the signal is aborted. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       const woken = new AbortController();

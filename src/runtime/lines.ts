@@ -3,7 +3,7 @@ const FIRST_BYTES = 4_096;
 /**
  * Cuts a stream of bytes into lines; empty ones are skipped, and a last line without its end is dropped: it was cut off. An unfinished line
  * is kept in one buffer, so that a peer that sends a byte at a time costs no more than the line is long. `readline` is not used: over a
- * response that is destroyed in mid-iteration it crashes the process with an error that nobody can catch.
+ * response that is destroyed in mid-iteration it crashes the process with an error that cannot be caught.
  *
  * @param maxBytes longest line
  * @throws RangeError for a longer one; and whatever the stream throws

@@ -5,7 +5,7 @@ const LOOPBACK = subnets([
   ['::1', 128, 'ipv6'],
 ]);
 /**
- * Addresses that no server may have. CVE-2021-25740 shows why: whoever may name the proxy's targets can aim it at what only the
+ * Addresses that no server may have. CVE-2021-25740 shows why: a user who may name the proxy's targets can aim it at what only the
  * proxy can reach. IPv4-mapped IPv6 is refused whole (below), because it is a second spelling of every IPv4 address on this list.
  */
 const NEVER = subnets([

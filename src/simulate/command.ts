@@ -45,7 +45,7 @@ export async function simulateClients(options: SimulateClientsOptions, clock: Cl
   const { clients, done } = startClients(options.count, { ...options, ...source(options.host) }, shutdown.stopping);
   while (!shutdown.stopping.aborted) {
     await clock.sleep(REPORT_EVERY_MS, shutdown.stopping);
-    const served = Map.groupBy(clients, (client) => client.servedBy ?? '(nobody)');
+    const served = Map.groupBy(clients, (client) => client.servedBy ?? '(none)');
     const shares = [...served].sort().map(([label, group]) => `${label} ${group.length}`);
     console.log(`${shares.join(', ')}; sessions lost ${clients.reduce((sum, client) => sum + client.lost, 0)}`);
   }

@@ -15,7 +15,7 @@ export const SERVER_MODES = ['normal', 'hung', 'banning', 'closing', 'slow', 'le
 export type ServerMode = (typeof SERVER_MODES)[number];
 
 /**
- * How many sessions a server holds at once, connections without a login among them, and what becomes of whoever is more: closed at once,
+ * How many sessions a server holds at once, connections without a login among them, and what happens to one more: closed at once,
  * left without a word, or greeted and closed after the login.
  */
 export interface ServerLimit {

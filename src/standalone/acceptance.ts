@@ -22,7 +22,7 @@ export interface AcceptanceOptions {
   readonly wall: () => number;
 }
 
-/** Takes what is in the file over, or refuses it as a whole with every reason; the last good pool goes on serving then. */
+/** Takes over what is in the file, or refuses it as a whole with every reason; the last valid pool then stays active. */
 export class Acceptance {
   readonly #options: AcceptanceOptions;
   #inForce: { readonly text: string; readonly reading: FileReading };
@@ -33,7 +33,7 @@ export class Acceptance {
     this.#tellFirst(first);
   }
 
-  /** Whether a text may be the beginning of what somebody is writing. */
+  /** Whether a text may be half of a write. */
   looksUnfinished(text: string): boolean {
     return looksUnfinished(this.#inForce, { text, reading: this.#read(text) });
   }

@@ -87,7 +87,7 @@ export class Controller {
     this.decide();
   }
 
-  /** What is in the file now was refused; the pool of before goes on. @param why for people */
+  /** What is in the file now was refused; the last valid pool stays active. @param why for people */
   refuse(why: string): void {
     this.#refusal = why;
   }

@@ -20,7 +20,7 @@ const POLL_MS = 2_000;
 export interface FollowerListener {
   readonly onText: (text: string) => void;
   readonly onError: (error: CccamError) => void;
-  /** Whether a text may be the beginning of what somebody is writing. */
+  /** Whether a text may be half of a write. */
   readonly looksUnfinished: (text: string) => boolean;
 }
 

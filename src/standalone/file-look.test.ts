@@ -15,9 +15,9 @@ describe('FileLooker', () => {
   afterEach(async () => await rm(folder, { recursive: true, force: true }));
 
   it.each([
-    ['a pipe', async (path: string) => void (await promisify(execFile)('mkfifo', [path])), 'no regular file', 'regular file'],
+    ['a pipe', async (path: string) => void (await promisify(execFile)('mkfifo', [path])), 'not a regular file', 'regular file'],
     ['a folder', async (path: string) => await mkdir(path).then(() => undefined), 'a folder', 'Name the file in it'],
-    ['a device', async (path: string) => await symlink('/dev/zero', path), 'no regular file', 'regular file'],
+    ['a device', async (path: string) => await symlink('/dev/zero', path), 'not a regular file', 'regular file'],
     ['a link to itself', async (path: string) => await symlink(path, path), 'ELOOP', 'links lead in a circle'],
     ['nothing', async () => undefined, 'ENOENT', 'no such file'],
     ['a path through a file', async (path: string) => await writeFile(join(path, '..', 'x'), ''), 'ENOENT', 'no such file'],

@@ -29,7 +29,7 @@ export type OutputKind = 'auto' | 'table' | 'lines' | 'json';
  * @param once whether only the end result is wanted: one table or one JSON document
  */
 export function createOutput(kind: OutputKind, once: boolean, stream: NodeJS.WriteStream, now: () => number): Output {
-  // A full disk or a closed pipe behind the output must not end what serves people; there is nobody to tell.
+  // A full disk or a closed pipe behind the output must not stop the program, and there is nowhere to report it.
   stream.on('error', () => undefined);
   if (once) return new Final(stream, kind === 'json' ? (status) => JSON.stringify(status, null, 2) : statusTable);
   const resolved = kind === 'auto' ? (stream.isTTY ? 'table' : 'lines') : kind;
@@ -177,7 +177,7 @@ class JsonLines implements Output {
     this.#write({ kind: 'event', time: new Date(this.#now()).toISOString(), ...event });
   }
 
-  /** A status is told when more than counts of sessions has changed, those in messages among them. */
+  /** A status is printed when more than counts of sessions has changed, those in messages among them. */
   status(status: PoolStatus): void {
     const state = JSON.stringify(status, (key: string, value: unknown) => {
       if (key === 'sessions') return undefined;

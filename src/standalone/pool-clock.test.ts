@@ -55,7 +55,7 @@ describe('the time of a pool', () => {
     expect(drainedFor(after)).toBe(60_000);
   });
 
-  it('begins anew without a saved one, and keeps what servers it finds', () => {
+  it('begins again without a saved one, and keeps what servers it finds', () => {
     expect(drainedFor(poolClock(machine(NOON + 1_000, 5), { roster: [entry], clock: null }, 'boot'))).toBe(1_000);
   });
 

@@ -8,7 +8,7 @@ import { aliasLine, lineAt, troubleAt } from './yaml-location.ts';
 import { lookalike, yamlProblem } from './yaml-problem.ts';
 import { twoReadings } from './yaml-readings.ts';
 
-/** Complaints that are told; a file with more of them is not read to the end. */
+/** Complaints that are reported; a file with more of them is not read to the end. */
 const MAX_ISSUES = 20;
 /** Aliases of an anchor: enough for every backend of a pool, and far too few for a bomb. */
 const MAX_ALIASES = 200;
@@ -98,7 +98,7 @@ function aliasIssue(thrown: string, document: Document.Parsed, counter: LineCoun
   return { line, field: 'pool', message };
 }
 
-/** What `kubectl get -o yaml` adds is nobody's wish. */
+/** What `kubectl get -o yaml` adds is not part of the pool. */
 function withoutStatus(data: unknown): unknown {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return data;
   return Object.fromEntries(Object.entries(data).filter(([key]) => key !== 'status'));

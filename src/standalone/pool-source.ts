@@ -31,7 +31,7 @@ export interface PoolSource {
 
 /**
  * Reads the pool to begin with: that of the file or, where the file is broken or gone, the one that was in force last. After a reboot
- * somebody has to serve.
+ * something must serve.
  *
  * @throws CccamError CCP_POOL_FILE_UNREADABLE, CCP_POOL_INVALID or CCP_POOL_UNSUPPORTED where there is none
  */

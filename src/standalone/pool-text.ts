@@ -17,7 +17,7 @@ export async function readPoolFile(path: string): Promise<string> {
 
 async function readBytes(path: string): Promise<Buffer> {
   try {
-    // Without waiting: opening a FIFO would wait for somebody to write into it.
+    // Without waiting: opening a FIFO would wait for a writer.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { size, ...kind } = await file

@@ -120,7 +120,7 @@ async function assemble({ first, folder, host, options, output, time }: Ground, 
     clock,
     report,
   );
-  // Before HAProxy is touched: a port that is taken must not leave one behind that nobody looks after.
+  // Before HAProxy is touched: a taken port must not leave one behind that nothing manages.
   const http = options.once ? null : await openHttp(options.httpPort, telemetry, output);
   controller.decide();
   await keeper.begin(async () => {

@@ -56,7 +56,7 @@ describe('the state folder', () => {
     await chmod(open, 0o777);
     await expect(openStateFolder(open)).rejects.toMatchObject({
       code: 'CCP_STATE_UNWRITABLE',
-      message: expect.stringContaining('others may write'),
+      message: expect.stringContaining('other users may write'),
     });
     expect((await stat(open)).mode & 0o777).toBe(0o777);
     await rm(open, { recursive: true });

@@ -31,7 +31,7 @@ export interface StateFolder {
   readonly sockets: { readonly runtime: string; readonly master: string; readonly peers: string };
 }
 
-/** Where a pool's state goes when nobody says otherwise. */
+/** Where a pool's state goes by default. */
 export function defaultStateFolder(pool: string): string {
   if (process.getuid?.() === 0) return `/var/lib/cccam-operator/${pool}`;
   return join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'cccam-operator', pool);
@@ -46,7 +46,7 @@ export async function openStateFolder(path: string): Promise<StateFolder> {
   assertUsablePath(resolve(path));
   try {
     const made = await mkdir(path, { recursive: true, mode: 0o755 });
-    if (made !== undefined) await chmod(path, 0o711); // HAProxy's workers, who are somebody else, must reach their sockets in it; every file is 0600
+    if (made !== undefined) await chmod(path, 0o711); // HAProxy's workers, another user, must reach their sockets in it; every file is 0600
     await assertOurs(path);
   } catch (thrown) {
     if (thrown instanceof CccamError) throw thrown;
@@ -122,7 +122,7 @@ export interface SavedRoster {
 }
 
 /**
- * The servers of before. A file that cannot be read is set aside, so that the pool starts all the same.
+ * The saved servers. A file that cannot be read is moved aside, so that the pool starts anyway.
  *
  * @returns the roster, what time it was then, and where an unreadable file was put
  * @throws CccamError CCP_STATE_UNREADABLE when the file may not be opened at all

@@ -1,7 +1,7 @@
 import type { FileReading } from './pool-file.ts';
 
 /**
- * Whether a text may be the beginning of what somebody is writing into the file: a writer may pause in the middle, and half of a pool is
+ * Whether a text may be half of a write: a writer may pause in the middle, and half of a pool is
  * sometimes a pool, too (`port: 23` of `port: 23086`).
  *
  * @param before the text in force, and what it said

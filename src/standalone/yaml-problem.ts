@@ -1,7 +1,7 @@
 import type { YAMLError } from 'yaml';
 import { printable } from '../runtime/printable.ts';
 
-/** What the parser's codes mean to somebody who wrote the file. */
+/** What the parser's codes mean to the person who wrote the file. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'expected one pool in a file: take out everything from this `---` on, or put it into a file of its own',
   TAB_AS_INDENT: 'expected spaces: YAML does not take a tab for indentation',
@@ -44,7 +44,7 @@ export function lookalike(text: string): { readonly line: number; readonly messa
     const content = line.replace(/(^|\s)#.*$/, '');
     const found = [...content].find((character, at) => LOOKALIKES.has(character) && !(index === 0 && at === 0 && character === '\ufeff'));
     if (found === undefined) continue;
-    return { line: index + 1, message: `expected plain characters: this line has ${LOOKALIKES.get(found)}. Type it anew` };
+    return { line: index + 1, message: `expected plain characters: this line has ${LOOKALIKES.get(found)}. Type it again` };
   }
   return null;
 }

@@ -7,7 +7,7 @@ export const KEY_HEADER = 'cccam-drain-key';
 export type KeyUse = 'end a proxy' | 'end a server' | 'link to a server';
 
 /**
- * What an agent must be asked with. Whoever may read the pool or its pods can know it; whoever only reaches the port cannot, and so cannot
+ * Key that opens something at an agent. A user who may read the pool or its pods can know it; one who only reaches the port cannot, and so cannot
  * take a server from its clients. Each use and each backend has a key of its own: a server that answers in its agent's place is shown the
  * key of links to itself, which opens nothing else.
  *

@@ -25,7 +25,7 @@ export function savedStateText({ roster, spec }: SavedState): string {
   return JSON.stringify({ version: 1, spec, roster });
 }
 
-/** Reads what was saved. @returns null for what cannot be read: somebody has changed it, and it is written again from what is known */
+/** Reads what was saved. @returns null for what cannot be read: it was changed by hand, and is written again from what is known */
 export function readSavedState(text: string): SavedState | null {
   try {
     const { roster, spec } = savedState.parse(JSON.parse(text));

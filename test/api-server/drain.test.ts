@@ -97,7 +97,7 @@ async function serverStatus(pod: RunningPod) {
   return status?.backends.flatMap((backend) => backend.servers).find((server) => server.name.startsWith(pod.name));
 }
 
-/** Whether a number in the status is as near as it is promised to be: it is written anew when it has moved by a tenth. */
+/** Whether a number in the status is as near as it is promised to be: it is written again when it has moved by a tenth. */
 function tells(count: number | undefined, sessions: number): boolean {
   return count !== undefined && Math.abs(count - sessions) < Math.max(1, count / 10);
 }

@@ -109,7 +109,7 @@ export class TestKubelet {
     if (known !== null) await this.#report(known.object, pod);
   }
 
-  /** Starts the agent of a proxy anew. @param skewMs how wrong the clock of its node is */
+  /** Starts the agent of a proxy again. @param skewMs how wrong the clock of its node is */
   async startAgent(pod: RunningPod, skewMs = 0): Promise<void> {
     if (pod.proxy === undefined) return;
     pod.proxy.agent = startAgent(
@@ -131,7 +131,7 @@ export class TestKubelet {
     await writeFile(join(folder, 'proxy.json'), data?.['proxy.json'] ?? '');
   }
 
-  /** Ends a proxy's processes at once and starts them anew in an empty folder, as when its containers are made again. */
+  /** Ends a proxy's processes at once and starts them again in an empty folder, as when its containers are made again. */
   async restartProxy(pod: RunningPod): Promise<void> {
     if (pod.proxy === undefined) return;
     for (const process of [pod.proxy.haproxy, pod.proxy.agent]) await ended(process);

@@ -52,7 +52,7 @@ class Sight {
     }
   }
 
-  /** Waits until it is seen. @returns when, on the clock that never jumps */
+  /** Waits until it is seen. @returns when, on the monotonic clock */
   async of(pod: string, what: string): Promise<number> {
     const key = `${pod} ${what}`;
     await until(`${key} is seen`, () => this.#seen.has(key), 30_000);

@@ -91,7 +91,7 @@ describe('a server', () => {
     const [server] = await processesOf(pod.metadata.uid ?? '', 'simulate');
     await runOutOfMemory(server ?? 0);
     await until(
-      'its container is started anew',
+      'its container is restarted',
       async () => (await restarts(pod, 'cccam')) > before,
       30_000,
       () => lab.diagnosis(),
@@ -103,7 +103,7 @@ describe('a server', () => {
 });
 
 describe('a proxy', () => {
-  it('whose worker is killed loses its own sessions and no other, and is started anew with every weight and drain', async () => {
+  it('whose worker is killed loses its own sessions and no other, and is restarted with every weight and drain', async () => {
     const drained = await podOf('c');
     await lab.kubectl('annotate', `pod/${drained.metadata.name}`, 'cccam.dev/drain=30m');
     await untilState('c', 'Draining');
@@ -113,7 +113,7 @@ describe('a proxy', () => {
     const processes = await processesOf(proxy.metadata.uid ?? '', 'haproxy');
     process.kill(Math.max(...processes), 'SIGKILL'); // the worker is younger than its master
     await until(
-      'it is started anew',
+      'it is restarted',
       async () => (await restarts(proxy, 'haproxy')) > before,
       30_000,
       () => lab.diagnosis(),
@@ -134,7 +134,7 @@ describe('a proxy', () => {
     const before = await restarts(proxy, 'proxy-agent');
     const [agent] = await processesOf(proxy.metadata.uid ?? '', 'proxy-agent');
     process.kill(agent ?? 0, 'SIGKILL');
-    await until('it is started anew', async () => (await restarts(proxy, 'proxy-agent')) > before, 30_000);
+    await until('it is restarted', async () => (await restarts(proxy, 'proxy-agent')) > before, 30_000);
     await untilSynced(TRUTH_MS);
     expect(await restarts(proxy, 'haproxy')).toBe(haproxy);
     await lab.lostNobody();
@@ -148,7 +148,7 @@ describe('the agent beside a server', () => {
     const before = await restarts(pod, 'backend-agent');
     const [agent] = await processesOf(pod.metadata.uid ?? '', 'backend-agent');
     process.kill(agent ?? 0, 'SIGKILL');
-    await until('it is started anew', async () => (await restarts(pod, 'backend-agent')) > before, 30_000);
+    await until('it is restarted', async () => (await restarts(pod, 'backend-agent')) > before, 30_000);
     await until(
       'both proxies are linked',
       async () => (await lab.agentMetric(pod, 'cccam_backend_proxies').catch(() => null)) === 2,
@@ -160,7 +160,7 @@ describe('the agent beside a server', () => {
 });
 
 describe('the node', () => {
-  it('whose containerd is started anew loses nobody', async () => {
+  it('whose containerd is restarted loses nobody', async () => {
     await lab.cluster.kill('containerd');
     await until(
       'the next one answers',
@@ -194,7 +194,7 @@ describe('the node', () => {
     }
     await until('the kubelet says that the node is ready', async () => (await lab.cluster.isUp()) === true, 30_000);
     const listening = async () => await lab.agentMetric(await podOf('b'), 'cccam_backend_sockets{state="listening"}');
-    await until('the server is started anew', async () => ((await listening().catch(() => null)) ?? 0) > 0, 30_000);
+    await until('the server is restarted', async () => ((await listening().catch(() => null)) ?? 0) > 0, 30_000);
     await untilState('b', 'Up');
     await untilWhole(30_000);
   });

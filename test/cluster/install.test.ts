@@ -87,7 +87,7 @@ describe('helm', () => {
     await lab.lostNobody();
   });
 
-  it('takes the pools over again when it is installed anew', async () => {
+  it('takes the pools over again when it is installed again', async () => {
     const before = await lab.get(CHILD_TYPES.Deployment, `${NAME}-haproxy`);
     await lab.install();
     await lab.kubectl('patch', `ccp/${NAME}`, '--type=merge', '-p', '{"spec":{"drain":{"closePerSecond":7}}}');

@@ -56,7 +56,7 @@ export class FakeApiServer {
     return this.calls.filter((call) => call.query.get('watch') === 'true');
   }
 
-  /** Calls for whole lists; one object at the most is only asked for to learn the version. */
+  /** Calls for whole lists; one object at most is only asked for to learn the version. */
   get lists(): Call[] {
     return this.calls.filter((call) => call.method === 'GET' && call.query.has('limit') && call.query.get('limit') !== '1');
   }

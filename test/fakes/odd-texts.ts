@@ -25,7 +25,7 @@ export const TEXTS: readonly Row[] = [
     /at most 200 aliases/,
     /write the values out/,
   ],
-  ['a space that does not break', line(6, '  port:\u00a012000'), 6, 'pool', /plain characters.*U\+00A0/, /type it anew/i],
+  ['a space that does not break', line(6, '  port:\u00a012000'), 6, 'pool', /plain characters.*U\+00A0/, /type it again/i],
   ['typographic quotes', line(4, '  name: “living-room”'), 4, 'metadata.name', /a name of 1 to 40/, /correct it/],
   [
     'an octal port',

@@ -166,7 +166,7 @@ describe('a server whose places earlier workers hold', () => {
       await box.heldSessions(4);
       await box.save({ backends: [box.backend(1, { capacity: { maxConnections: 4 } })], timeouts: { idle: '45m' } });
       await until('HAProxy was reloaded', () => box.events('Reloaded').length === 1, 30_000);
-      await until('it says who holds its places', () => /workers of before a reload hold/.test(box.serverStatus(1)?.message ?? ''));
+      await until('it says who holds its places', () => /workers from before a reload hold/.test(box.serverStatus(1)?.message ?? ''));
       expect(box.serverStatus(1)?.state).toBe('Full');
     } finally {
       await box.dispose();

@@ -5,7 +5,7 @@ import * as z from 'zod';
 const MOST_SLIPS = 2;
 
 /**
- * What somebody probably meant who wrote a field that is not there: a name that looks alike, or the same name elsewhere in the schema.
+ * The field that was probably meant by one that does not exist: a similar name, or the same name elsewhere in the schema.
  *
  * @param parent path of the object that the field was written in
  * @returns the path as a person would write it, or null when nothing is near

@@ -140,7 +140,7 @@ export function* warnings(spec: PoolSpec, data: unknown, environment: Environmen
     yield { path: ['spec', 'timeouts', 'idle'], message: 'below 5m, clients that send no keepalives are cut while they watch' };
   }
   if (spec.backends.every((backend) => backend.weight === 0 || backend.drain?.enabled === true)) {
-    yield { path: ['spec', 'backends'], message: 'every backend is drained or has weight 0: nobody can connect' };
+    yield { path: ['spec', 'backends'], message: 'every backend is drained or has weight 0: no client can connect' };
   }
   if (environment === 'cluster') return;
   for (const key of CLUSTER_ONLY) {

@@ -54,7 +54,7 @@ export const proxy = z
           .array(network, { error: 'expected a list of networks' })
           .min(1, { error: 'expected at least one network' })
           .max(64, { error: 'expected at most 64 networks' })
-          .meta({ description: "Networks of the load balancers; nobody else's header is believed." }),
+          .meta({ description: 'Networks of the load balancers; headers from elsewhere are ignored.' }),
       })
       .optional()
       .meta({

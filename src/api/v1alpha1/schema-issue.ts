@@ -3,7 +3,7 @@ import { printable } from '../../runtime/printable.ts';
 import { fieldNames, meantField } from './field-name.ts';
 import { type FieldPath, type Issue, valueAt } from './issue.ts';
 
-/** Unknown fields of one object that are told of: each is compared with every name that there is. */
+/** Unknown fields of one object that are reported: each is compared with every known name. */
 const TOLD_FIELDS = 20;
 /** Field names that are listed where none is near. */
 const LISTED_FIELDS = 12;

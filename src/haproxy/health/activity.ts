@@ -65,7 +65,7 @@ export function tellingMs({ longestStill, past, totals }: Activity): number {
 /**
  * Whether the sessions of a server have stood still for so long that it must be asked. Without sessions nothing is to be expected.
  *
- * @param since stillness of before that does not count
+ * @param since earlier stillness does not count
  */
 export function standsStill(activity: Activity, leastMs = 0, since = Number.NEGATIVE_INFINITY): boolean {
   const stillMs = activity.at - Math.max(activity.stillSince, since);

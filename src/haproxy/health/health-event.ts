@@ -20,7 +20,7 @@ export function healthEvent({ name, passive }: WantedServer, before: Ruling, aft
     const firstFailure = after.state === 'joining' && before.cause === null && after.cause !== null;
     if (!firstFailure) return null;
   }
-  // That a server which joins is up is told when HAProxy sends it clients; and one place more or less of a full one is no news.
+  // That a joining server is up is reported when HAProxy sends it clients; one session more or less of a full one is not reported.
   if (after.state === 'up' && ['joining', 'checking', 'full'].includes(before.state)) return null;
   if (after.state === 'checking') return null; // in a moment it is known
   const { cause, learnedLimit, limitIsSure, state } = after;

@@ -38,8 +38,8 @@ const IDLE_MS = 1_000;
 
 /**
  * Judges the servers of one proxy: probes them, looks at the counters that move when clients have trouble, and at the traffic of the
- * sessions. HAProxy is told what comes of it. Its own checks cannot do that: they are as frequent as the file says and no other way, take
- * this machine's own errors for the server's, and do not exist in workers of before a reload.
+ * sessions, and tells HAProxy the result. HAProxy's own checks cannot do that: they run exactly as often as the file says, take
+ * this machine's own errors for the server's, and do not exist in workers from before a reload.
  */
 export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
@@ -72,7 +72,7 @@ export class HealthMonitor {
   get rulings(): ReadonlyMap<string, Ruling> {
     const { kept } = this.pool;
     const rulings = [...this.#servers].map(([name, watched]): [string, Ruling] => [name, watched.ruling]);
-    // Where nobody else is there, one that is only doubted is better than none.
+    // Where no other server is usable, one that is only doubted is better than none.
     const lonely = !rulings.some(([, { usable }]) => usable);
     return new Map(
       rulings.map(([name, ruling]) => [name, { ...ruling, usable: ruling.usable || kept.has(name) || (lonely && ruling.doubted) }]),
@@ -123,7 +123,7 @@ export class HealthMonitor {
     return { standings: new Map(standings), localError: this.localError, panic: this.pool.lost.length > 0, clients: this.#clients };
   }
 
-  /** Takes over what was just read. Servers that should not serve are nobody's concern here, and forgotten. */
+  /** Takes over what was just read. Servers that should not serve are forgotten. */
   look(wanted: ProxyModel, actual: ActualProxy): void {
     const { check } = wanted.structure;
     const now = this.#options.clock.monotonic();
@@ -231,7 +231,7 @@ export class HealthMonitor {
     const result = await this.#prober.ask({ target, twice, onSlow }, signal);
     if (signal.aborted || this.#servers.get(watched.server.name) !== watched) return;
     this.#change(watched, (now) => watched.probed(result, this.#check ?? check, now, this.#random()));
-    if (this.#silentSince !== null) this.#options.bell.ring(); // whoever is waiting for a place may have one now
+    if (this.#silentSince !== null) this.#options.bell.ring(); // a client that waits for a place may have one now
   }
 
   /** Lets a change happen, and has HAProxy follow where it matters. */
@@ -270,7 +270,7 @@ export class HealthMonitor {
     }
   }
 
-  /** @returns whether it was answered; that HAProxy is away is told by whoever looks at it as a whole */
+  /** @returns whether HAProxy answered; the converger reports it when it does not */
   async #lookAtTraffic(signal: AbortSignal): Promise<boolean> {
     if (this.#pids.current === 0) return false; // nothing was read yet
     const { current, old } = this.#pids;

@@ -6,7 +6,7 @@ export interface HealthFacts {
   readonly cause: HealthCause | null;
   /** Sessions that it holds. */
   readonly sessions: number;
-  /** Sessions above which it takes nobody, as it has shown; null while it has not. */
+  /** Sessions above which it has refused more; null while it has not. */
   readonly learnedLimit: number | null;
   /** Whether that is its limit for sure. */
   readonly limitIsSure: boolean;

@@ -1,15 +1,15 @@
 /**
- * How many sessions a server really holds, learned from when it takes connections and when it does not. Servers have limits that nobody
+ * How many sessions a server really holds, learned from when it takes connections and when it does not. Servers have limits that no one
  * wrote down: a licence, 1 024 open files, a setting. One that is full closes or ignores the next client and serves the others on.
  */
 export interface LearnedLimit {
-  /** Sessions above which it takes nobody, or null while that is not known. */
+  /** Sessions above which it refuses more, or null while that is not known. */
   readonly sessions: number | null;
   /** The limit as it was learned first in this episode; one that keeps refusing far below it is not full. */
   readonly first: number | null;
   /** Places given back after the next connection that it takes at its limit; doubles with each. */
   readonly step: number;
-  /** Whether it took a connection again when somebody had left: one that bans or counts connections does not. */
+  /** Whether it took a connection again after a session had ended: one that bans or counts connections does not. */
   readonly sure: boolean;
   /** Whether it was silent to one more instead of closing it: it may only have been slow, and is no ban. */
   readonly silent: boolean;
@@ -51,7 +51,7 @@ export function mayBeFull(limit: LearnedLimit, sessions: number, now: number): b
   return !recent(limit, now).some((each) => each.sessions >= sessions);
 }
 
-/** The server took nobody while it held `sessions`, and may be full. @param silent instead of closing */
+/** The server refused a session while it held `sessions`, and may be full. @param silent instead of closing */
 export function refusedAt(limit: LearnedLimit, sessions: number, silent: boolean): LearnedLimit {
   const lower = limit.sessions === null || sessions < limit.sessions;
   return {

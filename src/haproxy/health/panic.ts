@@ -23,7 +23,7 @@ const WINDOW_MS = 60_000;
 
 /**
  * The panic rule. When servers with more than half of the capacity stop answering within a minute, that says more about the way to them
- * than about them: no session of theirs is closed. And where no server at all answers, they stay in rotation: whoever connects is served
+ * than about them: no session of theirs is closed. And where no server at all answers, they stay in rotation: a client is served
  * the moment that the way is there again, instead of after the next checks.
  */
 export function poolHealth(candidates: readonly Candidate[]): PoolHealth {
@@ -43,7 +43,7 @@ function isAway({ cause, verdict }: Candidate): boolean {
   return verdict === 'out' && (cause === 'unreachable' || cause === 'silent');
 }
 
-/** Whether clients may be sent to it where nobody answers: of one that ignores newcomers or was not probed it is not known that they fail. */
+/** Whether clients may be sent to it where no server answers: one that ignores new connections, or was not probed, may still serve them. */
 function isLastResort(candidate: Candidate): boolean {
   return isAway(candidate) || (candidate.verdict === 'out' && (candidate.cause === 'ignored' || candidate.cause === 'unserved'));
 }

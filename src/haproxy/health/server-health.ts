@@ -120,7 +120,7 @@ export function afterRest(health: ServerHealth, check: CheckModel, now: number):
   return health.verdict !== 'out' ? health : { ...health, verdict: 'up', cause: null, since: now, bad: check.fall - 1, silences: 0 };
 }
 
-/** The server was found hung: whatever it was before, it takes nobody. */
+/** The server is hung: whatever it was before, it takes no new sessions. */
 export function afterHang(health: ServerHealth, now: number): ServerHealth {
   return health.verdict === 'out' ? health : out(health, 'silent', now);
 }

@@ -28,9 +28,9 @@ export interface Ruling {
   readonly usable: boolean;
   /** Whether it is being asked whether it still greets, because clients had trouble, and has not answered at once. */
   readonly doubted: boolean;
-  /** Sessions above which it takes nobody, as it has shown; null while it has not. */
+  /** Sessions above which it has refused more; null while it has not. */
   readonly learnedLimit: number | null;
-  /** Whether that is the server's limit for sure: it took a connection again when somebody had left. */
+  /** Whether that is the server's limit for sure: it took a connection again after a session had ended. */
   readonly limitIsSure: boolean;
   /** Whether HAProxy's own checks run: not where they would be refused, or fail for a reason of this machine. */
   readonly ownChecks: boolean;
@@ -45,12 +45,12 @@ export interface ServerFigures {
   readonly clientErrors: ClientErrors;
 }
 
-/** For how long HAProxy may still say that a server is down which may serve again: it is told, and read once more. */
+/** For how long HAProxy may still call a server down that may serve again: it is told, and read again. */
 const SETTLE_MS = 1_000;
 /** Longest time for which trouble of clients starts no probe, because the ones before found nothing wrong. */
 const LONGEST_QUIET_MS = 60_000;
 
-/** One server that should serve: its health, and what it is judged by. Everything is told to it; it asks nobody. */
+/** One server that should serve: its health, and what it is judged by. It does no I/O. */
 export class WatchedServer {
   server: WantedServer;
   health: ServerHealth;
@@ -80,7 +80,7 @@ export class WatchedServer {
     const serves = found?.admin === 'ready';
     const verdict = server.passive ? 'up' : !serves ? 'joining' : found.operational === 'up' ? 'up' : 'out';
     this.health = newHealth(verdict, now);
-    // One that serves already was heard by somebody before us; it is asked soon, and not all of them at once.
+    // One that already serves has sent its greeting to an earlier agent; it is probed soon, and not all of them at once.
     this.nextProbeAt = verdict === 'up' ? now + spreadMs : now;
     this.#growth = { before: 0, sessions: 0, since: now };
   }
@@ -151,7 +151,7 @@ export class WatchedServer {
     this.#schedule(check, now, 0);
   }
 
-  /** It does not answer at once though clients have trouble: nobody new is sent there until it has. */
+  /** It does not answer at once while clients fail on it: it gets no new sessions until it has. */
   doubt(): void {
     this.#doubted = this.health.verdict === 'up' && this.health.suspected;
   }
@@ -177,7 +177,7 @@ export class WatchedServer {
   #hearSessions(now: number): void {
     const served = this.activity === null ? 0 : servedSessions(this.activity.totals);
     if (served === 0 || this.#heardAfter < this.#unansweredSince) return;
-    // Clients alone tell little about why one of them got nothing: no limit is learned from that, for nobody would ever try more.
+    // Clients alone tell little about why one of them failed: no limit is learned from that, because it would never be tried again.
     this.health = this.server.passive ? { ...this.health, silences: 0 } : afterSignOfLife(this.health, served, now);
   }
 

@@ -4,7 +4,7 @@ import { type Component, childMetadata, type PoolIdentity, proxyName, selector }
 
 /**
  * At most one pod of all backends together may be evicted at a time, and one proxy. A pod that is drained already may always go: it
- * serves nobody, and it would otherwise keep its node from being emptied.
+ * serves no clients, and it would otherwise keep its node from being drained.
  */
 export function disruptionBudgets(pool: PoolIdentity): readonly Child[] {
   return [budget(pool, 'backend', `${pool.name}-backends`), budget(pool, 'proxy', proxyName(pool))];

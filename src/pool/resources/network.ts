@@ -55,7 +55,7 @@ function affinity({ balance: { stickiness }, proxy }: PoolSpec): Pick<V1ServiceS
 type IngressRule = Omit<V1NetworkPolicyIngressRule, '_from'> & { from?: V1NetworkPolicyPeer[] };
 type NetworkPolicy = Omit<V1NetworkPolicy, 'spec'> & { spec: Omit<V1NetworkPolicySpec, 'ingress'> & { ingress: IngressRule[] } };
 
-/** Who may reach the proxies: clients their port, the operator and whoever scrapes metrics the agent's. */
+/** Who may reach the proxies: clients their port, the operator and the monitoring the agent's. */
 export function networkPolicy(pool: PoolIdentity, settings: ClusterSettings): Child {
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -66,7 +66,7 @@ export function networkPolicy(pool: PoolIdentity, settings: ClusterSettings): Ch
       policyTypes: ['Ingress'],
       ingress: [
         { ports: [{ protocol: 'TCP', port: PROXY_PORT }] },
-        // No peers is nobody; an empty list would be everybody.
+        // No peers means no one; an empty list would mean everyone.
         ...(settings.agentPeers.length === 0 ? [] : [agentRule(settings)]),
       ],
     },

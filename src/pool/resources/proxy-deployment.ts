@@ -88,7 +88,7 @@ function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterS
     image: spec.proxy.image ?? settings.haproxyImage,
     command: ['haproxy', '-W', '-db', '-S', `${RUN_FOLDER}/master.sock,mode,600`, '-f', `${RUN_FOLDER}/haproxy.cfg`],
     ports: [{ name: 'cccam', containerPort: PROXY_PORT, protocol: 'TCP' }],
-    // Its sessions end first; then HAProxy is told to end, and has nobody left to cut off.
+    // Its sessions end first; when HAProxy is told to stop, there are none left to cut off.
     lifecycle: { preStop: preStopHook(call, PROXY_AGENT.port, agentKey('end a proxy', pool.uid)) },
     ...(spec.proxy.resources === undefined ? {} : { resources: spec.proxy.resources }),
     securityContext: CONTAINER_SECURITY,
