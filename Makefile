@@ -45,10 +45,11 @@ cluster-down: node_modules ## End that node and remove everything that it has le
 	node scripts/cluster.ts down
 
 .PHONY: check
-check: node_modules ## Check types, style and generated files
+check: node_modules ## Check types, style, generated files and prose
 	tsc
 	biome check .
 	node scripts/generate.ts --check
+	node scripts/prose.ts
 
 .PHONY: fix
 fix: node_modules ## Format the sources and repair what the linter can

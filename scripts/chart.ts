@@ -74,7 +74,7 @@ function readme(rows: readonly Value[]): string {
     '```',
     '',
     'It runs in a namespace that enforces the restricted profile of Pod Security. `helm uninstall` leaves the custom resource and every',
-    'pool, which serve on; an installation under the same name takes them over again. `crds.keep=false` takes them away, too.',
+    'pool, which keep serving; an installation under the same name takes them over again. `crds.keep=false` removes them, too.',
     '',
     'To upgrade, `helm upgrade` with the new chart: the custom resource comes with it, agents are changed in the running pods, and no',
     'session is cut off.',

@@ -1,4 +1,4 @@
-/** `make cluster-up`, `make cluster-down`: the test cluster, for whoever wants to look around in it. */
+/** `make cluster-up`, `make cluster-down`: the test cluster, to look around in. */
 import { readFile } from 'node:fs/promises';
 import { TOOLS } from '../test/api-server/control-plane.ts';
 import { Cluster } from '../test/cluster/cluster.ts';

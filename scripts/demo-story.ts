@@ -130,14 +130,14 @@ console.log(`   sessions: ${servers.map((server) => `${server.label} ${server.se
 
 say('a weight is changed: the old server gets 128');
 await save([{ weight: 128 }]);
-await until('the weight is in force', () => status?.backends[0]?.weight === 128);
+await until('the weight has taken effect', () => status?.backends[0]?.weight === 128);
 
 say('the new server is drained, and its clients leave by themselves');
 await save([{ weight: 128 }, { drain: { enabled: true, deadline: '10m' } }]);
 await until('it drains', () => stateOf('new') === 'Draining');
 show();
 for (const client of clients) if (client.servedBy === 'new') client.reconnect();
-await until('nobody is left on it', () => fresh.sessions === 0 && stateOf('new') === 'Drained');
+await until('it has no sessions left', () => fresh.sessions === 0 && stateOf('new') === 'Drained');
 await until('all are served elsewhere', served);
 
 say('the drain is undone');
@@ -159,7 +159,7 @@ say('the old server is full: it closes one more client than it has, and its capa
 old.limit = { sessions: old.sessions, full: 'close' };
 const held = old.sessions;
 const more = startClients(60, { ...CLIENT, patienceMs: 3_000 }, end.signal, 0x7f_46_01_01);
-await until('it is told of as full', () => hasState('old', 'Full'));
+await until('it is reported as full', () => hasState('old', 'Full'));
 await until('the newcomers are served by the others', () => more.clients.every((client) => client.servedBy !== null));
 await until(`its own ${held} sessions go on`, () => old.sessions === held);
 clients.push(...more.clients);
@@ -175,7 +175,7 @@ await until('the servers are found again', () => lines.some(({ reason }) => reas
 await until('every client is answered', () =>
   clients.every(({ answeredAt }) => answeredAt !== null && systemClock.monotonic() - answeredAt < 2_000),
 );
-await until('nobody was lost', () => lost() === lostBeforeOutage);
+await until('no session was lost', () => lost() === lostBeforeOutage);
 
 say('the idle time is changed: the one thing here that needs a reload');
 await save([{ weight: 128 }], { timeouts: { idle: '45m' } });

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 const isRoot = process.getuid?.() === 0;
-// Whoever is not root has the rights over this one network only.
+// Without root, the rights are those over this one network only.
 const rights = isRoot ? [] : ['--user', '--map-current-user', '--keep-caps'];
 const story = join(import.meta.dirname, 'demo-story.ts');
 const { error, status } = spawnSync('unshare', [...rights, '--net', process.execPath, story], { stdio: 'inherit' });

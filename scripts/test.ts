@@ -14,6 +14,7 @@ const CHECKS = [
   ['types', 'tsc', []],
   ['style', 'biome', ['check', '.']],
   ['generated files', 'node', ['scripts/generate.ts', '--check']],
+  ['prose', 'node', ['scripts/prose.ts']],
   ['bundle', 'node', ['scripts/build.ts']],
 ] as const;
 /** One after the other: two cores are soon shared by too many. */

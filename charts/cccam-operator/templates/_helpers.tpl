@@ -31,7 +31,7 @@ runAsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{- /* Whether the custom resource is this release's, or nobody's yet: Helm refuses to touch one that kubectl or another release has brought. */}}
+{{- /* Whether the custom resource is this release's, or not there yet: Helm refuses to touch one that kubectl or another release has installed. */}}
 {{- define "cccam-operator.ownsCrd" -}}
 {{- $there := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "cccampools.cccam.dev" | default dict }}
 {{- $annotations := dig "metadata" "annotations" (dict) $there }}
