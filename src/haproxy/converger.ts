@@ -26,7 +26,7 @@ import { TableKeeper } from './table-keeper.ts';
 /** How often the proxy is looked at when nothing has happened: what was changed by hand is put right within this time. */
 export const RESYNC_MS = 500;
 const CLOSING_ROUND_MS = 100;
-/** Longest time that the drain of the last serving server waits for its successor's greeting: a drain is in force within 150 ms. */
+/** Longest time that the drain of the last serving server waits for its successor's greeting: a drain takes effect within 150 ms. */
 const HOLD_MS = 80;
 /**
  * A client that connects in the very moment of a drain is remembered just after the table was cleared, and would come back to the

@@ -4,7 +4,7 @@ import type { Difference } from './diff.ts';
 
 /**
  * The commands of a difference, without drains that would leave no server in rotation while others are about to join: the
- * new one is let in first, then the old one is drained. Without this a change of address would turn clients away for some
+ * new one is let in first, then the old one is drained. Without this a change of address would refuse clients for some
  * milliseconds.
  */
 export function makeBeforeBreak(difference: Difference, worker: ActualWorker): readonly Command[] {

@@ -6,7 +6,7 @@ export class Pace {
   /**
    * Permits earned since the last call, whole ones; the rest stays for the next.
    *
-   * @param monotonicMs a clock that never jumps
+   * @param monotonicMs on the monotonic clock
    */
   take(perSecond: number, monotonicMs: number): number {
     const earned = this.#at === undefined ? 1 : ((monotonicMs - this.#at) * perSecond) / 1_000;
@@ -22,7 +22,7 @@ export class Pace {
     this.#permits += count;
   }
 
-  /** Nobody is left to close: the next drain begins again. */
+  /** No session is left to close: the next drain begins again. */
   reset(): void {
     this.#permits = 0;
     this.#at = undefined;

@@ -142,7 +142,7 @@ async function readOldSessions(sockets: ControlSockets, pid: number): Promise<Re
     return parseSessions(await runMasterCommand(sockets.master, `@!${pid} ${STATISTICS}`));
   } catch (thrown) {
     if (!(thrown instanceof CccamError)) throw thrown;
-    // It may have ended between the two questions. One that is there and does not answer must not keep the current worker from being looked after.
+    // It may have ended between the two questions. One that is there and does not answer must not keep the current worker from being managed.
     const { oldPids } = await readProcesses(sockets);
     return oldPids.includes(pid) ? null : new Map();
   }

@@ -130,7 +130,7 @@ export class LeaseElector {
   async #take(writer: KubeClient, lease: KubeObject | null, signal: AbortSignal): Promise<boolean> {
     const ref = this.#ref();
     if (lease === null) {
-      // Somebody deleted it. Its holder does not know yet, and is given the time to make it again.
+      // It was deleted. Its holder does not know yet, and gets the time to make it again.
       const { clock } = this.#options;
       if (!this.leads && this.#observed !== undefined && clock.monotonic() - this.#observed.at < this.#times.durationMs) return false;
       await writer.create(ref, this.#object({}, 0, true), MANAGER, signal);

@@ -50,7 +50,7 @@ const YIELD_LOOK_MS = 3;
 const CONTROLLER_NAME = 'cccam.dev/operator';
 
 /**
- * Looks after every pool of a cluster until SIGTERM.
+ * Manages every pool of a cluster until SIGTERM.
  *
  * @returns the exit code: 0, or 1 when the lease was lost
  * @throws CccamError for everything that keeps it from starting
@@ -93,7 +93,7 @@ class Operator {
   readonly #client: KubeClient;
   readonly #watches: Watches;
   readonly #listeners: ProxyListeners;
-  /** Pools whose objects should be looked after. */
+  /** Pools to reconcile. */
   readonly #queue: WorkQueue;
   /** Pools with something to report. A queue of its own: what people read must not delay what clients feel. */
   readonly #reports: WorkQueue;

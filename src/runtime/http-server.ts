@@ -48,7 +48,7 @@ export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Ro
   const busy = new WeakSet<Socket>();
   const times = { headersTimeout: limits.headersMs, connectionsCheckingInterval: Math.ceil(limits.headersMs / 2) };
   const server = createServer(times, (request, response) => {
-    // Who asks again before the answer could have thousands of answers made with one packet. Nobody of ours does.
+    // A client that sends requests before the answer could have thousands of answers made with one packet. None of ours does.
     if (busy.has(request.socket)) return void request.socket.destroy();
     busy.add(request.socket);
     response.once('close', () => busy.delete(request.socket));

@@ -44,7 +44,7 @@ export class Controller {
   #revision = '';
   #savedRoster = '';
   #status: PoolStatus | null = null;
-  /** Why what is in the file now is not in force, or null. */
+  /** Why what is in the file now is not active, or null. */
   #refusal: string | null = null;
 
   constructor({ clock, hostAttentions, runtime, pool, roster }: ControllerOptions, listener: ControllerListener) {

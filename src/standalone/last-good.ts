@@ -7,7 +7,7 @@ import { CccamError } from '../runtime/errors.ts';
 const FILE = 'pool.json';
 const kept = z.object({ version: z.literal(1), file: z.string(), name: z.string(), savedAt: z.string(), text: z.string() });
 
-/** A pool that was in force, as its file was written. */
+/** A pool that was active, as its file was written. */
 export interface LastGood {
   /** Absolute path of the file. */
   readonly file: string;
@@ -30,7 +30,7 @@ export async function keepLastGood(folder: string, pool: LastGood): Promise<void
 }
 
 /**
- * Looks for the pool that a file had in it when it was last in force.
+ * Looks for the last valid pool of a file.
  *
  * @param folder the state folder, where that is known without reading the file
  * @param usual a state folder of any pool, where it is not: its neighbours are looked through

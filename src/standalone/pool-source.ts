@@ -24,13 +24,13 @@ export interface PoolSource {
   readonly file: string;
   /** State folder, or null for the usual one. */
   readonly stateDir: string | null;
-  /** Whether the pool that was in force last may serve where the file is broken or gone. */
+  /** Whether the last valid pool may serve where the file is invalid or gone. */
   readonly mayFallBack: boolean;
   readonly own: (address: string) => boolean;
 }
 
 /**
- * Reads the pool to begin with: that of the file or, where the file is broken or gone, the one that was in force last. After a reboot
+ * Reads the pool to start with: that of the file or, where the file is invalid or gone, the last valid one. After a reboot
  * something must serve.
  *
  * @throws CccamError CCP_POOL_FILE_UNREADABLE, CCP_POOL_INVALID or CCP_POOL_UNSUPPORTED where there is none

@@ -4,7 +4,7 @@ import type { FileReading } from './pool-file.ts';
  * Whether a text may be half of a write: a writer may pause in the middle, and half of a pool is
  * sometimes a pool, too (`port: 23` of `port: 23086`).
  *
- * @param before the text in force, and what it said
+ * @param before the active text, and what it said
  */
 export function looksUnfinished(
   before: { readonly text: string; readonly reading: FileReading },

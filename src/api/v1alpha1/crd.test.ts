@@ -76,7 +76,7 @@ describe('samples', async () => {
 
   it.each(names)('%s is accepted', async (name) => {
     const data: unknown = parse(await readFile(`config/samples/${name}`, 'utf8'));
-    const environment = name.startsWith('box-') ? 'standalone' : 'cluster';
+    const environment = name.startsWith('standalone-') ? 'standalone' : 'cluster';
     if (name.includes('later'))
       expect(() => parsePool(data, environment)).toThrow(expect.objectContaining({ code: 'CCP_POOL_UNSUPPORTED' }));
     else expect(() => parsePool(data, environment)).not.toThrow();

@@ -31,7 +31,7 @@ const PATIENCE = 1.5;
 export function nextActivity(before: Activity | null, totals: SessionTotals, now: number): Activity {
   if (before === null) return { at: now, totals, stillSince: now, past: [], longestStill: { ms: 0, at: now } };
   const { answers, greeted } = compared(before.totals, totals);
-  // Nobody was there whom anything could have come to.
+  // There was no session that could have received anything.
   const sessions = servedSessions(before.totals);
   if (sessions === 0) return { ...before, at: now, totals, stillSince: greeted > 0 ? now : before.at };
   if (answers + greeted === 0) return { ...before, at: now, totals };

@@ -175,7 +175,7 @@ function afterFailure(health: ServerHealth, kind: FailureKind, { check, connecti
 
 function neededFailures(kind: FailureKind, suspected: boolean, check: CheckModel): number {
   if (suspected) return kind === 'refused' ? REFUSALS : 1;
-  // Whoever closes at once may count connections: it is not asked a third time.
+  // A server that closes at once may count connections: it is not probed a third time.
   return kind === 'closed' ? Math.min(check.fall, 2) : check.fall;
 }
 

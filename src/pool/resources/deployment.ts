@@ -3,7 +3,7 @@ import { durationMs, type PoolSpec } from '../../api/v1alpha1/index.ts';
 /** Old ReplicaSets that are kept, for a rollback by hand. */
 export const REVISION_HISTORY = 3;
 
-/** When a rollout counts as stuck, in seconds: it waits for drains, so that a long one is no failure. */
+/** When a rollout counts as stuck, in seconds: it waits for drains, so a long one is not a failure. */
 export function progressDeadlineSeconds({ drain }: PoolSpec): number {
   return Math.ceil((2 * durationMs(drain.deadline)) / 1_000) + 600;
 }
