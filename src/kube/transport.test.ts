@@ -176,6 +176,15 @@ describe('Transport', () => {
       expect([error.reason, error.message]).toEqual(['Silent', expect.stringContaining('silent')]);
   });
 
+  it('gives up a watch that is refused with words that never end', async () => {
+    await serving((_, response) => {
+      response.writeHead(500);
+      response.write('{');
+    });
+    const error = await failure(server.transport({ timeoutMs: 50 }).stream('/w', {}, signal));
+    expect([error.status, error.message]).toEqual([null, expect.stringContaining('it took too long')]);
+  });
+
   it('reads no answer of more than 64 MiB', async () => {
     const mebibyte = Buffer.alloc(1_048_576, ' ');
     await serving(async (_call, response) => {

@@ -108,14 +108,14 @@ export class Transport {
     await this.#options.bucket.take(signal);
     const call = `WATCH ${path}`;
     const begun = performance.now();
-    const limit = new TimeLimit(this.#options.clock, TIMEOUT_MS, signal);
+    const limit = new TimeLimit(this.#options.clock, this.#options.timeoutMs ?? TIMEOUT_MS, signal);
     try {
       const credentials = await this.#options.access.credentials();
       const response = await this.#send({ method: 'GET', path, query, signal }, credentials, null, limit.signal);
-      limit.lift(); // from now on, silence counts
       response.once('close', () => limit[Symbol.dispose]());
       this.#options.onCall?.('WATCH', response.statusCode ?? null, performance.now() - begun);
-      if (!isSuccess(response)) throw this.#refused(call, response, await readAll(response, 65_536, signal));
+      if (!isSuccess(response)) throw this.#refused(call, response, await readAll(response, 65_536, limit.signal));
+      limit.lift(); // from now on, silence counts
       return response;
     } catch (thrown) {
       limit[Symbol.dispose]();

@@ -47,7 +47,7 @@ export async function* watchStream(transport: Transport, request: WatchRequest, 
   const watching = silence.watch(response, over.signal);
   try {
     for await (const line of lines(response, MAX_LINE_BYTES)) {
-      silence.heard();
+      silence.received();
       yield readEvent(line, call);
     }
     if (!response.complete) throw new Error('the connection was cut');
