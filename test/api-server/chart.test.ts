@@ -116,7 +116,7 @@ describe('the chart', () => {
       return (await run(join(TOOLS, 'helm'), [...args, '--namespace', cluster.namespace], { env })).stdout;
     };
     try {
-      expect(await helm('install', 'second', CHART)).toMatch(/was here already, from kubectl or from another release/);
+      expect(await helm('install', 'second', CHART)).toMatch(/was already installed, by kubectl or by another release/);
       expect(await crd()).toEqual(before);
     } finally {
       await helm('uninstall', 'second');
@@ -258,8 +258,7 @@ const ALERT_TESTS = [
             exp_labels: { severity: 'critical', namespace: 'tv', pool: 'p' },
             exp_annotations: {
               summary: 'Pool tv/p is not ready',
-              description:
-                'No Active server takes sessions, or a proxy does not run what was asked for. See `kubectl describe ccp -n tv p`.',
+              description: 'No Active server is up, or a proxy does not run this generation. See `kubectl describe ccp -n tv p`.',
             },
           },
         ],
@@ -299,8 +298,8 @@ const ALERT_TESTS = [
           {
             exp_labels: { severity: 'warning', pod: 's', state: 'close_wait' },
             exp_annotations: {
-              summary: 'The server in pod s does not let go of clients that have left',
-              description: '60 sockets wait for it to close them. Drain the pod and delete it before it runs out of files.',
+              summary: 'The server in pod s does not close the sockets of clients that have left',
+              description: '60 sockets are in CLOSE_WAIT. Drain the pod and delete it before it runs out of open files.',
             },
           },
         ],
@@ -310,5 +309,5 @@ const ALERT_TESTS = [
 ];
 
 function noLeader(): object {
-  return { summary: 'No operator leads', description: 'Pools serve on as they are; nothing of them is changed until one leads again.' };
+  return { summary: 'No operator leads', description: 'Pools keep serving; changes take effect only when an operator leads again.' };
 }
