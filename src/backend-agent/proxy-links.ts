@@ -7,8 +7,8 @@ import { readNdjson } from '../runtime/ndjson-reader.ts';
 import { hasKey } from '../wire/agent-key.ts';
 import { type BackendLine, LINK_LIMITS, type ProxyLine, readProxyLine } from '../wire/agent-link.ts';
 
-/** More links than any pool has proxies. */
-const LIMITS = { subscribers: 100, backlogBytes: 65_536 } as const;
+/** More than the proxies of a pool on one node. */
+const LIMITS = { perAddress: 16, backlogBytes: 65_536 } as const;
 
 /** What the links of a server work with. */
 export interface ProxyLinksOptions {
@@ -59,7 +59,7 @@ export class ProxyLinks {
     this.#said.set(request, null);
     const peer = `proxy at ${request.socket.remoteAddress ?? 'an unknown address'}`;
     try {
-      await readNdjson(request, { peer, clock, limits: LINK_LIMITS, onLine: (text) => this.#take(request, readProxyLine(text)) });
+      await readNdjson(request, { peer, clock, limits: LINK_LIMITS, parse: readProxyLine, onLine: (line) => this.#take(request, line) });
     } catch (thrown) {
       if (!(thrown instanceof CccamError)) throw thrown;
       if (thrown.code !== 'CCP_STREAM_LOST') onLost(thrown); // proxies come and go

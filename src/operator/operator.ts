@@ -131,7 +131,7 @@ class Operator {
       clock,
       random: Math.random,
       onChange: (pool, change) => this.#add(pool, change === 'state' ? 'change' : 'resync'),
-      onLost: (pool, pod, error) => this.#streamLost(pool, pod, error),
+      onTrouble: (pool, pod, error) => this.#streamLost(pool, pod, error),
     });
     this.#watches = new Watches({
       client: this.#client,

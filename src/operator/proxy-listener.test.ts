@@ -33,7 +33,7 @@ beforeEach(async () => {
     clock,
     random: () => 0.5,
     onChange: (change) => void changes.push(change),
-    onLost: (error) => void lost.push(error),
+    onTrouble: (error) => void lost.push(error),
   });
   const end = new AbortController();
   const running = listener.run(end.signal);
@@ -114,8 +114,8 @@ describe('ProxyListener', () => {
   it.each([
     ['lines of another version', `${JSON.stringify({ kind: 'proxy', wish: 'x' })}\n`, 'CCP_STREAM_UNREADABLE'],
     ['a line that never ends', 'x'.repeat(20_000), 'CCP_STREAM_LIMIT'],
-    ['more servers than a pool can have', manyServers(20_001), 'CCP_STREAM_UNREADABLE'],
-    ['a flood of lines', '{"kind":"heartbeat"}\n'.repeat(26_000), 'CCP_STREAM_LIMIT'],
+    ['more servers than a pool can have', manyServers(20_001), 'CCP_STREAM_LIMIT'],
+    ['a flood of lines', '{"kind":"heartbeat"}\n'.repeat(81_000), 'CCP_STREAM_LIMIT'],
   ])('says what is wrong with an agent that sends %s, and disconnects it', async (_what, text, code) => {
     answer = write(text);
     await until('it is lost', () => lost.length > 0);

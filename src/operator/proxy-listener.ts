@@ -21,7 +21,7 @@ export interface ProxyListenerOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly onChange: (change: ChangeKind) => void;
-  readonly onLost: (error: CccamError) => void;
+  readonly onTrouble: (error: CccamError) => void;
 }
 
 type Snapshot = { -readonly [Field in keyof ProxyStatement]: ProxyStatement[Field] } & {
@@ -32,7 +32,7 @@ type Snapshot = { -readonly [Field in keyof ProxyStatement]: ProxyStatement[Fiel
 /** Subscribes to what the agent of one proxy observes, and keeps the last of it. */
 export class ProxyListener {
   readonly #options: ProxyListenerOptions;
-  readonly #client: NdjsonClient;
+  readonly #client: NdjsonClient<ReadObservationLine>;
   #latest: Snapshot | null = null;
   /** What this connection has said so far. */
   #fresh: Snapshot = emptySnapshot();
@@ -44,7 +44,7 @@ export class ProxyListener {
 
   constructor(options: ProxyListenerOptions) {
     this.#options = options;
-    const { address, clock, random } = options;
+    const { address, clock, onTrouble, random } = options;
     this.#client = new NdjsonClient({
       host: address,
       port: PROXY_AGENT.port,
@@ -57,8 +57,10 @@ export class ProxyListener {
       onOpen: () => {
         this.#fresh = emptySnapshot();
       },
-      onLine: (text) => this.#take(readObservationLine(text)),
+      parse: readObservationLine,
+      onLine: (line) => this.#take(line),
       onLost: (error) => this.#lost(error),
+      onTrouble,
       onRetry: () => {
         if (this.said === 'unreachable') options.onChange('state');
       },
@@ -94,7 +96,6 @@ export class ProxyListener {
     this.#lostAt ??= this.#options.clock.monotonic();
     // That it cannot be reached the report says anyway; that it cannot be understood it does not.
     this.#streamError = error.code === 'CCP_STREAM_LOST' ? null : error.code;
-    this.#options.onLost(error);
     if (!this.#known) this.#becomeKnown();
   }
 

@@ -17,7 +17,7 @@ export interface ProxyListenersOptions {
   /** A proxy of a pool reports something else than before. @param pool its key */
   readonly onChange: (pool: string, change: ChangeKind) => void;
   /** The stream of a proxy was lost for another reason than the last time. @param pod its name */
-  readonly onLost: (pool: string, pod: string, error: CccamError) => void;
+  readonly onTrouble: (pool: string, pod: string, error: CccamError) => void;
 }
 
 /** Listens to every proxy that has an address, for as long as its pod is there. */
@@ -46,17 +46,13 @@ export class ProxyListeners {
     }
     if (after === null || address === null || this.#listening.has(uid)) return;
     const { name, pool } = after;
-    const { clock, onChange, onLost, random } = this.#options;
-    let lastCode = '';
+    const { clock, onChange, onTrouble, random } = this.#options;
     const listener = new ProxyListener({
       address,
       clock,
       random,
       onChange: (change) => onChange(pool, change),
-      onLost: (error) => {
-        if (error.code !== lastCode) onLost(pool, name, error); // once per reason: it is tried again every few seconds
-        lastCode = error.code;
-      },
+      onTrouble: (error) => onTrouble(pool, name, error),
     });
     const end = new AbortController();
     this.#listening.set(uid, { listener, end, address });

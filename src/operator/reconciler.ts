@@ -116,7 +116,7 @@ export class Reconciler {
     return { view, outcome: reconcile(view, tools.clock.now()) };
   }
 
-  /** What takes pods away is decided on what is, not on what was heard: a watch may lag by minutes. */
+  /** Pods are removed only on live reads, not on watched data: a watch may lag by minutes. */
   async #readLive(pool: PoolRecord, signal: AbortSignal): Promise<PoolRecord | null> {
     const { client, watches } = this.#options.tools;
     const { namespace, name } = pool;

@@ -31,7 +31,7 @@ export async function report(pass: Pass<ReportTools>, { pods, status, statusEven
     await attempts.try(patchPod(pass, patch));
   }
   const written = status === null || (await attempts.try(writeStatus(pass, status))) !== null;
-  // What a status says must stand there before an Event tells of it.
+  // The status must be written before an Event reports the change.
   if (written) await recordEvents(pass, [...state.pendingEvents.splice(0), ...statusEvents]);
   attempts.finish();
 }

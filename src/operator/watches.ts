@@ -12,7 +12,7 @@ import { type PodRecord, podRecord } from './pod-record.ts';
 import type { PoolReader, PoolRecord } from './pool-record.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
 
-/** What the watches work with, and whom they tell. */
+/** What the watches work with, and what they notify. */
 export interface WatchesOptions {
   readonly client: KubeClient;
   /** Namespaces to watch; an empty list means all of them. */

@@ -123,7 +123,7 @@ class ProxyAgent {
       clock,
       random: Math.random,
       onChange: () => this.apply(),
-      onLost: (server, error) => logLost(log, server, error),
+      onTrouble: (server, error) => logLost(log, server, error),
     });
     this.#softStop = new SoftStop({
       key: options.drainKey,

@@ -31,7 +31,7 @@ export interface BackendLinkOptions {
   /** An agent says something else than before. */
   readonly onChange: () => void;
   /** A link was lost for another reason than the last time. */
-  readonly onLost: (server: string, error: CccamError) => void;
+  readonly onTrouble: (server: string, error: CccamError) => void;
 }
 
 /**
@@ -39,7 +39,7 @@ export interface BackendLinkOptions {
  * lost: an agent that ends after it has said that its pod terminates has not taken that back.
  */
 export class BackendLink {
-  readonly #client: NdjsonClient;
+  readonly #client: NdjsonClient<BackendLine>;
   readonly #options: BackendLinkOptions;
   readonly #bell = new Bell();
   /** Until something was read back, new sessions may be sent there. */
@@ -49,7 +49,6 @@ export class BackendLink {
   /** @param server its name */
   constructor(server: string, where: BackendAgentAddress, options: BackendLinkOptions) {
     this.#options = options;
-    let lastCode = '';
     this.#client = new NdjsonClient({
       host: where.address,
       port: where.port,
@@ -61,11 +60,9 @@ export class BackendLink {
       clock: options.clock,
       random: options.random,
       outgoing: { line: () => ({ proxy: options.proxy, routes: this.#routes }), bell: this.#bell, everyMs: LINK_HEARTBEAT_MS },
-      onLine: (text) => this.#take(readBackendLine(text)),
-      onLost: (error) => {
-        if (error.code !== lastCode) options.onLost(server, error); // once per reason: it is tried again every few seconds
-        lastCode = error.code;
-      },
+      parse: readBackendLine,
+      onLine: (line) => this.#take(line),
+      onTrouble: (error) => options.onTrouble(server, error),
     });
   }
 

@@ -30,7 +30,7 @@ async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer 
 
 /** The links of a proxy to one server. */
 function proxy(port: number, onChange = (): void => undefined): BackendLinks {
-  const links = new BackendLinks({ proxy: 'p', clock: systemClock, random: () => 0.5, onChange, onLost: () => undefined });
+  const links = new BackendLinks({ proxy: 'p', clock: systemClock, random: () => 0.5, onChange, onTrouble: () => undefined });
   links.follow(new Map([['s', { address: '127.0.0.1', port, key: KEY }]]));
   ends.push(() => links.stop());
   return links;

@@ -4,8 +4,8 @@ import type { Clock } from '../runtime/clock.ts';
 import { NdjsonPublisher } from '../runtime/ndjson-publisher.ts';
 import { HEARTBEAT_MS, type ObservationLine } from '../wire/observation.ts';
 
-/** The operators of a pool are two; people and scripts may listen, too. */
-const LIMITS = { subscribers: 32, backlogBytes: 1_048_576 } as const;
+/** The operators of a pool are two; people and scripts may listen, too. One address must not keep out the others. */
+const LIMITS = { perAddress: 16, backlogBytes: 1_048_576 } as const;
 
 /** Publishes what a proxy observes: changes of state at once, counts every few seconds. */
 export class ObservationStream {

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   CCP_STREAM_LOST: 'the stream of an agent could not be opened, broke or fell silent',
   CCP_STREAM_LIMIT: 'an agent sent more than it may, and was disconnected',
   CCP_STREAM_UNREADABLE: 'an agent sent something that this version cannot read',
+  CCP_INTERNAL: 'a defect of this program',
   CCP_SETTING_INVALID: 'a setting from the environment or the command line is wrong',
 } as const;
 

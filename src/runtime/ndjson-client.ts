@@ -16,7 +16,7 @@ export interface Outgoing {
 }
 
 /** Where a stream is subscribed to, and what becomes of it. */
-export interface NdjsonClientOptions extends Omit<NdjsonStream, 'peer'> {
+export interface NdjsonClientOptions<Line> extends Omit<NdjsonStream<Line>, 'peer'> {
   readonly host: string;
   readonly port: number;
   readonly path: string;
@@ -30,7 +30,9 @@ export interface NdjsonClientOptions extends Omit<NdjsonStream, 'peer'> {
   /** A connection stands; lines follow. */
   readonly onOpen?: () => void;
   /** The connection could not be made or has ended. It is made again after a while. */
-  readonly onLost: (error: CccamError) => void;
+  readonly onLost?: (error: CccamError) => void;
+  /** The same for the log: once per code, until a connection has lasted. */
+  readonly onTrouble: (error: CccamError) => void;
   /** Called before each further try. */
   readonly onRetry?: () => void;
 }
@@ -38,11 +40,11 @@ export interface NdjsonClientOptions extends Omit<NdjsonStream, 'peer'> {
 /**
  * Keeps one stream of lines of JSON open, and opens it again whenever it is lost.
  */
-export class NdjsonClient {
-  readonly #options: NdjsonClientOptions;
+export class NdjsonClient<Line> {
+  readonly #options: NdjsonClientOptions<Line>;
   readonly #peer: string;
 
-  constructor(options: NdjsonClientOptions) {
+  constructor(options: NdjsonClientOptions<Line>) {
     this.#options = options;
     const { host, path, port } = options;
     this.#peer = `http://${hostPort(host, port)}${path}`;
@@ -50,14 +52,22 @@ export class NdjsonClient {
 
   /** Works until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, limits, onLost, onRetry, random, retry } = this.#options;
+    const { clock, limits, onLost, onRetry, onTrouble, random, retry } = this.#options;
     let failures = 0;
+    const reported = new Set<string>();
     while (!signal.aborted) {
       const begun = clock.monotonic();
       const error = await this.#subscribe(signal);
       if (signal.aborted) return;
-      onLost(error);
-      failures = clock.monotonic() - begun > limits.silenceMs ? 1 : failures + 1; // a connection that lasted was a good one
+      if (clock.monotonic() - begun > limits.silenceMs) {
+        // A connection that lasted was a good one.
+        failures = 0;
+        reported.clear();
+      }
+      onLost?.(error);
+      if (!reported.has(error.code)) onTrouble(error);
+      reported.add(error.code);
+      failures += 1;
       await clock.sleep(backoffMs(retry, failures, random()), signal);
       if (!signal.aborted) onRetry?.();
     }
@@ -106,6 +116,12 @@ export class NdjsonClient {
         const method = outgoing === undefined ? 'GET' : 'POST';
         const request = httpRequest({ host, port, path, method, headers, agent: false, signal });
         request.on('error', reject);
+        // Node closes the connection of an unasked-for 101, and of a request that was destroyed, without an error.
+        request.once('upgrade', (_response, socket) => {
+          socket.destroy();
+          reject(new Error('answered 101'));
+        });
+        request.once('close', () => reject(new Error('closed the connection')));
         request.once('response', (response) => {
           if (response.statusCode === 200) return resolve({ request, response });
           request.destroy();

@@ -3,7 +3,8 @@ import { sendText } from './http-server.ts';
 
 /** Bounds of a publisher. */
 export interface PublisherLimits {
-  readonly subscribers: number;
+  /** Subscribers from one address. Of how many there are in all the HTTP server is the limit. */
+  readonly perAddress: number;
   /** A subscriber that has not read so many bytes is disconnected; it comes back and gets everything again. */
   readonly backlogBytes: number;
 }
@@ -11,7 +12,7 @@ export interface PublisherLimits {
 /** Sends lines of JSON to everyone who has subscribed. */
 export class NdjsonPublisher {
   readonly #limits: PublisherLimits;
-  readonly #subscribers = new Set<ServerResponse>();
+  readonly #subscribers = new Map<ServerResponse, string>();
 
   constructor(limits: PublisherLimits) {
     this.#limits = limits;
@@ -25,16 +26,17 @@ export class NdjsonPublisher {
    * Adds a subscriber for as long as its connection lives.
    *
    * @param first what it gets at once
-   * @returns false when there are too many, which it was told
+   * @returns false when its address has too many already; the client has its answer
    */
   add(response: ServerResponse, first: readonly object[]): boolean {
-    if (this.#subscribers.size >= this.#limits.subscribers) {
-      sendText(response, 503, 'there are too many subscribers\n');
+    const address = response.socket?.remoteAddress ?? '';
+    if (this.#count(address) >= this.#limits.perAddress) {
+      sendText(response, 503, 'this address has too many subscribers\n');
       return false;
     }
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
     response.flushHeaders();
-    this.#subscribers.add(response);
+    this.#subscribers.set(response, address);
     response.on('close', () => this.#subscribers.delete(response));
     this.#send(response, first);
     return true;
@@ -42,7 +44,13 @@ export class NdjsonPublisher {
 
   /** Sends lines to every subscriber. */
   publish(lines: readonly object[]): void {
-    for (const subscriber of this.#subscribers) this.#send(subscriber, lines);
+    for (const subscriber of this.#subscribers.keys()) this.#send(subscriber, lines);
+  }
+
+  #count(address: string): number {
+    let count = 0;
+    for (const other of this.#subscribers.values()) if (other === address) count += 1;
+    return count;
   }
 
   #send(subscriber: ServerResponse, lines: readonly object[]): void {

@@ -7,28 +7,30 @@ import { Silence } from './silence.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
 /** A stream of lines of JSON. */
-export interface NdjsonStream {
+export interface NdjsonStream<Line> {
   /** Who sends it, for errors. */
   readonly peer: string;
   readonly limits: StreamLimits;
   readonly clock: Clock;
-  /** Takes a line. Whatever it throws means that the line is not of the format, and ends the stream. */
-  readonly onLine: (text: string) => void;
+  /** Parses a line. Whatever it throws means that the line is not of the format, and ends the stream. */
+  readonly parse: (text: string) => Line;
+  /** Takes a line. A RangeError means that the peer has sent too much. */
+  readonly onLine: (line: Line) => void;
 }
 
 /**
  * Reads lines until the stream ends.
  *
  * @throws CccamError CCP_STREAM_LOST when it broke or fell silent, CCP_STREAM_LIMIT when the peer sent too much, CCP_STREAM_UNREADABLE for
- *   a line that is not of the format
+ *   a line that is not of the format, CCP_INTERNAL when taking a line failed
  */
-export async function readNdjson(source: Readable, stream: NdjsonStream): Promise<void> {
+export async function readNdjson<Line>(source: Readable, stream: NdjsonStream<Line>): Promise<void> {
   const over = new AbortController();
   const silence = new Silence(stream.clock, stream.limits.silenceMs);
   const watching = silence.watch(source, over.signal);
   try {
     for await (const text of lines(metered(source, stream), stream.limits.lineBytes)) {
-      silence.heard();
+      silence.received();
       take(text, stream);
     }
   } catch (thrown) {
@@ -52,11 +54,26 @@ export function streamLost(peer: string, message: string): CccamError {
   });
 }
 
-function take(text: string, { onLine, peer }: NdjsonStream): void {
+function take<Line>(text: string, { onLine, parse, peer }: NdjsonStream<Line>): void {
+  const line = parsed(text, parse, peer);
   try {
-    onLine(text);
+    onLine(line);
   } catch (thrown) {
-    if (thrown instanceof CccamError) throw thrown;
+    if (thrown instanceof CccamError || thrown instanceof RangeError) throw thrown;
+    throw new CccamError('CCP_INTERNAL', {
+      subject: peer,
+      message: `a line of it could not be taken: ${messageOf(thrown).slice(0, 300)}`,
+      remedy: 'Reconnecting. Please report this with the log around it.',
+      retryable: true,
+      cause: thrown,
+    });
+  }
+}
+
+function parsed<Line>(text: string, parse: (text: string) => Line, peer: string): Line {
+  try {
+    return parse(text);
+  } catch (thrown) {
     throw new CccamError('CCP_STREAM_UNREADABLE', {
       subject: peer,
       message: `sent a line that this version cannot read: ${messageOf(thrown).slice(0, 300)}`,
@@ -67,7 +84,10 @@ function take(text: string, { onLine, peer }: NdjsonStream): void {
   }
 }
 
-async function* metered(source: Readable, { clock, limits, peer }: NdjsonStream): AsyncGenerator<Uint8Array> {
+async function* metered(
+  source: Readable,
+  { clock, limits, peer }: Pick<NdjsonStream<unknown>, 'clock' | 'limits' | 'peer'>,
+): AsyncGenerator<Uint8Array> {
   const bytes = new Allowance(limits.bytes, clock.monotonic());
   const ends = new Allowance(limits.lines, clock.monotonic());
   for await (const chunk of source as AsyncIterable<Buffer>) {

@@ -8,7 +8,7 @@ import { Bell, systemClock } from './clock.ts';
 import { CccamError } from './errors.ts';
 import { NdjsonClient, type NdjsonClientOptions } from './ndjson-client.ts';
 import { NdjsonPublisher } from './ndjson-publisher.ts';
-import { readNdjson } from './ndjson-reader.ts';
+import { type NdjsonStream, readNdjson } from './ndjson-reader.ts';
 import type { StreamLimits } from './stream-limits.ts';
 
 const LIMITS: StreamLimits = {
@@ -24,9 +24,16 @@ afterEach(async () => {
 });
 
 /** What comes of a stream that sends this: the lines that were taken, and the code of how it ended. */
-async function read(send: (source: PassThrough, clock: FakeClock) => Promise<void> | void, onLine?: (text: string) => void) {
+async function read(send: (source: PassThrough, clock: FakeClock) => Promise<void> | void, more: Partial<NdjsonStream<string>> = {}) {
   const [source, clock, taken] = [new PassThrough(), new FakeClock(), [] as string[]];
-  const done = readNdjson(source, { peer: 'p', limits: LIMITS, clock, onLine: onLine ?? ((text) => taken.push(text)) }).then(
+  const done = readNdjson(source, {
+    peer: 'p',
+    limits: LIMITS,
+    clock,
+    parse: (text) => text,
+    onLine: (text) => void taken.push(text),
+    ...more,
+  }).then(
     () => 'ended',
     (thrown: unknown) => (thrown instanceof CccamError ? thrown.code : thrown),
   );
@@ -85,11 +92,17 @@ describe('readNdjson', () => {
   });
 
   it('says that a line cannot be read', async () => {
-    const { outcome } = await read(
-      (source) => void source.write('nonsense\n'),
-      (text) => void JSON.parse(text),
-    );
+    const { outcome } = await read((source) => void source.write('nonsense\n'), { parse: (text) => JSON.parse(text) as string });
     expect(outcome).toBe('CCP_STREAM_UNREADABLE');
+  });
+
+  it('does not blame the peer for a fault of the one who takes the line', async () => {
+    const { outcome } = await read((source) => void source.write('{}\n'), {
+      onLine: () => {
+        throw new TypeError('not a function');
+      },
+    });
+    expect(outcome).toBe('CCP_INTERNAL');
   });
 });
 
@@ -105,8 +118,8 @@ async function serve(handler: Handler): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-function subscribe(port: number, more: Partial<NdjsonClientOptions> = {}) {
-  const seen = { lines: [] as string[], lost: [] as string[], opened: 0 };
+function subscribe(port: number, more: Partial<NdjsonClientOptions<string>> = {}) {
+  const seen = { lines: [] as string[], lost: [] as string[], troubles: [] as string[], opened: 0 };
   const client = new NdjsonClient({
     host: '127.0.0.1',
     port,
@@ -116,11 +129,13 @@ function subscribe(port: number, more: Partial<NdjsonClientOptions> = {}) {
     random: () => 0.5,
     connectMs: 1_000,
     retry: { firstMs: 10, capMs: 20, jitter: 0 },
+    parse: (text) => text,
     onLine: (text) => void seen.lines.push(text),
     onOpen: () => {
       seen.opened += 1;
     },
-    onLost: (error) => void seen.lost.push(error.code),
+    onLost: (error) => void seen.lost.push(error.message),
+    onTrouble: (error) => void seen.troubles.push(error.code),
     ...more,
   });
   const end = new AbortController();
@@ -143,13 +158,35 @@ describe('NdjsonClient', () => {
     });
     const seen = subscribe(port);
     await until('the third try', () => seen.lines.length === 2);
-    expect(seen).toEqual({ lines: ['{"n":1}', '{"n":2}'], lost: ['CCP_STREAM_LOST', 'CCP_STREAM_LOST'], opened: 2 });
+    expect(seen).toMatchObject({ lines: ['{"n":1}', '{"n":2}'], opened: 2, troubles: ['CCP_STREAM_LOST'] });
+    expect(seen.lost).toEqual([expect.stringMatching(/answered 503/), expect.stringMatching(/ended the connection/)]);
   });
 
   it('gives up a far end that accepts and does not answer', async () => {
     const port = await serve(() => undefined);
     const seen = subscribe(port, { connectMs: 50 });
     await until('it was given up twice', () => seen.lost.length >= 2);
+  });
+
+  it('gives up a far end that answers 101, and can be ended meanwhile', async () => {
+    const port = await serve(
+      (request) => void request.socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
+    );
+    const seen = subscribe(port);
+    await until('it was given up twice', () => seen.lost.length >= 2);
+    expect(seen.lost[0]).toMatch(/answered 101/);
+  });
+
+  it('reports each kind of trouble once, though two take turns', async () => {
+    let tries = 0;
+    const port = await serve((_request, response) => {
+      tries += 1;
+      if (tries % 2 === 0) response.writeHead(503).end();
+      else response.writeHead(200).end('nonsense\n');
+    });
+    const seen = subscribe(port, { parse: (text) => JSON.parse(text) as string });
+    await until('six tries', () => seen.lost.length >= 6);
+    expect(seen.troubles).toEqual(['CCP_STREAM_UNREADABLE', 'CCP_STREAM_LOST']);
   });
 
   it('says what is so now, at each change and as a heartbeat', async () => {
@@ -168,8 +205,8 @@ describe('NdjsonClient', () => {
 });
 
 describe('NdjsonPublisher', () => {
-  it('sends what comes first, then what is published, to as many as it may have', async () => {
-    const publisher = new NdjsonPublisher({ subscribers: 1, backlogBytes: 1_000 });
+  it('sends what comes first, then what is published, to as many of an address as it may have', async () => {
+    const publisher = new NdjsonPublisher({ perAddress: 1, backlogBytes: 1_000 });
     const port = await serve((_request, response) => void publisher.add(response, [{ first: true }]));
     const seen = subscribe(port);
     await until('the first line', () => seen.lines.length === 1);

@@ -29,7 +29,7 @@ const EXPECTED = 'expected an IPv4 or IPv6 address; names, paths, zones and othe
  * Reads the address of a server. HAProxy itself takes `127.1`, `0x7f000001`, `localhost`, `unix@/path` and `"${HOME}"` for
  * addresses, so nothing but the canonical spelling that this function returns may ever reach it.
  *
- * @param options.loopback whether 127.0.0.0/8 and ::1 are fine, as they are on one box without Kubernetes
+ * @param options.loopback whether 127.0.0.0/8 and ::1 are fine, as they are on one machine without Kubernetes
  */
 export function readAddress(text: string, options: { readonly loopback: boolean }): AddressReading {
   if (text.length > 45 || !/^[0-9A-Fa-f.:]+$/.test(text)) return { kind: 'refused', expected: EXPECTED };

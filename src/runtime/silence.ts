@@ -18,7 +18,7 @@ export class Silence {
   }
 
   /** Something was heard. */
-  heard(): void {
+  received(): void {
     this.#heardAt = this.#clock.monotonic();
   }
 

@@ -15,8 +15,8 @@ export const MAX_SERVERS = 20_000;
 /** What one agent may send: a snapshot of the largest pool at once, and each of its servers again every few seconds. */
 export const OBSERVATION_LIMITS: StreamLimits = {
   lineBytes: 16_384,
-  bytes: { perSecond: 4_194_304, burst: 16_777_216 },
-  lines: { perSecond: 8_000, burst: 25_000 },
+  bytes: { perSecond: 8_388_608, burst: 41_943_040 },
+  lines: { perSecond: MAX_SERVERS, burst: 4 * MAX_SERVERS },
   silenceMs: 25_000,
 };
 

@@ -138,6 +138,6 @@ export const FIELDS: readonly Row[] = [
     /at most health\.interval \(10s\), found 20s/,
     /shorten it/,
   ],
-  ['ecm', after(22, '  ecm: {}'), 23, 'spec.ecm', /no ecm/, /leave it out/],
-  ['adaptive weights', after(22, '  weights: {adaptive: {enabled: true}}'), 23, 'spec.weights.adaptive.enabled', /false/, /leave it out/],
+  ['ecm', after(22, '  ecm: {}'), 23, 'spec.ecm', /no ecm/, /[Ll]eave it out/],
+  ['adaptive weights', after(22, '  weights: {adaptive: {enabled: true}}'), 23, 'spec.weights.adaptive.enabled', /false/, /[Ll]eave it out/],
 ];
