@@ -25,7 +25,7 @@ export function operatorCommand(): Command {
     .option('--kubeconfig [path]', 'work from outside the cluster; without a path: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .addOption(
-      new Option('--namespaces <list>', 'only these, separated by commas (default: all)')
+      new Option('--namespaces <list>', 'namespaces to manage, separated by commas (default: all)')
         .env('CCCAM_NAMESPACES')
         .argParser(names)
         .default([]),
@@ -46,7 +46,7 @@ export function operatorCommand(): Command {
     .addOption(serviceAccount())
     .option('--calls-per-second <number>', 'sustained calls per second to the API server', count, 200)
     .addOption(
-      new Option('--counts-every <duration>', 'how often numbers in a status that only moved are written')
+      new Option('--counts-every <duration>', 'how often a status is written when only its counts have changed')
         .argParser(duration)
         .default(60_000, '1m'),
     )
@@ -62,7 +62,7 @@ async function operate(flags: Flags): Promise<void> {
     access:
       kubeconfig === undefined
         ? { kind: 'in-cluster', serviceAccount: flags.serviceAccount }
-        : { kind: 'kubeconfig', path: kubeconfig === true ? null : kubeconfig, context: context ?? null },
+        : { kind: 'kubeconfig', path: kubeconfig === true || kubeconfig === '' ? null : kubeconfig, context: context ?? null },
     namespaces: flags.namespaces,
     leaseNamespace: flags.leaseNamespace ?? null,
     leaseName,

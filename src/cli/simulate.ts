@@ -34,7 +34,7 @@ function serverCommand(): Command {
     .description('greets with 16 bytes, closes silent clients after 3 s, sends keepalives to the others')
     .option('--host <address>', 'address to listen on', address, '127.0.0.1')
     .requiredOption('--port <port>', 'port to listen on; 0 takes any', port)
-    .option('--label <name>', 'name that clients are told: its first 20 characters', label, 'server')
+    .option('--label <name>', 'name sent to clients; only its first 20 characters', label, 'server')
     .addOption(
       new Option('--mode <mode>', 'how it behaves').choices(['normal', 'hung', 'banning', 'closing', 'slow', 'leaking']).default('normal'),
     )

@@ -30,14 +30,14 @@ export class CommandRunner {
       if (isGoodAnswer(answer)) return true;
       const text = texts[index] ?? '';
       refused.set(text, answer);
-      if (this.#refused.get(text) !== answer) this.#tell(command, answer);
+      if (this.#refused.get(text) !== answer) this.#reportRefusal(command, answer);
       return false;
     });
     this.#refused = refused;
     return done;
   }
 
-  #tell(command: Command, answer: string): void {
+  #reportRefusal(command: Command, answer: string): void {
     const server = 'name' in command ? command.name : command.kind === 'add' ? command.server.name : null;
     this.#report({ severity: 'Warning', reason: 'CommandRefused', server, message: `${command.kind}: ${answer.split('\n')[0] ?? ''}` });
   }

@@ -39,7 +39,7 @@ export interface ServerObservation {
   readonly id: number;
   readonly admin: ActualServer['admin'];
   readonly operational: ActualServer['operational'];
-  /** Whether it was heard to greet and may take sessions if it has room. */
+  /** Whether it has sent its greeting and may take sessions if it has room. */
   readonly inRotation: boolean;
   /** How it stands with this proxy; null where it should not serve. */
   readonly health: HealthState | null;

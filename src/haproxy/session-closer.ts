@@ -30,8 +30,8 @@ export class SessionCloser {
   readonly #options: SessionCloserOptions;
   readonly #pace = new Pace();
   #overdue = false;
-  readonly #overdueTold = new Set<string>();
-  readonly #hungTold = new Set<string>();
+  readonly #overdueClosing = new Set<string>();
+  readonly #hungClosing = new Set<string>();
   readonly #promises = new Promises();
 
   constructor(options: SessionCloserOptions) {
@@ -55,13 +55,13 @@ export class SessionCloser {
     }
     this.#overdue = servers.length > 0;
     if (!this.#overdue) {
-      this.#overdueTold.clear();
+      this.#overdueClosing.clear();
       return this.#pace.reset();
     }
     let permits = this.#pace.take(wanted.closePerSecond, clock.monotonic());
     for (const server of servers) {
       if (permits === 0) break;
-      const closed = await closeSessions(sockets, workers(actual), { server: server.name, count: permits, told: this.#overdueTold });
+      const closed = await closeSessions(sockets, workers(actual), { server: server.name, count: permits, told: this.#overdueClosing });
       onClosed('drain_deadline', closed);
       permits -= closed;
     }
@@ -71,13 +71,13 @@ export class SessionCloser {
   /** Closes the sessions of hung servers, so that their clients are served elsewhere: as many as others have places for. */
   async closeHung(effective: EffectiveModel, actual: ActualProxy, health: Hanging): Promise<void> {
     const { clock, onClosed, report, sockets } = this.#options;
-    if (health.hung.length === 0) this.#hungTold.clear();
+    if (health.hung.length === 0) this.#hungClosing.clear();
     for (const name of health.hung) {
       const now = clock.monotonic();
       const room = freePlaces(effective, actual, health.proven) - this.#promises.outstanding(sessionsElsewhere(actual, health.hung), now);
       const count = Math.min(sessionsOf(actual, name), room);
       if (count <= 0) continue;
-      const closed = await closeSessions(sockets, workers(actual), { server: name, count, told: this.#hungTold });
+      const closed = await closeSessions(sockets, workers(actual), { server: name, count, told: this.#hungClosing });
       if (closed === 0) continue;
       this.#promises.add(closed, sessionsElsewhere(actual, health.hung), now);
       onClosed('hung', closed);

@@ -17,7 +17,7 @@ export class TableKeeper {
   readonly #clock: Clock;
   #pid = 0;
   /** What the worker was told of clients' sessions in earlier workers. */
-  #told: ReadonlyMap<string, number> = new Map();
+  #reported: ReadonlyMap<string, number> = new Map();
   #heldAt = Number.NEGATIVE_INFINITY;
   #refreshedAt: number;
 
@@ -37,7 +37,7 @@ export class TableKeeper {
     const now = this.#clock.monotonic();
     if (actual.current.pid !== this.#pid) {
       this.#pid = actual.current.pid;
-      this.#told = new Map();
+      this.#reported = new Map();
       this.#heldAt = Number.NEGATIVE_INFINITY;
     }
     return [...(await this.#held(wanted, actual, now)), ...(await this.#refresh(wanted, actual, connected, now))];
@@ -46,15 +46,15 @@ export class TableKeeper {
   /** The limit of a client's sessions counts those in earlier workers, too. */
   async #held({ structure }: ProxyModel, actual: ActualProxy, now: number): Promise<Command[]> {
     const needed = structure.perClient.connections !== null && actual.current.process.tables.has(FRONTEND);
-    if (!needed || (actual.old.length === 0 && this.#told.size === 0) || now - this.#heldAt < HELD_EVERY_MS) return [];
+    if (!needed || (actual.old.length === 0 && this.#reported.size === 0) || now - this.#heldAt < HELD_EVERY_MS) return [];
     this.#heldAt = now;
     const held = new Map<string, number>();
     for (const { pid } of actual.old) {
       for (const [client, count] of await this.#countsIn(pid)) held.set(client, (held.get(client) ?? 0) + count);
     }
-    const changed = [...held].filter(([client, sessions]) => this.#told.get(client) !== sessions);
-    const gone = [...this.#told.keys()].filter((client) => !held.has(client)).map((client): [string, number] => [client, 0]);
-    this.#told = held;
+    const changed = [...held].filter(([client, sessions]) => this.#reported.get(client) !== sessions);
+    const gone = [...this.#reported.keys()].filter((client) => !held.has(client)).map((client): [string, number] => [client, 0]);
+    this.#reported = held;
     return [...changed, ...gone].map(([client, sessions]) => ({ kind: 'client-held', client, sessions }));
   }
 

@@ -53,7 +53,7 @@ export class SimulatedServer {
   #mode: ServerMode = 'normal';
   #accepted = 0;
   /** Connections that take a place. */
-  #places = 0;
+  #taken = 0;
   readonly #visits = new Map<string, number[]>();
   readonly #bans = new Map<string, number>();
   /** Its own limit, or null. */
@@ -163,14 +163,14 @@ export class SimulatedServer {
 
   /** Takes a place, or does with one too many what the limit says. */
   #isRefusedAsTooMany(socket: Socket): boolean {
-    const full = this.limit !== null && this.#places >= this.limit.sessions && this.limit.full !== 'greet';
+    const full = this.limit !== null && this.#taken >= this.limit.sessions && this.limit.full !== 'greet';
     if (full) {
       if (this.limit?.full === 'close') socket.end();
       return true;
     }
-    this.#places += 1;
+    this.#taken += 1;
     socket.once('close', () => {
-      this.#places -= 1;
+      this.#taken -= 1;
     });
     return false;
   }

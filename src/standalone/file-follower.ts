@@ -90,8 +90,8 @@ class Follower {
 
   /** One that could not be read in the first place is no news until it is another trouble. */
   #fail(error: CccamError): void {
-    const isNews = this.#text !== null || (this.#error !== null && this.#error !== error.message);
-    if (isNews) this.#listener.onError(error);
+    const isNew = this.#text !== null || (this.#error !== null && this.#error !== error.message);
+    if (isNew) this.#listener.onError(error);
     this.#error = error.message;
     this.#text = null;
   }

@@ -33,7 +33,7 @@ export function refusalError(path: string, reading: Extract<FileReading, { kind:
   return new CccamError(reading.code, {
     subject: printable(path),
     message: reading.issues.map((issue) => `\n  line ${issue.line}: ${issue.field}: ${issue.message}`).join(''),
-    remedy: 'Correct the fields named above; docs/reference/cccampool.md lists them all.',
+    remedy: 'Correct the lines named above; docs/reference/cccampool.md lists every field.',
   });
 }
 

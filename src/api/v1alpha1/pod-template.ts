@@ -97,7 +97,7 @@ export function* templateIssues(template: unknown, port: number, deadline: strin
     ['annotations', annotations],
   ] as const) {
     for (const name of OURS.filter((each) => Object.hasOwn(names, each)))
-      yield { path: [...path, 'metadata', field, name], message: 'expected another name, for the operator sets this one: take it out' };
+      yield { path: [...path, 'metadata', field, name], message: 'expected another name: the operator sets this one. Take it out' };
   }
 }
 

@@ -101,11 +101,11 @@ function* podTemplateIssues(spec: PoolSpec, backend: BackendSpec, path: FieldPat
 /** What the schema knows already but this release does not do: switched on too early, it is an error and never silence. */
 export function* unsupported(spec: PoolSpec, environment: Environment): Generator<Issue> {
   if (spec.ecm !== undefined)
-    yield { path: ['spec', 'ecm'], message: 'expected no ecm, for watching answer times is not there yet: leave it out' };
+    yield { path: ['spec', 'ecm'], message: 'expected no ecm: watching answer times is not supported yet. Leave it out' };
   if (spec.weights.adaptive.enabled)
     yield {
       path: ['spec', 'weights', 'adaptive', 'enabled'],
-      message: 'expected false, for adaptive weights are not there yet: leave it out',
+      message: 'expected false: adaptive weights are not supported yet. Leave it out',
     };
   if (environment === 'cluster') return;
   for (const [index, backend] of spec.backends.entries()) {

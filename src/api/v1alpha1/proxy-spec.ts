@@ -46,7 +46,7 @@ export const proxy = z
       .max(512)
       .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, { error: 'expected an image reference' })
       .optional()
-      .meta({ description: 'HAProxy image; 3.0 or newer.' }),
+      .meta({ description: 'HAProxy image; 2.6 or newer.' }),
     maxConnections: integer(10, 1_000_000, 'Sessions that one proxy can hold.').default(10_000),
     proxyProtocol: z
       .strictObject({
