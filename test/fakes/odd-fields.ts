@@ -139,5 +139,12 @@ export const FIELDS: readonly Row[] = [
     /shorten it/,
   ],
   ['ecm', after(22, '  ecm: {}'), 23, 'spec.ecm', /no ecm/, /[Ll]eave it out/],
-  ['adaptive weights', after(22, '  weights: {adaptive: {enabled: true}}'), 23, 'spec.weights.adaptive.enabled', /false/, /[Ll]eave it out/],
+  [
+    'adaptive weights',
+    after(22, '  weights: {adaptive: {enabled: true}}'),
+    23,
+    'spec.weights.adaptive.enabled',
+    /false/,
+    /[Ll]eave it out/,
+  ],
 ];
