@@ -39,7 +39,7 @@ export interface LeaseOptions {
 }
 
 /**
- * How a candidacy ended. `starved`: the API server could not be reached for too long; no other process is known to lead, and this one may
+ * How a candidacy ended. `starved`: the API server did not answer, or refused, for too long; no other process is known to lead, and this one may
  * be a candidate again. `lost`: another process took the lease, or this one was not running for a while: what it knows is old.
  */
 export type LeaseOutcome = 'stopped' | 'lost' | 'starved';
@@ -60,8 +60,8 @@ export class LeaseElector {
   readonly #times: NonNullable<LeaseOptions['times']>;
   #observed: { readonly text: string; readonly at: number } | undefined;
   #heldUntil = Number.NEGATIVE_INFINITY;
-  /** Whether the last try to renew got no answer. */
-  #unanswered = false;
+  /** Whether the last try to renew left open who leads. */
+  #undecided = false;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -95,7 +95,7 @@ export class LeaseElector {
     const held = this.leads;
     if (held) await this.#release();
     if (signal.aborted && held) return 'stopped';
-    return this.#unanswered && !overslept ? 'starved' : 'lost';
+    return this.#undecided && !overslept ? 'starved' : 'lost';
   }
 
   /** Renews until the term is over. */
@@ -118,10 +118,11 @@ export class LeaseElector {
     try {
       const taken = await this.#take(writer, await client.get(this.#ref(), signal), signal);
       if (taken) this.#heldUntil = at + this.#times.renewMs;
-      this.#unanswered = false;
+      this.#undecided = false;
       return taken;
     } catch (thrown) {
-      this.#unanswered = thrown instanceof KubeApiError && (thrown.status === null || thrown.status >= 500);
+      // A refusal does not say that another leads: an API server that has just started answers 403 until it knows the roles.
+      this.#undecided = thrown instanceof KubeApiError && thrown.status !== 409;
       if (!signal.aborted && !isStatus(thrown, 409)) onError(thrown); // 409: another process was faster
       return false;
     }
