@@ -31,7 +31,7 @@ describe('helm', () => {
     expect(notes).toContain('kubectl wait --for=condition=Ready ccp/living-room');
     const pods = await lab.cluster.kubectl('-n', OPERATOR_NAMESPACE, 'get', 'pods', '-o', 'name');
     expect(pods.trim().split('\n')).toHaveLength(2);
-    expect(await lab.helm('test', 'cccam-operator', '--logs')).toContain('the operator is ready and looks after 0 pools');
+    expect(await lab.helm('test', 'cccam-operator', '--logs')).toContain('the operator is ready and manages 0 pools');
   });
 
   it('makes the quick-start sample Ready without a warning, and clients connect through its Service', async () => {
