@@ -3,8 +3,8 @@ import type { BackendDrainState } from './backend-link.ts';
 
 /** How this proxy stops: first no new sessions, then none at all. */
 export interface SoftStopState {
-  /** As it was when the end began: a reload would let clients in again. */
-  readonly structure: Structure;
+  /** As it was when the end began: a reload would let clients in again. Null where the agent does not know it yet. */
+  readonly structure: Structure | null;
   /** Whether new clients are let in still. */
   readonly frontend: 'open' | 'paused';
   /** When sessions are closed, in milliseconds since the epoch, or null for not yet or never. */

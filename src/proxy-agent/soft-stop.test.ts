@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
 import { aStructure } from '../../test/fakes/pools.ts';
+import type { Structure } from '../haproxy/model.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { agentKey } from '../wire/agent-key.ts';
@@ -13,13 +14,13 @@ const KEY = agentKey('end a proxy', 'uid');
 /** Longer than the last call. */
 const SHUT_MS = 11_000;
 
-function anEnder(deadlineMs: number, close: boolean) {
+function stopping(deadlineMs: number, close: boolean, structure: () => Structure | null = () => aStructure()) {
   const clock = new FakeClock();
   const softStop = new SoftStop({
     key: KEY,
     clock,
     log: createLogger('silent', {}),
-    structure: () => aStructure(),
+    structure,
     onChange: () => undefined,
   });
   const { httpGet } = preStopHook({ deadlineMs, close }, 9_321, KEY) as {
@@ -46,15 +47,28 @@ function anEnder(deadlineMs: number, close: boolean) {
 
 describe('the soft end of a proxy', () => {
   it('lets clients in for a last while, then nobody', async () => {
-    const { clock, softStop, see } = anEnder(600_000, true);
+    const { clock, softStop, see } = stopping(600_000, true);
     await see(3);
     expect(softStop.end?.frontend).toBe('open');
     await clock.advance(SHUT_MS);
     expect(softStop.end?.frontend).toBe('paused');
   });
 
+  it('pauses the frontend of a proxy whose agent learns only afterwards what it should be', async () => {
+    let known: Structure | null = null;
+    const { clock, softStop, see, isOver } = stopping(600_000, true, () => known);
+    await see(0);
+    await clock.advance(SHUT_MS);
+    expect(softStop.end).toMatchObject({ structure: null, frontend: 'paused' });
+    known = aStructure();
+    expect(softStop.end?.structure).toEqual(known);
+    await see(0);
+    await see(0);
+    expect(isOver()).toBe(true);
+  });
+
   it('believes no count of before the frontend was paused', async () => {
-    const { clock, see, isOver } = anEnder(600_000, true);
+    const { clock, see, isOver } = stopping(600_000, true);
     await see(0);
     await clock.advance(SHUT_MS);
     expect(isOver()).toBe(false);
@@ -66,7 +80,7 @@ describe('the soft end of a proxy', () => {
   });
 
   it('has who is left closed at the deadline, and gives it time', async () => {
-    const { clock, softStop, see, isOver } = anEnder(60_000, true);
+    const { clock, softStop, see, isOver } = stopping(60_000, true);
     await see(3);
     await clock.advance(60_000);
     expect(softStop.end?.deadlineAt).toBeLessThanOrEqual(clock.now());
@@ -77,7 +91,7 @@ describe('the soft end of a proxy', () => {
   });
 
   it('has them closed sooner where its pod was given less time', async () => {
-    const { clock, softStop, see, isOver } = anEnder(600_000, true);
+    const { clock, softStop, see, isOver } = stopping(600_000, true);
     await see(3);
     softStop.deadlineAt = clock.now() + 20_000;
     await clock.advance(19_000);
@@ -89,7 +103,7 @@ describe('the soft end of a proxy', () => {
   });
 
   it('closes nobody where they are to be left alone', async () => {
-    const { clock, softStop, see, isOver } = anEnder(60_000, false);
+    const { clock, softStop, see, isOver } = stopping(60_000, false);
     await see(3);
     await clock.advance(61_000);
     expect(softStop.end?.deadlineAt).toBeNull();
@@ -97,7 +111,7 @@ describe('the soft end of a proxy', () => {
   });
 
   it('does not wait for a HAProxy that is gone', async () => {
-    const { clock, see, isOver } = anEnder(600_000, true);
+    const { clock, see, isOver } = stopping(600_000, true);
     await see(3);
     await clock.advance(SHUT_MS);
     await see(0, 'CCP_HAPROXY_UNREACHABLE');

@@ -50,6 +50,8 @@ export class SoftStop {
 
   /** How this proxy ends; null while it does not. */
   get end(): SoftStopState | null {
+    // The agent may have been restarted just before its pod was deleted: then the hook comes before the config does.
+    if (this.#end?.structure === null) this.#end = { ...this.#end, structure: this.#options.structure() };
     return this.#end;
   }
 
@@ -81,15 +83,14 @@ export class SoftStop {
 
   async #drain(call: PreStopCall, signal: AbortSignal): Promise<void> {
     const { clock, log, onChange, structure } = this.#options;
-    const running = structure();
     const begun = clock.monotonic();
     log.info({ sessions: this.#sessions, ...call }, 'soft stop begins');
-    if (running !== null) this.#end = { structure: running, frontend: 'open', deadlineAt: null };
+    this.#end = { structure: structure(), frontend: 'open', deadlineAt: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
-    if (this.#end !== null) this.#end = { ...this.#end, frontend: 'paused' };
+    this.#end = { ...this.#end, frontend: 'paused' };
     onChange();
     await this.#waitUntil(() => this.#deadline(begun + call.deadlineMs), signal);
-    if (signal.aborted || this.#isEmpty || !call.close || this.#end === null) return;
+    if (signal.aborted || this.#isEmpty || !call.close) return;
     this.#end = { ...this.#end, deadlineAt: clock.now() };
     onChange();
     const closing = clock.monotonic() + CLOSING_LIMIT_MS;
