@@ -20,6 +20,8 @@ export interface Rival {
   readonly name: string;
   readonly port: number;
   apply(servers: readonly RivalServer[]): Promise<void>;
+  /** Pid of the process that carries the sessions; null where there are several. */
+  worker(): Promise<number | null>;
   stop(): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export async function guideHaproxy(binary: string, port: number, redispatch: boo
       child = spawn(binary, ['-W', '-S', master, '-f', config], { stdio: 'ignore' });
       await until('the rival is up', async () => (await readProcesses({ runtime: '', master }).catch(() => null))?.currentPid != null);
     },
+    worker: async () => (await readProcesses({ runtime: '', master })).currentPid,
     async stop() {
       const processes = await readProcesses({ runtime: '', master }).catch(() => null);
       child?.kill('SIGKILL');
@@ -104,6 +107,7 @@ export async function guideNginx(port: number): Promise<Rival> {
       child = spawn('/usr/sbin/nginx', ['-c', config, '-p', folder], { stdio: 'ignore' });
       await until('nginx listens', async () => await accepts(port));
     },
+    worker: async () => null,
     async stop() {
       const gone = child;
       if (gone !== undefined && gone.exitCode === null) {

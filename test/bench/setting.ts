@@ -15,6 +15,8 @@ export interface Contender {
   set(weights: readonly (number | null)[]): Promise<void>;
   clients(count: number, options?: Parameters<TestBox['clients']>[1]): readonly SimulatedClient[];
   reloads(): Promise<number>;
+  /** Pid of the process that carries the sessions. @throws when there is not one such process */
+  worker(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -37,6 +39,7 @@ export async function ours(binary: HaproxyBinary, servers: number, spec: Record<
     set,
     clients: (count, options) => box.clients(count, options),
     reloads: async () => (await box.processes()).reloads,
+    worker: async () => pidOf((await box.processes()).currentPid),
     stop: async () => await box.dispose(),
   };
 }
@@ -64,9 +67,15 @@ export async function rival(kind: 'guide' | 'guide + redispatch' | 'nginx', bina
     set,
     clients: (count, options) => box.clients(count, options),
     reloads: async () => applied - 1,
+    worker: async () => pidOf(await made.worker()),
     stop: async () => {
       await box.dispose();
       await made.stop();
     },
   };
+}
+
+function pidOf(pid: number | null): number {
+  if (pid === null) throw new Error('there is no one worker process');
+  return pid;
 }
