@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 describe('an operator of several namespaces', () => {
-  it('looks after those that it may look at while another one is refused, and after that one once it is not', async () => {
+  it('manages those that it may look at while another one is refused, and after that one once it is not', async () => {
     await other.applyPool('q', SPEC);
     // The second namespace is there, but nobody has given this operator any right in it.
     await cluster.startOperator({ args: ['--namespaces', `${cluster.namespace},${other.namespace}`] });

@@ -64,7 +64,7 @@ describe('helm', () => {
       AbortSignal.timeout(5_000),
     );
     expect(roles.items.filter((name) => name.includes('cccam'))).toEqual(['cccam-operator-edit', 'cccam-operator-view']);
-    await until('it leads and looks after the pool', async () => (await lab.helmLog()).includes('"msg":"leads"'));
+    await until('it leads and manages the pool', async () => (await lab.helmLog()).includes('"msg":"leads"'));
     await lab.kubectl('annotate', `ccp/${NAME}`, 'cccam.dev/paused=true');
     await lab.untilCondition(NAME, 'Progressing', 'False/Paused');
     await lab.kubectl('annotate', `ccp/${NAME}`, 'cccam.dev/paused-');
@@ -92,7 +92,7 @@ describe('helm', () => {
     await lab.install();
     await lab.kubectl('patch', `ccp/${NAME}`, '--type=merge', '-p', '{"spec":{"drain":{"closePerSecond":7}}}');
     await until(
-      'it looks after the pool',
+      'it manages the pool',
       async () => {
         const pool = (await lab.get(POOL, NAME)) as { metadata: { generation?: number }; status?: { observedGeneration?: number } } | null;
         return pool?.status?.observedGeneration === pool?.metadata.generation;
