@@ -6,16 +6,15 @@ import Table from 'cli-table3';
 import { DRAIN_ANNOTATION, IN_ROTATION_CONDITION } from '../../src/api/v1alpha1/index.ts';
 import { runCommands } from '../../src/haproxy/runtime-socket.ts';
 import { LEASE } from '../../src/kube/lease.ts';
-import { collectionPath, type KubeObject, type ResourceType } from '../../src/kube/resource.ts';
-import { watchStream } from '../../src/kube/watch-stream.ts';
+import type { KubeObject } from '../../src/kube/resource.ts';
 import { CHILD_TYPES, POD, POOL } from '../../src/operator/resources.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { lines } from '../../src/runtime/lines.ts';
 import { ControlPlane } from '../api-server/control-plane.ts';
-import { metrics, total } from '../api-server/metrics.ts';
 import { aPodTemplate, prepare, type RunningOperator, TestCluster } from '../api-server/test-cluster.ts';
 import type { RunningPod } from '../api-server/test-kubelet.ts';
 import { until } from '../haproxy/until.ts';
+import { cpuTicks, memory, settled, writes } from './operator-figures.ts';
+import { Hearing, Sight } from './sight.ts';
 import { duration, quantile } from './statistics.ts';
 
 const table = new Table({ head: ['what', 'measured', 'goal'], style: { head: [], border: [], compact: true } });
@@ -29,39 +28,6 @@ function row(what: string, measured: string, goal = ''): void {
 
 function quantiles(times: readonly number[]): string {
   return `${duration(quantile(times, 0.5))} / ${duration(quantile(times, 0.99))} (n = ${times.length})`;
-}
-
-/** Tells when something is first seen to be so on a watch of our own. */
-class Sight {
-  readonly #seen = new Map<string, number>();
-  readonly #cluster: TestCluster;
-
-  constructor(cluster: TestCluster) {
-    this.#cluster = cluster;
-  }
-
-  /** @param facts what an object says: the name of a pod and what it is, with a space in between */
-  async run(type: ResourceType, facts: (object: KubeObject) => string[], signal: AbortSignal): Promise<void> {
-    const { admin, namespace } = this.#cluster;
-    const { resourceVersion } = await admin.list({ type: type, namespace: namespace, selectors: {} }, () => null, signal);
-    const request = { path: collectionPath(type, namespace), selectors: {}, resourceVersion, timeoutSeconds: 3_600, idleMs: 3_600_000 };
-    for await (const event of watchStream(admin.transport, request, signal)) {
-      if (event.kind === 'bookmark') continue;
-      const now = performance.now();
-      for (const key of facts(event.object)) if (!this.#seen.has(key)) this.#seen.set(key, now);
-    }
-  }
-
-  /** Waits until it is seen. @returns when, on the monotonic clock */
-  async of(pod: string, what: string): Promise<number> {
-    const key = `${pod} ${what}`;
-    await until(`${key} is seen`, () => this.#seen.has(key), 30_000);
-    return this.#seen.get(key) ?? 0;
-  }
-
-  forget(pod: string): void {
-    for (const key of this.#seen.keys()) if (key.startsWith(`${pod} `)) this.#seen.delete(key);
-  }
 }
 
 function podFacts(pod: KubeObject): string[] {
@@ -165,26 +131,6 @@ function cores(): number {
 }
 
 let measured = { busy: 0, at: 0 };
-
-/** Tells when the agents have read back that a server takes nobody new: asking twenty HAProxies all the time would measure itself. */
-class Hearing {
-  readonly #drained = new Map<string, number>();
-
-  async run(proxy: RunningPod, signal: AbortSignal): Promise<void> {
-    const response = await fetch(`http://${proxy.address}:9321/v1/observations`, { signal });
-    if (response.body === null) throw new Error('the agent says nothing');
-    for await (const text of lines(response.body, 1_048_576)) {
-      const { kind, name = '', admin } = JSON.parse(text) as { kind: string; name?: string; admin?: string };
-      const pod = name.slice(0, name.lastIndexOf('-'));
-      if (kind === 'server' && admin === 'drain' && !this.#drained.has(pod)) this.#drained.set(pod, performance.now());
-    }
-  }
-
-  async of(pod: string): Promise<number> {
-    await until(`${pod} is drained`, () => this.#drained.has(pod), 30_000);
-    return this.#drained.get(pod) ?? 0;
-  }
-}
 
 async function manyServers(cluster: TestCluster): Promise<void> {
   const [pools, each] = [20, 50];
@@ -301,54 +247,6 @@ async function manyPools(cluster: TestCluster, plane: ControlPlane): Promise<voi
   row('API writes in 30 s at rest', String((await writes(second)) - before), '0');
   row('CPU at rest', `${(((cpuTicks(second) - ticks) / 100 / 30) * 100).toFixed(2)} % of a core`, '<= 1 %');
   row('memory with 1 000 pools, RSS (anonymous)', memory(second), '<= 120 MiB');
-}
-
-/** Waits until so many pools were looked at and none waits any more. */
-async function settled(operator: RunningOperator, pools: number, limitMs = 60_000): Promise<void> {
-  let last = '';
-  await until(
-    'everything is converged',
-    async () => {
-      const text = await metrics(operator);
-      const state = [
-        total(text, 'cccam_operator_pools'),
-        total(text, 'workqueue_depth'),
-        await writes(operator),
-        total(text, 'controller_runtime_reconcile_total'),
-      ].join(' ');
-      const same = state === last;
-      last = state;
-      if (!same) await systemClock.sleep(500); // apart, or the same state twice would say nothing
-      return (
-        same &&
-        total(text, 'cccam_operator_pools') >= pools &&
-        total(text, 'workqueue_depth') === 0 &&
-        total(text, 'controller_runtime_reconcile_total') >= pools
-      );
-    },
-    limitMs,
-    () => last,
-  );
-}
-
-/** Writes but for the lease. */
-async function writes(operator: RunningOperator): Promise<number> {
-  const text = await metrics(operator);
-  return [...text.matchAll(/^rest_client_requests_total\{method="(?:PATCH|POST|DELETE)"[^}]*\} (\d+)$/gm)].reduce(
-    (sum, match) => sum + Number(match[1]),
-    0,
-  );
-}
-
-function cpuTicks(operator: RunningOperator): number {
-  const fields = readFileSync(`/proc/${operator.process.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-function memory(operator: RunningOperator): string {
-  const status = readFileSync(`/proc/${operator.process.pid}/status`, 'utf8');
-  const of = (name: string): number => Math.round(Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1_024);
-  return `${of('VmRSS')} MiB (${of('RssAnon')})`;
 }
 
 async function handover(cluster: TestCluster): Promise<void> {
