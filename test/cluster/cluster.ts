@@ -1,21 +1,21 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
 import { ASSETS, TOOLS } from '../api-server/control-plane.ts';
 import { until } from '../haproxy/until.ts';
+import { makeGroups, removeGroups } from './cgroups.ts';
+import { CNI, CONTAINERD, KUBELET, PAUSE } from './node-config.ts';
 import { networkOf, type Process, processes } from './processes.ts';
 
 const run = promisify(execFile);
 const CACHE = process.env['CCCAM_CACHE'] ?? `${process.env['HOME']}/.cache/cccam-operator`;
 const SCRIPTS = join(import.meta.dirname, '../../scripts');
 const UP_LIMIT_MS = 120_000;
-/** What holds the namespaces of every pod. */
-const PAUSE = 'localhost/pause:1';
 
 /** Parts of the node that a test may end or stop; each is started again by itself. */
 export type Part = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'containerd' | 'kubelet' | 'kube-proxy';
@@ -280,83 +280,4 @@ export class Cluster {
       contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
     });
   }
-}
-
-/** Nobody here may raise its own importance when memory is short, so that is not asked for. */
-const CONTAINERD = `version = 2
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "${PAUSE}"
-  restrict_oom_score_adj = true
-  disable_apparmor = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      SystemdCgroup = false
-`;
-
-const KUBELET = {
-  apiVersion: 'kubelet.config.k8s.io/v1beta1',
-  kind: 'KubeletConfiguration',
-  // Only this machine and the pods reach it; the API server brings no certificate.
-  authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
-  authorization: { mode: 'AlwaysAllow' },
-  cgroupDriver: 'cgroupfs',
-  containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
-  failSwapOn: false,
-  oomScoreAdj: 0,
-  enforceNodeAllocatable: [],
-  evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'nodefs.inodesFree': '1%' },
-  imageGCHighThresholdPercent: 100,
-  localStorageCapacityIsolation: false,
-  maxPods: 250,
-  registryPullQPS: 0,
-};
-
-const CNI = {
-  cniVersion: '0.4.0',
-  name: 'pods',
-  plugins: [
-    {
-      type: 'bridge',
-      bridge: 'cni0',
-      isGateway: true,
-      ipMasq: true,
-      hairpinMode: true,
-      ipam: { type: 'host-local', ranges: [[{ subnet: '10.244.0.0/16' }]], routes: [{ dst: '0.0.0.0/0' }] },
-    },
-    { type: 'portmap', capabilities: { portMappings: true } },
-  ],
-};
-
-const CGROUPS = '/sys/fs/cgroup';
-
-/** Where every hierarchy of the machine begins: one in the new form, several in the old one. */
-async function hierarchies(): Promise<string[]> {
-  if (existsSync(join(CGROUPS, 'cgroup.controllers'))) return [CGROUPS];
-  const names = await readdir(CGROUPS);
-  return names.map((name) => join(CGROUPS, name)).filter((path) => existsSync(join(path, 'cgroup.procs')));
-}
-
-/** A group of its own for every pod of a cluster. The kubelet makes those below it, but not this one. */
-async function makeGroups(name: string): Promise<void> {
-  for (const root of await hierarchies()) {
-    await mkdir(join(root, name), { recursive: true });
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      const inherited = await readFile(join(root, file), 'utf8').catch(() => ''); // the old form gives a new group none
-      if (inherited !== '' && root !== CGROUPS) await writeFile(join(root, name, file), inherited);
-    }
-  }
-}
-
-/** The groups are the machine's and do not go with the namespaces. */
-async function removeGroups(name: string): Promise<void> {
-  for (const root of await hierarchies()) await removeGroup(join(root, name));
-}
-
-async function removeGroup(path: string): Promise<void> {
-  const entries = await readdir(path, { withFileTypes: true }).catch(() => []); // it is not there
-  for (const entry of entries) if (entry.isDirectory()) await removeGroup(join(path, entry.name));
-  await rmdir(path).catch(() => undefined); // not there, or somebody is in it still
 }
