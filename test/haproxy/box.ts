@@ -8,11 +8,13 @@ import type { PoolStatus, ServerStatus } from '../../src/api/v1alpha1/index.ts';
 import { readProcesses } from '../../src/haproxy/readback.ts';
 import { runCommands } from '../../src/haproxy/runtime-socket.ts';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
-import { SimulatedClient, startClients } from '../../src/simulate/client.ts';
+import type { SimulatedClient } from '../../src/simulate/client.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
 import { poolObject } from '../fakes/pools.ts';
 import type { HaproxyBinary } from './binaries.ts';
+import { BoxClients, type ClientOptions } from './box-clients.ts';
 import { freePort } from './ports.ts';
+import { PROGRAM, runArguments, type StartOptions } from './run-arguments.ts';
 import { until } from './until.ts';
 
 /** A line of `run --output json`. */
@@ -24,21 +26,6 @@ export interface NewsLine {
   /** When the test saw it. */
   readonly at: number;
 }
-
-export interface StartOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  /** More arguments of `run`. */
-  readonly args?: readonly string[];
-  /** A file that its output goes to instead of the test. */
-  readonly stdout?: string;
-  /** Module that is loaded before the program. */
-  readonly preload?: string;
-  /** A program that starts it, with its arguments, such as `prlimit`. */
-  readonly through?: readonly string[];
-}
-
-/** The sources, or the bundle where `make bench` names it. */
-const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
 
 let boxes = 0;
 
@@ -52,15 +39,14 @@ export class TestBox {
   status: PoolStatus | null = null;
   #program: ChildProcess | undefined;
   #spec: Record<string, unknown> = {};
-  #clientsEnd = new AbortController();
-  #clientsDone: Promise<void>[] = [];
-  #clientAddress = 0x7f_64_00_01;
+  readonly #clients: BoxClients;
   readonly #number: number;
 
   private constructor(binary: HaproxyBinary, folder: string, port: number) {
     this.binary = binary;
     this.folder = folder;
     this.port = port;
+    this.#clients = new BoxClients(port);
     boxes += 1;
     this.#number = boxes;
   }
@@ -138,22 +124,7 @@ export class TestBox {
 
   /** Starts the program, and waits until the pool is ready, unless told not to. */
   async start(ready = true, options: StartOptions = {}): Promise<void> {
-    const args = [
-      ...(options.preload === undefined ? [] : ['--import', options.preload]),
-      PROGRAM,
-      'run',
-      '-f',
-      this.poolFile,
-      '--state-dir',
-      this.stateDir,
-      '--haproxy',
-      this.binary.path,
-      '--output',
-      'json',
-      '--http-port',
-      '0',
-      ...(options.args ?? []),
-    ];
+    const args = runArguments(this, options);
     const sink = options.stdout === undefined ? undefined : await open(options.stdout, 'w');
     const [command = process.execPath, ...before] = [...(options.through ?? []), process.execPath];
     const program = spawn(command, [...before, ...args], {
@@ -223,43 +194,13 @@ export class TestBox {
   }
 
   /** Starts clients that hold sessions and come back; each has an address of its own. */
-  clients(
-    count: number,
-    options: {
-      retryMs?: number;
-      patienceMs?: number | null;
-      requestEveryMs?: number;
-      from?: number | string;
-      host?: string;
-      onServed?: (label: string, waitedMs: number) => void;
-      onLost?: (label: string) => void;
-    } = {},
-  ): readonly SimulatedClient[] {
-    const { clients, done } = startClients(
-      count,
-      {
-        ...(options.from === undefined ? {} : { from: typeof options.from === 'string' ? options.from : dotted(options.from) }),
-        host: options.host ?? '127.0.0.1',
-        port: this.port,
-        retry: { kind: 'fixed', delayMs: options.retryMs ?? 100 },
-        patienceMs: options.patienceMs ?? null,
-        ...(options.requestEveryMs === undefined ? {} : { requestEveryMs: options.requestEveryMs }),
-        ...(options.onServed === undefined ? {} : { onServed: options.onServed }),
-        ...(options.onLost === undefined ? {} : { onLost: options.onLost }),
-      },
-      this.#clientsEnd.signal,
-      this.#clientAddress,
-    );
-    this.#clientAddress += count;
-    this.#clientsDone.push(done);
-    return clients;
+  clients(count: number, options: ClientOptions = {}): readonly SimulatedClient[] {
+    return this.#clients.start(count, options);
   }
 
   /** Every client leaves. */
   async endClients(): Promise<void> {
-    this.#clientsEnd.abort();
-    await Promise.all(this.#clientsDone.splice(0));
-    this.#clientsEnd = new AbortController();
+    await this.#clients.end();
   }
 
   /** Starts clients and waits until each is served. */
@@ -275,23 +216,8 @@ export class TestBox {
   }
 
   /** Connects once from a fresh address and says who serves. @returns null when nobody did in time */
-  async whoServes(limitMs = 3_000, from = this.#clientAddress++, retryMs = 60_000): Promise<string | null> {
-    const end = new AbortController();
-    let label: string | null = null;
-    const client = new SimulatedClient({
-      host: '127.0.0.1',
-      port: this.port,
-      from: dotted(from),
-      retry: { kind: 'fixed', delayMs: retryMs },
-      patienceMs: limitMs,
-      onServed: (by) => {
-        label = by;
-        end.abort();
-      },
-    });
-    const limit = AbortSignal.any([end.signal, AbortSignal.timeout(limitMs)]);
-    await client.run(limit);
-    return label;
+  async whoServes(limitMs = 3_000, from?: number, retryMs?: number): Promise<string | null> {
+    return await this.#clients.whoServes(limitMs, from, retryMs);
   }
 
   /** Sends commands to HAProxy behind the program's back. */
@@ -317,8 +243,7 @@ export class TestBox {
 
   /** Ends everything that the box began, by its own id. */
   async dispose(): Promise<void> {
-    this.#clientsEnd.abort();
-    await Promise.all(this.#clientsDone);
+    await this.#clients.end();
     const master = await this.processes().catch(() => null);
     await this.#end('SIGKILL');
     if (master !== null) {
@@ -350,8 +275,4 @@ export class TestBox {
     program.kill(signal);
     await gone;
   }
-}
-
-function dotted(address: number): string {
-  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
 }
