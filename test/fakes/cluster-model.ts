@@ -1,27 +1,16 @@
 import { expect } from 'vitest';
-import { DRAIN_SINCE_ANNOTATION, TEMPLATE_ANNOTATION } from '../../src/api/v1alpha1/index.ts';
-import { understand } from '../../src/operator/pool-record.ts';
-import { type Child, type ChildFacts, childKey, contentName, type DeploymentFacts } from '../../src/pool/child.ts';
+import { TEMPLATE_ANNOTATION } from '../../src/api/v1alpha1/index.ts';
+import { type Child, type ChildFacts, childKey, type DeploymentFacts } from '../../src/pool/child.ts';
 import type { ClusterView, Outcome } from '../../src/pool/cluster-view.ts';
-import { drainVerdict } from '../../src/pool/drain.ts';
-import type { PodFacts } from '../../src/pool/pod-facts.ts';
-import { DELETION_COST_ANNOTATION } from '../../src/pool/pod-patch.ts';
 import type { ProxyReport } from '../../src/pool/proxy-report.ts';
 import { reconcile } from '../../src/pool/reconcile.ts';
 import type { Roster } from '../../src/pool/roster.ts';
+import { childFacts, deploymentFacts, proxyConfigOf, reportOf, UNCHANGING } from './cluster-facts.ts';
+import { checkMayGo, DrainClocks, isIdle, Outages, type ModelPod as Pod, patched, readPool, readSpec } from './cluster-pods.ts';
 import type { Step } from './cluster-steps.ts';
 import { aPodOf } from './pools.ts';
 import { NOTHING_SAID, type ProxyConfigFacts, statementOf } from './proxy-statement.ts';
 import { StatusLag } from './status-lag.ts';
-
-interface Pod {
-  facts: PodFacts;
-  template: string;
-}
-
-const SETTINGS = { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 };
-const UID = 'pool-uid';
-const REPLICAS = 2;
 
 /** A cluster in miniature: Deployments make and replace pods as the real controller does, and proxies do what the ConfigMap says. */
 export class ClusterModel {
@@ -42,8 +31,8 @@ export class ClusterModel {
   #proxies: ProxyReport['said'][] = ['pending', 'pending'];
   readonly #sessions = new Map<string, number>();
   readonly #lag = new StatusLag();
-  /** When each pod's drain began, as the test saw it. */
-  readonly #clocks = new Map<string, number>();
+  readonly #outages = new Outages();
+  readonly #clocks = new DrainClocks();
 
   constructor(backends: number) {
     this.#names = Array.from({ length: backends }, (_, index) => `b${index}`);
@@ -51,7 +40,7 @@ export class ClusterModel {
   }
 
   happen(step: Step): void {
-    this.#before();
+    this.#outages.before(this.#deployments().map((child) => ({ child, facts: this.#deployment(child) })));
     switch (step.kind) {
       case 'time':
         this.#now += step.ms;
@@ -103,7 +92,8 @@ export class ClusterModel {
       if (entry === undefined) continue;
       const wanted = this.#config.servers.get(entry.name);
       if (facts.terminatingSince !== null || !facts.containersReady) expect(wanted, `${facts.name} gets new sessions`).toBe('drain');
-      this.#checkClock(facts, entry.drain.kind === 'draining' ? entry.drain.since : null);
+      const asked = facts.drain !== null || facts.terminatingSince !== null || !this.#in.has(facts.backend);
+      this.#clocks.check(facts, { asked, judged: !this.#broken, since: entry.drain.kind === 'draining' ? entry.drain.since : null });
     }
     const ids = this.#roster.map((entry) => entry.id);
     expect(new Set(ids).size).toBe(ids.length);
@@ -117,14 +107,10 @@ export class ClusterModel {
     for (let round = 0; round < 40; round += 1) {
       this.happen({ kind: 'proxies catch up' });
       for (const name of this.#sessions.keys()) this.#sessions.set(name, 0);
-      for (const pod of [...this.#pods.values()]) {
-        if (pod.facts.terminatingSince !== null) this.#pods.delete(pod.facts.uid);
-        else pod.facts = { ...pod.facts, address: pod.facts.address ?? this.#address(), containersReady: true };
-      }
+      this.#everyPodIsUp();
       this.#controllers();
       this.#now += 120_000;
-      const { changes, report } = this.pass();
-      const idle = changes.apply.length + changes.remove.length + report.pods.length === 0 && report.status === null;
+      const idle = isIdle(this.pass());
       if (idle && round > 3) return;
     }
   }
@@ -139,10 +125,7 @@ export class ClusterModel {
   /** Every pod is up, every proxy has done what it was asked for, and the operator has seen it. */
   #heal(): void {
     for (let round = 0; round < 3; round += 1) {
-      for (const pod of [...this.#pods.values()]) {
-        if (pod.facts.terminatingSince !== null) this.#pods.delete(pod.facts.uid);
-        else pod.facts = { ...pod.facts, address: pod.facts.address ?? this.#address(), containersReady: true };
-      }
+      this.#everyPodIsUp();
       this.pass();
       this.#heard = this.#config;
       this.#proxies = this.#proxies.map(() => this.#statement());
@@ -151,62 +134,38 @@ export class ClusterModel {
     }
   }
 
+  #everyPodIsUp(): void {
+    for (const pod of [...this.#pods.values()]) {
+      if (pod.facts.terminatingSince !== null) this.#pods.delete(pod.facts.uid);
+      else pod.facts = { ...pod.facts, address: pod.facts.address ?? this.#address(), containersReady: true };
+    }
+  }
+
   #view(): ClusterView {
-    const spec = {
-      backends: [
-        ...this.#names.filter((name) => this.#in.has(name)).map((name) => ({ name, replicas: REPLICAS })),
-        { name: 'x', external: { address: '192.0.2.1' } },
-      ],
-      podTemplate: { spec: { containers: [{ name: 'c', image: `i:${this.#template}` }] } },
-      ...(this.#broken ? { health: { interval: '1s', fastInterval: '2s' } } : {}),
-    };
-    const reading = understand({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec });
-    const before =
-      this.#savedSpec === null
-        ? null
-        : understand({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec: this.#savedSpec });
+    const reading = readPool({
+      backends: this.#names.filter((name) => this.#in.has(name)),
+      template: this.#template,
+      broken: this.#broken,
+    });
+    const before = this.#savedSpec === null ? null : readSpec(this.#savedSpec);
     if (reading.kind === 'accepted') this.#savedSpec = reading.spec;
     return {
-      identity: { namespace: 'n', name: 'p', uid: UID },
+      ...UNCHANGING,
       generation: this.#template,
-      paused: false,
       reading:
         reading.kind === 'accepted'
           ? reading
           : { ...reading, lastGood: before?.kind === 'accepted' ? { pool: before.pool, spec: before.spec } : null },
       roster: this.#roster,
-      settings: SETTINGS,
       pods: [...this.#pods.values()].map((pod) => pod.facts),
       children: new Map([...this.#children].map(([key, child]) => [key, this.#facts(key, child)])),
-      verified: new Map(),
-      refusals: [],
-      proxies: this.#proxies.map((said, index) => ({
-        name: `proxy${index}`,
-        uid: `proxy${index}`,
-        agent: null,
-        ready: true,
-        terminatingSince: null,
-        gracePeriodMs: null,
-        said,
-        error: null,
-      })),
-      address: '203.0.113.1:12000',
+      proxies: this.#proxies.map(reportOf),
       status: this.#status,
-      sinceStatusMs: 1_000_000,
     };
   }
 
   #facts(key: string, child: Child): ChildFacts {
-    const { apiVersion: _v, kind: _k, metadata, ...body } = child;
-    const content = { ...body, labels: metadata.labels, annotations: metadata.annotations, ownerReferences: metadata.ownerReferences };
-    return {
-      uid: key,
-      ownerUid: UID,
-      applied: metadata.annotations['cccam.dev/applied'] ?? null,
-      fingerprint: contentName(content),
-      content,
-      deployment: child.kind === 'Deployment' ? this.#lag.shown(key, this.#deployment(child)) : null,
-    };
+    return childFacts(key, child, child.kind === 'Deployment' ? this.#lag.shown(key, this.#deployment(child)) : null);
   }
 
   #deployments(): Child[] {
@@ -214,29 +173,13 @@ export class ClusterModel {
   }
 
   #deployment(child: Child): DeploymentFacts {
-    const backend = child.metadata.labels['cccam.dev/backend'];
-    const template = child.metadata.annotations[TEMPLATE_ANNOTATION] ?? null;
-    const pods = [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.terminatingSince === null);
-    const { paused, replicas } = child['spec'] as { paused?: boolean; replicas?: number };
-    return {
-      template,
-      agentImage: 'a',
-      paused: paused === true,
-      observed: true,
-      wanted: replicas ?? 1,
-      updated: pods.filter((pod) => pod.template === template).length,
-      total: pods.length,
-      available: pods.filter((pod) => pod.facts.conditions.get('cccam.dev/InRotation')?.status === 'True' && pod.facts.containersReady)
-        .length,
-    };
+    return deploymentFacts(child, [...this.#pods.values()]);
   }
 
   #apply(child: Child): void {
     this.#children.set(childKey(child), child);
     if (child.kind !== 'ConfigMap') return;
-    const text = (child['data'] as Record<string, string>)['proxy.json'] ?? '';
-    const { servers } = JSON.parse(text) as { servers: { name: string; state: string }[] };
-    this.#config = { text, servers: new Map(servers.map(({ name, state }) => [name, state])) };
+    this.#config = proxyConfigOf(child);
   }
 
   #remove(name: string): void {
@@ -246,11 +189,7 @@ export class ClusterModel {
       if (facts.backend !== backend || facts.terminatingSince !== null) continue;
       const entry = this.#roster.find((each) => each.pod?.uid === facts.uid);
       if (entry === undefined) continue;
-      const count = { sessions: this.#sessions.get(entry.name) ?? 0, counted: true, outOfRotation: true };
-      const verdict = drainVerdict(entry, count, this.#now);
-      expect(verdict.kind === 'drained' || (verdict.kind === 'draining' && verdict.overdue), `${facts.name} goes with its sessions`).toBe(
-        true,
-      );
+      checkMayGo(entry, this.#sessions.get(entry.name) ?? 0, this.#now);
     }
     this.#children.delete(`Deployment/${name}`);
     for (const pod of this.#pods.values()) if (pod.facts.backend === backend) this.#end(pod);
@@ -259,16 +198,7 @@ export class ClusterModel {
   #patch(patch: Outcome['report']['pods'][number]): void {
     const pod = this.#pods.get(patch.uid);
     if (pod === undefined) return;
-    const since = patch.annotations?.[DRAIN_SINCE_ANNOTATION];
-    const cost = patch.annotations?.[DELETION_COST_ANNOTATION];
-    const conditions = new Map(pod.facts.conditions);
-    for (const each of patch.conditions ?? []) conditions.set(each.type, { status: each.status, since: each.lastTransitionTime });
-    pod.facts = {
-      ...pod.facts,
-      drainSince: since === undefined ? pod.facts.drainSince : since,
-      deletionCost: cost === undefined ? pod.facts.deletionCost : cost,
-      conditions,
-    };
+    pod.facts = patched(pod.facts, patch);
   }
 
   /** The Deployment controller: replaces pods one at a time where the template is another, and makes those that are missing. */
@@ -286,29 +216,7 @@ export class ClusterModel {
         replicas - [...this.#pods.values()].filter((pod) => pod.facts.backend === backend && pod.facts.terminatingSince === null).length;
       for (let count = 0; count < missing; count += 1) this.#create(backend, paused === true ? (pods[0]?.template ?? template) : template);
     }
-    this.#checkOutages();
-  }
-
-  #outageOf = new Set<string>();
-
-  /** Backends that a rollout has taken a pod from: never two at once. */
-  #checkOutages(): void {
-    const rolling = this.#deployments().filter((child) => {
-      const backend = child.metadata.labels['cccam.dev/backend'];
-      if (backend === undefined || (child['spec'] as { paused?: boolean }).paused === true) return false;
-      const template = child.metadata.annotations[TEMPLATE_ANNOTATION];
-      return [...this.#pods.values()].some(
-        (pod) => pod.facts.backend === backend && pod.template !== template && pod.facts.terminatingSince === null,
-      );
-    });
-    const whole = rolling.filter((child) => !this.#outageOf.has(child.metadata.name));
-    // One may begin while others are down for another reason; two that were whole may not.
-    expect(whole.length, `rolling at once: ${whole.map((child) => child.metadata.name).join(', ')}`).toBeLessThanOrEqual(1);
-  }
-
-  #before(): void {
-    const down = this.#deployments().filter((child) => this.#deployment(child).available < this.#deployment(child).wanted);
-    this.#outageOf = new Set(down.map((child) => child.metadata.name));
+    this.#outages.check(this.#deployments(), [...this.#pods.values()]);
   }
 
   #create(backend: string, template: string): void {
@@ -379,18 +287,6 @@ export class ClusterModel {
 
   #statement(): ProxyReport['said'] {
     return statementOf(this.#heard, this.#sessions);
-  }
-
-  #checkClock(facts: PodFacts, since: number | null): void {
-    const asked = facts.drain !== null || facts.terminatingSince !== null || !this.#in.has(facts.backend);
-    if (!asked || this.#broken) {
-      if (!asked) this.#clocks.delete(facts.uid);
-      return;
-    }
-    const before = this.#clocks.get(facts.uid);
-    if (since === null) return;
-    if (before !== undefined) expect(since, `the clock of ${facts.name} was restarted`).toBeLessThanOrEqual(before);
-    this.#clocks.set(facts.uid, since);
   }
 
   #address(): string {
