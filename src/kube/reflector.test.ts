@@ -1,77 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { aConfigMap, type Call, eventually, FakeApiServer, json, refuse, tell } from '../../test/fakes/api-server.ts';
+import { aConfigMap, eventually, FakeApiServer, json, refuse, tell } from '../../test/fakes/api-server.ts';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
-import { systemClock } from '../runtime/clock.ts';
-import { Reflector, type ReflectorOptions, type ReflectorReport } from './reflector.ts';
-import type { KubeObject } from './resource.ts';
-import { Store, type Stored } from './store.ts';
+import { endReflectors, failures, listOf, open, passing, reflecting, shortened, stopAfterwards } from '../../test/fakes/reflecting.ts';
 
-const CONFIG_MAP = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' };
-const end: AbortController[] = [];
-const servers: FakeApiServer[] = [];
-
-afterEach(async () => {
-  for (const each of end.splice(0)) each.abort();
-  for (const each of servers.splice(0)) await each.stop();
-});
-
-function project(object: KubeObject): Stored & { readonly fields: number } {
-  const { name, namespace = '', uid = '', resourceVersion = '' } = object.metadata;
-  return { name, namespace, uid, resourceVersion, fields: Object.keys(object.metadata).length };
-}
-
-/** A reflector on a server whose lists and watches the test answers. */
-async function reflecting(
-  onList: (call: Call, response: ServerResponse, nth: number) => void,
-  onWatch: (call: Call, response: ServerResponse, nth: number) => void,
-  changes: Partial<ReflectorOptions<Stored>> = {},
-) {
-  const server = await FakeApiServer.start((call, response) => {
-    if (call.query.get('limit') === '1') return json(response, 200, { metadata: { resourceVersion: '1000' } });
-    if (call.query.get('watch') === null) return onList(call, response, server.lists.length);
-    if (response.destroyed) return;
-    onWatch(call, response, server.watches.length);
-  });
-  servers.push(server);
-  const reports: ReflectorReport[] = [];
-  const controller = new AbortController();
-  end.push(controller);
-  const seen: string[] = [];
-  const store = new Store<Stored>(
-    project,
-    () => '',
-    ({ after, before }) => seen.push(after === null ? `-${before?.name}` : `+${after.name}`),
-  );
-  const reflector = new Reflector<Stored>({
-    client: server.client(),
-    type: CONFIG_MAP,
-    namespace: 'ns',
-    selectors: { labelSelector: 'a=b' },
-    store,
-    project,
-    clock: systemClock,
-    random: () => 0,
-    report: (report) => reports.push(report),
-    ...changes,
-  });
-  return { server, store, reflector, reports, controller, seen, run: () => reflector.run(controller.signal) };
-}
-
-const listOf = (...objects: unknown[]) => ({ metadata: { resourceVersion: '100' }, items: objects });
-
-function open(response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'application/json' });
-  response.flushHeaders();
-}
-
-function failures(reports: readonly ReflectorReport[]): number {
-  return reports.filter((report) => report.kind === 'failed').length;
-}
+afterEach(endReflectors);
 
 describe('Reflector', () => {
   it('survives every way in which a list can fail, and is in sync only when one has succeeded', async () => {
-    const { reflector, store, run, server } = await reflecting(
+    const { controller, reflector, store, run, server } = await reflecting(
       (_, response, nth) => {
         if (nth === 1) return refuse(response, 500, 'InternalError');
         if (nth === 2) return void response.socket?.resetAndDestroy();
@@ -86,7 +23,7 @@ describe('Reflector', () => {
     expect(reflector.synced).toBe(false);
     await eventually('it is synced', () => reflector.synced);
     expect(store.size).toBe(1);
-    end[0]?.abort();
+    controller.abort();
     await running;
   });
 
@@ -275,7 +212,7 @@ describe('Reflector', () => {
         if (call.query.get('watch') !== null) return open(response);
         return json(response, 200, { metadata: { resourceVersion }, items: [aConfigMap('a', '40')] });
       }, port);
-      servers.push(after);
+      stopAfterwards(after);
       await eventually('it watches again', () => after.watches.length > 0);
       return after;
     };
@@ -333,17 +270,3 @@ describe('Reflector', () => {
     await expect(reflector.run(controller.signal)).rejects.toThrow('once');
   });
 });
-
-/** Lets seconds pass until something holds that waits for the network, too. @throws Error after a hundred of them */
-async function passing(clock: FakeClock, what: string, holds: () => boolean): Promise<void> {
-  for (let second = 0; !holds(); second += 1) {
-    if (second > 100) throw new Error(`never came true: ${what}`);
-    await clock.advance(1_000);
-    for (let turn = 0; turn < 20; turn += 1) await settle();
-  }
-}
-
-/** The machine's clock, with every wait shortened to a few milliseconds. */
-function shortened() {
-  return { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 5), signal) };
-}
