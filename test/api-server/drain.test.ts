@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { DRAIN_ANNOTATION, DRAIN_SINCE_ANNOTATION, DRAINED_CONDITION, IN_ROTATION_CONDITION } from '../../src/api/v1alpha1/index.ts';
-import { readProcesses } from '../../src/haproxy/readback.ts';
-import { runCommands, runMasterCommand } from '../../src/haproxy/runtime-socket.ts';
+import { runCommands } from '../../src/haproxy/runtime-socket.ts';
 import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
 import type { Viewers } from '../fakes/audience.ts';
 import { throughout, until } from '../haproxy/until.ts';
-import { ended } from './proxy-processes.ts';
+import { evict } from './eviction.ts';
+import { ended, reload } from './proxy-processes.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 import type { RunningPod } from './test-kubelet.ts';
 
@@ -102,22 +102,10 @@ function tells(count: number | undefined, sessions: number): boolean {
   return count !== undefined && Math.abs(count - sessions) < Math.max(1, count / 10);
 }
 
-/** Makes each HAProxy keep an old worker with the sessions of before. */
-async function reload(): Promise<void> {
-  for (const { proxy } of cluster.kubelet.named('p-haproxy')) {
-    const master = `${proxy?.folder}/run/master.sock`;
-    await runMasterCommand(master, 'reload').catch(() => '');
-    await until(
-      'there is an old worker',
-      async () => (await readProcesses({ master, runtime: '' }).catch(() => null))?.oldPids.length === 1,
-    );
-  }
-}
-
 describe('a pod with the drain annotation', () => {
   it('gets nobody new, keeps whom it has, and counts down over two proxies with an old worker each', async () => {
     await arrive(40);
-    await reload();
+    await reload(cluster.kubelet.named('p-haproxy'));
     const later = cluster.connect('p', 20);
     await until('all are served', () => later.clients.every((client) => client.servedBy !== null));
     const pod = podOf('a');
@@ -253,7 +241,7 @@ describe('a pod that ends', () => {
     expect(held).toBeGreaterThan(0);
     const lost = cluster.lost;
     if (how === 'deleted') await cluster.kubectl('delete', 'pod', pod.name, '--wait=false');
-    else await evict(pod.name);
+    else await evict(cluster, pod.name);
     await until('both proxies have heard of it', async () => await isDraining(pod));
     await until('the status tells', async () => (await serverStatus(pod))?.state === 'Draining');
     const newcomers = cluster.connect('p', 20);
@@ -300,9 +288,3 @@ describe('a backend that leaves the spec', () => {
     await until('the status has forgotten it', async () => (await cluster.status('p'))?.backends.length === 1);
   });
 });
-
-async function evict(name: string): Promise<void> {
-  const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: cluster.namespace } };
-  const path = `/api/v1/namespaces/${cluster.namespace}/pods/${name}/eviction`;
-  await cluster.admin.transport.request({ method: 'POST', path, body, signal: new AbortController().signal });
-}

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { readProcesses } from '../../src/haproxy/readback.ts';
+import { runMasterCommand } from '../../src/haproxy/runtime-socket.ts';
 import { NEWEST } from '../haproxy/binaries.ts';
+import { until } from '../haproxy/until.ts';
 
 const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
 
@@ -78,4 +81,16 @@ export function startHaproxy(folder: string): ChildProcess {
   });
   closeSync(log);
   return haproxy;
+}
+
+/** Reloads each HAProxy, which then keeps an old worker with the sessions of before. */
+export async function reload(pods: readonly { readonly proxy?: RunningProxy }[]): Promise<void> {
+  for (const { proxy } of pods) {
+    const master = `${proxy?.folder}/run/master.sock`;
+    await runMasterCommand(master, 'reload').catch(() => '');
+    await until(
+      'there is an old worker',
+      async () => (await readProcesses({ master, runtime: '' }).catch(() => null))?.oldPids.length === 1,
+    );
+  }
 }

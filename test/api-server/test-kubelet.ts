@@ -1,39 +1,20 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import type { KubeObject, ObjectRef, ResourceType } from '../../src/kube/resource.ts';
-import { Store, type Stored } from '../../src/kube/store.ts';
+import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
 import { until } from '../haproxy/until.ts';
 import type { Access } from './control-plane.ts';
-import { type AgentOrders, ended, type RunningProxy, startAgent, startHaproxy } from './proxy-processes.ts';
+import { agentOrders, askToDrain, bindingTo, type PodObject, type PodSpec, project, writeToken } from './pod-object.ts';
+import { ended, type RunningProxy, startAgent, startHaproxy } from './proxy-processes.ts';
 
 const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods' };
 const MANAGER = 'test-kubelet';
 const NODE = 'lab';
-
-interface PodObject extends Stored {
-  readonly object: KubeObject;
-}
-
-/** What is asked of a pod before its container ends. */
-interface Hook {
-  readonly path: string;
-  readonly port: number;
-  readonly httpHeaders: readonly { readonly name: string; readonly value: string }[];
-}
-
-interface PodSpec {
-  readonly containers?: readonly { readonly lifecycle?: { readonly preStop?: { readonly httpGet?: Hook } } }[];
-  readonly initContainers?: readonly { readonly args?: readonly string[] }[];
-  readonly nodeName?: string;
-  readonly serviceAccountName?: string;
-  readonly terminationGracePeriodSeconds?: number;
-  readonly readinessGates?: readonly { readonly conditionType: string }[];
-}
 
 /** What runs for a pod, in place of containers. */
 export interface RunningPod {
@@ -177,16 +158,10 @@ export class TestKubelet {
     const ref = this.#ref(pod.name);
     const spec = pod.object['spec'] as PodSpec;
     if (spec.nodeName === undefined) {
-      const binding = {
-        apiVersion: 'v1',
-        kind: 'Binding',
-        metadata: { name: pod.name },
-        target: { apiVersion: 'v1', kind: 'Node', name: NODE },
-      };
       await this.#client.transport.request({
         method: 'POST',
         path: `/api/v1/namespaces/${this.#namespace}/pods/${pod.name}/binding`,
-        body: binding,
+        body: bindingTo(NODE, pod.name),
         signal: this.#end.signal,
       });
     }
@@ -216,27 +191,9 @@ export class TestKubelet {
     const folder = await mkdtemp(join(tmpdir(), 'ccp-pod-'));
     await mkdir(join(folder, 'run'));
     await mkdir(join(folder, 'token'));
-    await this.#writeToken(pod, join(folder, 'token'));
+    await writeToken(pod, join(folder, 'token'), { client: this.#client, access: this.#access, signal: this.#end.signal });
     const agent = startAgent({ apiPort: this.#access.port, name: pod.name, address, folder }, agentOrders(pod.object));
     return { name: pod.name, uid: pod.uid, address, proxy: { folder, agent, haproxy: null }, containersReady: false };
-  }
-
-  /** Exactly the rights of the pod's own service account. */
-  async #writeToken(pod: PodObject, folder: string): Promise<void> {
-    const account = (pod.object['spec'] as PodSpec).serviceAccountName ?? 'default';
-    const answer = (await this.#client.transport.request({
-      method: 'POST',
-      path: `/api/v1/namespaces/${this.#namespace}/serviceaccounts/${account}/token`,
-      body: {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenRequest',
-        spec: { expirationSeconds: 3_600, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod.name, uid: pod.uid } },
-      },
-      signal: this.#end.signal,
-    })) as { status: { token: string } };
-    await writeFile(join(folder, 'token'), answer.status.token);
-    await writeFile(join(folder, 'namespace'), this.#namespace);
-    await copyFile(this.#access.caFile, join(folder, 'ca.crt'));
   }
 
   /** Starts HAProxy when its agent has written what it begins with, and reports when the agent is ready. */
@@ -301,7 +258,7 @@ export class TestKubelet {
     if (server !== undefined && this.waitForSessions) {
       while (server.sessions > 0 && performance.now() < over && !this.#end.signal.aborted) await systemClock.sleep(20, this.#end.signal);
     }
-    if (proxy !== undefined) await this.#askToDrain(pod, running.address, over);
+    if (proxy !== undefined) await askToDrain(pod, running.address, over, this.#end.signal);
     proxy?.haproxy?.kill('SIGUSR1');
     if (proxy?.haproxy !== null && proxy?.haproxy !== undefined) {
       const { haproxy } = proxy;
@@ -310,15 +267,6 @@ export class TestKubelet {
     if (this.#end.signal.aborted) return;
     await this.#endContainers(running, 'SIGTERM');
     await this.#remove(pod);
-  }
-
-  /** The preStop hook of a pod's container: whether it answers or fails, the container ends after it. */
-  async #askToDrain(pod: PodObject, host: string, over: number): Promise<void> {
-    const hook = (pod.object['spec'] as PodSpec).containers?.[0]?.lifecycle?.preStop?.httpGet;
-    if (hook === undefined) throw new Error(`${pod.name} has no preStop hook`);
-    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(Math.max(1, Math.ceil(over - performance.now())))]);
-    const headers = hook.httpHeaders.map(({ name, value }): [string, string] => [name, value]);
-    await fetch(`http://${host}:${hook.port}${hook.path}`, { headers, signal }).catch(() => null);
   }
 
   async #remove(pod: PodObject): Promise<void> {
@@ -347,15 +295,4 @@ export class TestKubelet {
   #ref(name: string): ObjectRef {
     return { type: POD, namespace: this.#namespace, name };
   }
-}
-
-function agentOrders(object: KubeObject | undefined): AgentOrders {
-  const args = (object?.['spec'] as PodSpec | undefined)?.initContainers?.[0]?.args ?? [];
-  const after = (option: string): string => args[args.indexOf(option) + 1] ?? '';
-  return { configMap: after('--config-map'), drainKey: after('--drain-key') };
-}
-
-function project(object: KubeObject): PodObject {
-  const { name, namespace = '', uid = '', resourceVersion = '' } = object.metadata;
-  return { name, namespace, uid, resourceVersion, object };
 }
