@@ -5,7 +5,15 @@ const common = { globals: false, restoreMocks: true, allowOnly: false } as const
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, name: 'unit', include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'] } },
+      {
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          // Against tests that hang. Properties take seconds of CPU time, and a machine may be busy with something else.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           ...common,

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, FakeApiServer, json, refuse } from '../../test/fakes/api-server.ts';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
 import { LeaseElector, type LeaseOptions, type Term } from './lease.ts';
+import type { Transport } from './transport.ts';
 
 const servers: FakeApiServer[] = [];
 const ends: AbortController[] = [];
@@ -36,12 +37,13 @@ async function leaseServer() {
 }
 
 function candidate(server: FakeApiServer, identity: string, clock: FakeClock, changes: Partial<LeaseOptions> = {}) {
+  const client = changes.client ?? server.client();
   const end = new AbortController();
   ends.push(end);
   const errors: unknown[] = [];
   const terms: Term[] = [];
   const elector = new LeaseElector({
-    client: server.client(),
+    client,
     namespace: 'ns',
     name: 'l',
     identity,
@@ -50,6 +52,7 @@ function candidate(server: FakeApiServer, identity: string, clock: FakeClock, ch
     onError: (thrown) => errors.push(thrown),
     ...changes,
   });
+  countCalls(client.transport);
   const outcome = elector.run(async (term) => {
     terms.push(term);
     await new Promise<void>((resolve) => term.signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -57,12 +60,26 @@ function candidate(server: FakeApiServer, identity: string, clock: FakeClock, ch
   return { elector, end, errors, terms, outcome };
 }
 
-/** Lets the time pass in small steps, with room for the calls in between. */
+/** Calls that have not been answered. */
+let underWay = 0;
+
+function countCalls(transport: Transport): void {
+  const request = transport.request.bind(transport);
+  transport.request = async (call) => {
+    underWay += 1;
+    return await request(call).finally(() => {
+      underWay -= 1;
+    });
+  };
+}
+
+/** Lets the time pass in small steps; the clock waits for calls, however slow the machine is, but not for ever. */
 async function pass(clock: FakeClock, ms: number, until: () => boolean = () => false): Promise<void> {
   for (let at = 0; at < ms && !until(); at += 500) {
     await clock.advance(500);
-    const limit = performance.now() + 15;
-    while (performance.now() < limit) await settle();
+    const limit = performance.now() + 1_000;
+    do await settle();
+    while (underWay > 0 && performance.now() < limit);
   }
 }
 

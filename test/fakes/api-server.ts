@@ -129,9 +129,9 @@ export function aConfigMap(name: string, resourceVersion: string, changes: { uid
   };
 }
 
-/** Waits until something holds, looking as often as the event loop turns. @throws Error after five seconds */
+/** Waits until something holds, looking as often as the event loop turns. @throws Error after twenty seconds */
 export async function eventually(what: string, holds: () => boolean): Promise<void> {
-  const limit = performance.now() + 5_000;
+  const limit = performance.now() + 20_000;
   while (!holds()) {
     if (performance.now() > limit) throw new Error(`never came true: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
