@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { throughout, until } from '../../test/haproxy/until.ts';
+import { throughout, until } from '../../test/support/until.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { until } from '../../test/haproxy/until.ts';
+import { until } from '../../test/support/until.ts';
 import { countSockets, NO_SOCKETS, readSockets } from './socket-table.ts';
 
 const HEADER = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../../test/haproxy/ports.ts';
+import { freePort } from '../../test/support/ports.ts';
 import { assertPortFree } from './bind-check.ts';
 
 describe('assertPortFree', () => {

@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
 import { anObservation, aServerObservation } from '../../test/fakes/observations.ts';
-import { until } from '../../test/haproxy/until.ts';
+import { until } from '../../test/support/until.ts';
 import { ObservationStream } from '../proxy/observation-stream.ts';
 import type { CccamError } from '../runtime/errors.ts';
 import { ProxyListener } from './proxy-listener.ts';

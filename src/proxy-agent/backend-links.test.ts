@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { throughout, until } from '../../test/haproxy/until.ts';
+import { throughout, until } from '../../test/support/until.ts';
 import { ProxyLinks } from '../backend-agent/proxy-links.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { systemClock } from '../runtime/clock.ts';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
-import { until } from '../../test/haproxy/until.ts';
+import { until } from '../../test/support/until.ts';
 import { Bell, systemClock } from './clock.ts';
 import { CccamError } from './errors.ts';
 import { NdjsonClient, type NdjsonClientOptions } from './ndjson-client.ts';

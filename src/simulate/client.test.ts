@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/fakes/clock.ts';
-import { until } from '../../test/haproxy/until.ts';
+import { until } from '../../test/support/until.ts';
 import { delayMs, SimulatedClient, type SimulatedClientOptions, startClients } from './client.ts';
 import { SimulatedServer } from './server.ts';
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
-import { until } from '../../test/haproxy/until.ts';
+import { until } from '../../test/support/until.ts';
 import { HELLO, labelIn, SILENCE_LIMIT_MS } from './protocol.ts';
 import { SimulatedServer } from './server.ts';
 

@@ -1,7 +1,7 @@
 import { appendFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from '../../test/haproxy/until.ts';
+import { until } from '../../test/support/until.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
 import { followFile } from './file-follower.ts';

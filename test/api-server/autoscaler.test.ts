@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CHILD_TYPES } from '../../src/operator/resources.ts';
-import { throughout, until } from '../haproxy/until.ts';
+import { throughout, until } from '../support/until.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;

@@ -8,8 +8,8 @@ import { KubeClient } from '../../src/kube/client.ts';
 import { TokenBucket } from '../../src/kube/token-bucket.ts';
 import { Transport } from '../../src/kube/transport.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { freePort } from '../haproxy/ports.ts';
-import { until } from '../haproxy/until.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
 
 /** Where kubectl, helm and the programs of a node are. */
 export const TOOLS = join(process.env['CCCAM_CACHE'] ?? `${process.env['HOME']}/.cache/cccam-operator`, 'control-plane');

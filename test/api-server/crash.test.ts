@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CHILD_TYPES } from '../../src/operator/resources.ts';
 import { CONFIG_KEYS, readSavedState } from '../../src/wire/saved-state.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;

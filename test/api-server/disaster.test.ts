@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CHILD_TYPES } from '../../src/operator/resources.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { Viewers } from '../fakes/audience.ts';
-import { throughout, until } from '../haproxy/until.ts';
+import { throughout, until } from '../support/until.ts';
 import { ControlPlane } from './control-plane.ts';
 import { metrics, total } from './metrics.ts';
 import { aPodTemplate, prepare, TestCluster } from './test-cluster.ts';

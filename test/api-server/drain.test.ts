@@ -3,7 +3,7 @@ import { DRAIN_ANNOTATION, DRAIN_SINCE_ANNOTATION, DRAINED_CONDITION, IN_ROTATIO
 import { runCommands } from '../../src/haproxy/runtime-socket.ts';
 import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
 import type { Viewers } from '../fakes/audience.ts';
-import { throughout, until } from '../haproxy/until.ts';
+import { throughout, until } from '../support/until.ts';
 import { evict } from './eviction.ts';
 import { ended, reload } from './proxy-processes.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { throughout, until } from '../haproxy/until.ts';
+import { throughout, until } from '../support/until.ts';
 import { kubeconfig } from './control-plane.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { LEASE } from '../../src/kube/lease.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;

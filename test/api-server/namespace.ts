@@ -2,7 +2,7 @@ import type { CccamPool, Condition, PoolStatus } from '../../src/api/v1alpha1/in
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject, ResourceType } from '../../src/kube/resource.ts';
 import { POD, POOL } from '../../src/operator/resources.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 
 /** What stands in a namespace of a real API server, as somebody with every right sees it. */
 export class Namespace {

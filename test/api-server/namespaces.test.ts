@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CHILD_TYPES } from '../../src/operator/resources.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 
 const SPEC = { backends: [{ name: 'a', replicas: 1 }], podTemplate: aPodTemplate(), proxy: { maxConnections: 2_000 } };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { ControlPlane } from './control-plane.ts';
 import { aPodTemplate, prepare, TestCluster } from './test-cluster.ts';
 

@@ -3,7 +3,7 @@ import { DRAINED_CONDITION, IN_ROTATION_CONDITION } from '../../src/api/v1alpha1
 import { CHILD_TYPES, POD, POOL } from '../../src/operator/resources.ts';
 import { CHILD_KINDS } from '../../src/pool/child.ts';
 import { MANAGED_SELECTOR } from '../../src/pool/resources/identity.ts';
-import { throughout, until } from '../haproxy/until.ts';
+import { throughout, until } from '../support/until.ts';
 import { answer, aPodTemplate, TestCluster } from './test-cluster.ts';
 
 const signal = new AbortController().signal;

@@ -3,8 +3,8 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { readProcesses } from '../../src/haproxy/readback.ts';
 import { runMasterCommand } from '../../src/haproxy/runtime-socket.ts';
-import { NEWEST } from '../haproxy/binaries.ts';
-import { until } from '../haproxy/until.ts';
+import { NEWEST } from '../support/binaries.ts';
+import { until } from '../support/until.ts';
 
 const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
 

@@ -7,7 +7,7 @@ import type { KubeObject, ObjectRef, ResourceType } from '../../src/kube/resourc
 import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import type { Access } from './control-plane.ts';
 import { agentOrders, askToDrain, bindingTo, type PodObject, type PodSpec, project, writeToken } from './pod-object.ts';
 import { ended, type RunningProxy, startAgent, startHaproxy } from './proxy-processes.ts';

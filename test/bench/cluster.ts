@@ -12,7 +12,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { ControlPlane } from '../api-server/control-plane.ts';
 import { aPodTemplate, prepare, type RunningOperator, TestCluster } from '../api-server/test-cluster.ts';
 import type { RunningPod } from '../api-server/test-kubelet.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { cpuTicks, memory, settled, writes } from './operator-figures.ts';
 import { Hearing, Sight } from './sight.ts';
 import { duration, quantile } from './statistics.ts';

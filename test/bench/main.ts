@@ -6,8 +6,8 @@ import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { SimulatedClient } from '../../src/simulate/client.ts';
-import { NEWEST } from '../haproxy/binaries.ts';
-import { until } from '../haproxy/until.ts';
+import { NEWEST } from '../support/binaries.ts';
+import { until } from '../support/until.ts';
 import { type Contender, ours, rival } from './setting.ts';
 import { duration, quantile } from './statistics.ts';
 

@@ -7,7 +7,7 @@ import { POD } from '../../src/operator/resources.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { aPool, Lab, OPERATOR_NAMESPACE } from '../cluster/lab.ts';
 import { processesOf } from '../cluster/processes.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { duration } from './statistics.ts';
 
 const table = new Table({ head: ['what', 'measured', 'goal'], style: { head: [], border: [], compact: true } });

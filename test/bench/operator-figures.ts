@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { metrics, total } from '../api-server/metrics.ts';
 import type { RunningOperator } from '../api-server/test-cluster.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 
 /** Waits until so many pools were looked at and none waits any more. */
 export async function settled(operator: RunningOperator, pools: number, limitMs = 60_000): Promise<void> {

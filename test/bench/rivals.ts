@@ -7,7 +7,7 @@ import { reload } from '../../src/haproxy/reload.ts';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { SimulatedServer } from '../../src/simulate/server.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 
 /** A server as the rivals configure it. */
 export interface RivalServer {

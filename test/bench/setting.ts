@@ -1,8 +1,8 @@
 import type { SimulatedClient } from '../../src/simulate/client.ts';
 import type { SimulatedServer } from '../../src/simulate/server.ts';
-import type { HaproxyBinary } from '../haproxy/binaries.ts';
 import { TestBox } from '../haproxy/box.ts';
-import { freePort } from '../haproxy/ports.ts';
+import type { HaproxyBinary } from '../support/binaries.ts';
+import { freePort } from '../support/ports.ts';
 import { guideHaproxy, guideNginx, type Rival } from './rivals.ts';
 
 /** What is measured in the same way for us and for a rival: a port, servers behind it, and a way to set their weights. */

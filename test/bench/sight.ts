@@ -3,7 +3,7 @@ import { watchStream } from '../../src/kube/watch-stream.ts';
 import { lines } from '../../src/runtime/lines.ts';
 import type { TestCluster } from '../api-server/test-cluster.ts';
 import type { RunningPod } from '../api-server/test-kubelet.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 
 /** Tells when something is first seen to be so on a watch of our own. */
 export class Sight {

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
 import { ASSETS, TOOLS } from '../api-server/control-plane.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { makeGroups, removeGroups } from './cgroups.ts';
 import { CNI, CONTAINERD, KUBELET, PAUSE } from './node-config.ts';
 import { networkOf, type Process, processes } from './processes.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import type { Viewers } from '../fakes/audience.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { aPool, isReady, Lab, labelOf } from './lab.ts';
 import { processesOf, runOutOfMemory } from './processes.ts';
 

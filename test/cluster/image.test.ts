@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lines } from '../../src/runtime/lines.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
 const IMAGE = 'cccam-operator:test';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CHILD_TYPES, POOL } from '../../src/operator/resources.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { isReady, Lab, OPERATOR_NAMESPACE } from './lab.ts';
 
 let lab: Lab;

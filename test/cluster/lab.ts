@@ -11,7 +11,7 @@ import { CHILD_TYPES, POD, POOL } from '../../src/operator/resources.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Namespace } from '../api-server/namespace.ts';
 import { Audience, type Viewers } from '../fakes/audience.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { Cluster } from './cluster.ts';
 
 export const OPERATOR_NAMESPACE = 'cccam-system';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 
 /** A process of this machine, in whatever namespace. */
 export interface Process {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { POD } from '../../src/operator/resources.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { aPool, isReady, Lab } from './lab.ts';
 
 let lab: Lab;

@@ -3,7 +3,7 @@ import { IN_ROTATION_CONDITION } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
 import type { Viewers } from '../fakes/audience.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { aPool, isReady, Lab, labelOf } from './lab.ts';
 
 const BACKENDS = [

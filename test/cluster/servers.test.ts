@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import type { Viewers } from '../fakes/audience.ts';
-import { throughout, until } from '../haproxy/until.ts';
+import { throughout, until } from '../support/until.ts';
 import { aPool, isReady, Lab } from './lab.ts';
 import { processesOf } from './processes.ts';
 

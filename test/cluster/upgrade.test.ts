@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DRAIN_SINCE_ANNOTATION, TEMPLATE_ANNOTATION } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
-import { until } from '../haproxy/until.ts';
+import { until } from '../support/until.ts';
 import { aPool, isReady, Lab } from './lab.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { BINARIES } from '../support/binaries.ts';
 import { ACCIDENTS } from './accidents.ts';
-import { BINARIES } from './binaries.ts';
 import { inNamespace } from './namespace.ts';
 import type { Contender, Damage } from './scenes/stage.ts';
 

@@ -11,11 +11,11 @@ import { isAlive } from '../../src/haproxy/supervisor.ts';
 import type { SimulatedClient } from '../../src/simulate/client.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
 import { poolObject } from '../fakes/pools.ts';
-import type { HaproxyBinary } from './binaries.ts';
+import type { HaproxyBinary } from '../support/binaries.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
 import { BoxClients, type ClientOptions } from './box-clients.ts';
-import { freePort } from './ports.ts';
 import { PROGRAM, runArguments, type StartOptions } from './run-arguments.ts';
-import { until } from './until.ts';
 
 /** A line of `run --output json`. */
 export interface NewsLine {

@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BINARIES } from './binaries.ts';
+import { BINARIES } from '../support/binaries.ts';
+import { freePort } from '../support/ports.ts';
+import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { freePort } from './ports.ts';
-import { throughout, until } from './until.ts';
 
 describe.each(BINARIES)('changing a pool on HAProxy $version', (binary) => {
   let box: TestBox;

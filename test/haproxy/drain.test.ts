@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { BINARIES } from './binaries.ts';
+import { BINARIES } from '../support/binaries.ts';
+import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { throughout, until } from './until.ts';
 
 describe.each(BINARIES)('draining a server on HAProxy $version', (binary) => {
   let box: TestBox;

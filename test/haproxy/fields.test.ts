@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { structural } from '../../src/api/v1alpha1/crd.ts';
 import { poolSpec } from '../../src/api/v1alpha1/spec.ts';
-import { BINARIES } from './binaries.ts';
+import { BINARIES } from '../support/binaries.ts';
+import { until } from '../support/until.ts';
 import { TestBox } from './box.ts';
 import { EFFECTS, WITHOUT_EFFECT } from './fields/effects.ts';
-import { until } from './until.ts';
 
 interface Node {
   readonly properties?: Readonly<Record<string, Node>>;

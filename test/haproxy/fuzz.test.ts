@@ -10,7 +10,7 @@ import { renderConfig } from '../../src/haproxy/render.ts';
 import { proxyModel } from '../../src/pool/proxy-model.ts';
 import { nextRoster } from '../../src/pool/roster.ts';
 import { arbitraryPool } from '../fakes/arbitrary-pools.ts';
-import { BINARIES } from './binaries.ts';
+import { BINARIES } from '../support/binaries.ts';
 import { parseConfig } from './parse-config.ts';
 
 function modelOf(

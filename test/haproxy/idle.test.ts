@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { HELLO, KEEPALIVE } from '../../src/simulate/protocol.ts';
-import { BINARIES, type HaproxyBinary } from './binaries.ts';
+import { BINARIES, type HaproxyBinary } from '../support/binaries.ts';
+import { until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { until } from './until.ts';
 
 /** The shortest idle time that a pool may have. */
 const IDLE_MS = 60_000;

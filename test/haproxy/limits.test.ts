@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { GREETING_BYTES, HELLO } from '../../src/simulate/protocol.ts';
-import { BINARIES, NEWEST } from './binaries.ts';
+import { BINARIES, NEWEST } from '../support/binaries.ts';
+import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { throughout, until } from './until.ts';
 
 const NOT_STICKY = { balance: { stickiness: { mode: 'None' } } };
 

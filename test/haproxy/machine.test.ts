@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import { NEWEST } from './binaries.ts';
+import { NEWEST } from '../support/binaries.ts';
+import { until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { until } from './until.ts';
 
 const run = promisify(execFile);
 

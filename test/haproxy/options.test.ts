@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HELLO } from '../../src/simulate/protocol.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
-import { BINARIES } from './binaries.ts';
+import { BINARIES } from '../support/binaries.ts';
+import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { throughout, until } from './until.ts';
 
 describe.each(BINARIES)('options of a pool on HAProxy $version', (binary) => {
   let box: TestBox;

@@ -3,9 +3,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BINARIES, NEWEST } from './binaries.ts';
+import { BINARIES, NEWEST } from '../support/binaries.ts';
+import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { throughout, until } from './until.ts';
 
 /** One look of the program at HAProxy is half a second; the rest is what a busy machine needs. */
 const ONE_RESYNC_MS = 2_000;

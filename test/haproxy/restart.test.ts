@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BINARIES, NEWEST } from './binaries.ts';
+import { BINARIES, NEWEST } from '../support/binaries.ts';
+import { until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { until } from './until.ts';
 
 describe.each(BINARIES)('the end of the program on HAProxy $version', (binary) => {
   let box: TestBox;

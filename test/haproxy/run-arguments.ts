@@ -1,4 +1,4 @@
-import type { HaproxyBinary } from './binaries.ts';
+import type { HaproxyBinary } from '../support/binaries.ts';
 
 /** How the program is started. */
 export interface StartOptions {

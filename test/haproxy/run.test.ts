@@ -6,9 +6,9 @@ import { stringify } from 'yaml';
 import { poolStatus } from '../../src/api/v1alpha1/status.ts';
 import type { ObservationLine } from '../../src/wire/observation.ts';
 import { poolObject } from '../fakes/pools.ts';
-import { NEWEST } from './binaries.ts';
+import { NEWEST } from '../support/binaries.ts';
+import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { throughout, until } from './until.ts';
 
 describe('cccam-operator run', () => {
   let box: TestBox;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { BINARIES } from './binaries.ts';
+import { BINARIES } from '../support/binaries.ts';
+import { until } from '../support/until.ts';
 import { TestBox } from './box.ts';
-import { until } from './until.ts';
 
 describe.each(BINARIES)('what HAProxy $version remembers of clients', (binary) => {
   let box: TestBox;

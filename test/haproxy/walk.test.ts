@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BINARIES } from './binaries.ts';
+import { BINARIES } from '../support/binaries.ts';
 import { inNamespace } from './namespace.ts';
 import type { WalkResult } from './scenes/walk.ts';
 

@@ -2,9 +2,10 @@
  * Random walks over a pool that runs: edits of its file and faults, drawn from a seed. Each must end as a fresh start with the same file
  * does, and no session may be lost without a reason. `node test/soak/main.ts [walks] [seed]`
  */
-import { BINARIES } from '../haproxy/binaries.ts';
+
 import { inNamespace } from '../haproxy/namespace.ts';
 import type { WalkResult } from '../haproxy/scenes/walk.ts';
+import { BINARIES } from '../support/binaries.ts';
 
 const STEPS = 25;
 /** Walks at once: they wait far longer than they work. */

@@ -1,8 +1,8 @@
 import { open, readFile } from 'node:fs/promises';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { until } from '../../support/until.ts';
 import { run } from '../scenes/shell.ts';
 import type { Stage } from '../scenes/stage.ts';
-import { until } from '../until.ts';
 import { type Accident, NOTHING } from './accident.ts';
 
 const HALF = 0.3;

@@ -1,6 +1,6 @@
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { throughout, until } from '../../support/until.ts';
 import type { TestBox } from '../box.ts';
-import { throughout, until } from '../until.ts';
 import { type Effect, firstServerState, ofBackend, ofPool, runsWith, says } from './effect.ts';
 
 type Spec = Record<string, unknown>;

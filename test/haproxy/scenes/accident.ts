@@ -1,5 +1,5 @@
+import type { HaproxyBinary } from '../../support/binaries.ts';
 import { ACCIDENTS } from '../accidents.ts';
-import type { HaproxyBinary } from '../binaries.ts';
 import { type Contender, type Damage, Stage } from './stage.ts';
 
 /** Plays one accident with one contender. */

@@ -1,9 +1,9 @@
 import { systemClock } from '../../../src/runtime/clock.ts';
 import type { SimulatedClient } from '../../../src/simulate/client.ts';
 import type { SimulatedServer } from '../../../src/simulate/server.ts';
+import { until } from '../../support/until.ts';
 import { TestBox } from '../box.ts';
 import type { StartOptions } from '../run-arguments.ts';
-import { until } from '../until.ts';
 import { cutOff } from './cut-off.ts';
 import { PlainHaproxy } from './plain-haproxy.ts';
 

@@ -4,9 +4,9 @@ import { readBack } from '../../../src/haproxy/readback.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { newDraft } from '../../soak/draft.ts';
 import { SERVERS, walk } from '../../soak/walk.ts';
-import type { HaproxyBinary } from '../binaries.ts';
+import type { HaproxyBinary } from '../../support/binaries.ts';
+import { until } from '../../support/until.ts';
 import { TestBox } from '../box.ts';
-import { until } from '../until.ts';
 import { Walker } from './walker.ts';
 
 /** What is asked of a walk: the same seed takes the same steps. */
