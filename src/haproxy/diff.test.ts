@@ -35,8 +35,8 @@ describe('diff', () => {
 
   it('sets a server ready only once it was heard to greet', () => {
     const actual = anActualWorker([anActualServer(s1, { admin: 'drain' })]);
-    const unheard = anEffectiveModel([{ ...s1, state: 'drain', awaits: true }]);
-    expect(diff(unheard, actual)).toMatchObject({ commands: [], awaiting: [{ name: s1.name }] });
+    const awaiting = anEffectiveModel([{ ...s1, state: 'drain', awaits: true }]);
+    expect(diff(awaiting, actual)).toMatchObject({ commands: [], awaiting: [{ name: s1.name }] });
     expect(texts(diff(anEffectiveModel([s1]), actual))).toEqual([`set server servers/${s1.name} state ready`]);
   });
 
@@ -221,8 +221,8 @@ describe('diff and HAProxy together', () => {
   it('let nobody in who was not heard to greet', () => {
     fc.assert(
       fc.property(wantedServers, actualServers, (servers, running) => {
-        const unheard = servers.map((server) => ({ ...server, state: 'drain' as const, awaits: server.state === 'ready' }));
-        const { commands } = diff(anEffectiveModel(unheard), anActualWorker(running));
+        const awaiting = servers.map((server) => ({ ...server, state: 'drain' as const, awaits: server.state === 'ready' }));
+        const { commands } = diff(anEffectiveModel(awaiting), anActualWorker(running));
         expect(commands.some((command) => command.kind === 'state' && command.state === 'ready')).toBe(false);
       }),
     );

@@ -61,7 +61,7 @@ export class SessionCloser {
     let permits = this.#pace.take(wanted.closePerSecond, clock.monotonic());
     for (const server of servers) {
       if (permits === 0) break;
-      const closed = await closeSessions(sockets, workers(actual), { server: server.name, count: permits, told: this.#overdueClosing });
+      const closed = await closeSessions(sockets, workers(actual), { server: server.name, count: permits, ending: this.#overdueClosing });
       onClosed('drain_deadline', closed);
       permits -= closed;
     }
@@ -77,7 +77,7 @@ export class SessionCloser {
       const room = freePlaces(effective, actual, health.proven) - this.#promises.outstanding(sessionsElsewhere(actual, health.hung), now);
       const count = Math.min(sessionsOf(actual, name), room);
       if (count <= 0) continue;
-      const closed = await closeSessions(sockets, workers(actual), { server: name, count, told: this.#hungClosing });
+      const closed = await closeSessions(sockets, workers(actual), { server: name, count, ending: this.#hungClosing });
       if (closed === 0) continue;
       this.#promises.add(closed, sessionsElsewhere(actual, health.hung), now);
       onClosed('hung', closed);

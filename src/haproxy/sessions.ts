@@ -24,7 +24,7 @@ export interface Closing {
    * Sessions that were told to end already, as `pid id`; those that are closed now are added. One that waits for its greeting is listed
    * until that time is over.
    */
-  readonly told: Set<string>;
+  readonly ending: Set<string>;
 }
 
 /**
@@ -39,9 +39,9 @@ export async function closeSessions(sockets: ControlSockets, pids: readonly numb
   for (const pid of pids) {
     while (closed < closing.count) {
       const batch = Math.min(PER_LISTING, closing.count - closed);
-      const told = await closeSome(sockets, pid, { ...closing, count: batch });
-      closed += told;
-      if (told < batch) break;
+      const ended = await closeSome(sockets, pid, { ...closing, count: batch });
+      closed += ended;
+      if (ended < batch) break;
     }
   }
   return closed;
@@ -50,11 +50,11 @@ export async function closeSessions(sockets: ControlSockets, pids: readonly numb
 /** Closed per listing, so that no id is older than some milliseconds when it is used. */
 const PER_LISTING = 20;
 
-async function closeSome(sockets: ControlSockets, pid: number, { count, server, told }: Closing): Promise<number> {
+async function closeSome(sockets: ControlSockets, pid: number, { count, ending, server }: Closing): Promise<number> {
   const listed = parseSessionIds(await runMasterCommand(sockets.master, `@!${pid} show sess`), server);
-  const ids = listed.filter((id) => !told.has(`${pid} ${id}`)).slice(0, count);
+  const ids = listed.filter((id) => !ending.has(`${pid} ${id}`)).slice(0, count);
   for (const id of ids) {
-    told.add(`${pid} ${id}`);
+    ending.add(`${pid} ${id}`);
     await runMasterCommand(sockets.master, `@!${pid} shutdown session ${id}`);
   }
   return ids.length;

@@ -45,7 +45,7 @@ describe('WorkQueue', () => {
   });
 
   it('handles a key once more that came while it was being handled, and never twice at once', async () => {
-    const door = gate();
+    const held = gate();
     let active = 0;
     const seen: number[] = [];
     const { subject, end } = queue({
@@ -53,7 +53,7 @@ describe('WorkQueue', () => {
       handle: async () => {
         active += 1;
         seen.push(active);
-        await door.opened;
+        await held.opened;
         active -= 1;
         return DONE;
       },
@@ -64,7 +64,7 @@ describe('WorkQueue', () => {
     for (let count = 0; count < 50; count += 1) subject.add('a');
     await settle();
     expect(seen).toEqual([1]);
-    door.open();
+    held.open();
     await settle();
     expect(seen).toEqual([1, 1]);
     end.abort();
@@ -72,7 +72,7 @@ describe('WorkQueue', () => {
   });
 
   it('keeps to its number of workers', async () => {
-    const door = gate();
+    const held = gate();
     let active = 0;
     let most = 0;
     const { subject, end } = queue({
@@ -80,7 +80,7 @@ describe('WorkQueue', () => {
       handle: async () => {
         active += 1;
         most = Math.max(most, active);
-        await door.opened;
+        await held.opened;
         active -= 1;
         return DONE;
       },
@@ -88,7 +88,7 @@ describe('WorkQueue', () => {
     for (const key of 'abcdefgh') subject.add(key);
     const running = subject.run(end.signal);
     await settle();
-    door.open();
+    held.open();
     await settle();
     expect(most).toBe(3);
     expect(subject.depth + subject.running).toBe(0);
@@ -169,10 +169,10 @@ describe('WorkQueue', () => {
   });
 
   it('runs once only, and waits for what it began', async () => {
-    const door = gate();
+    const held = gate();
     const { subject, end } = queue({
       handle: async () => {
-        await door.opened;
+        await held.opened;
         return DONE;
       },
     });
@@ -186,7 +186,7 @@ describe('WorkQueue', () => {
     end.abort();
     await settle();
     expect(ended).toBe(false);
-    door.open();
+    held.open();
     await running;
   });
 });

@@ -166,7 +166,7 @@ class Lines implements Output {
 class JsonLines implements Output {
   readonly #stream: NodeJS.WriteStream;
   readonly #now: () => number;
-  #told = '';
+  #written = '';
 
   constructor(stream: NodeJS.WriteStream, now: () => number) {
     this.#stream = stream;
@@ -183,8 +183,8 @@ class JsonLines implements Output {
       if (key === 'sessions') return undefined;
       return key === 'message' && typeof value === 'string' ? withoutNumbers(value) : value;
     });
-    if (state === this.#told) return;
-    this.#told = state;
+    if (state === this.#written) return;
+    this.#written = state;
     this.#write({ kind: 'status', status });
   }
 

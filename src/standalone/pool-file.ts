@@ -4,7 +4,7 @@ import { selfTargets } from '../pool/self-target.ts';
 import { specWarnings } from '../pool/spec-warnings.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
-import { aliasLine, lineAt, troubleAt } from './yaml-location.ts';
+import { aliasLine, errorOffset, lineAt } from './yaml-location.ts';
 import { lookalike, yamlProblem } from './yaml-problem.ts';
 import { twoReadings } from './yaml-readings.ts';
 
@@ -48,7 +48,7 @@ export function parsePoolFile(text: string, own: (address: string) => boolean): 
   const lineOf = (position: number): number => counter.linePos(position).line;
   const [problem] = document.errors;
   if (problem !== undefined)
-    return broken(text, { line: lineOf(troubleAt(problem, document)), field: 'pool', message: yamlProblem(problem) });
+    return broken(text, { line: lineOf(errorOffset(problem, document)), field: 'pool', message: yamlProblem(problem) });
   if (document.contents === null) return broken(text, { line: 1, field: 'pool', message: EMPTY });
   const doubtful = twoReadings(document).map(
     ({ here, node, path, there }): FileIssue => ({

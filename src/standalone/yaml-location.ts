@@ -1,15 +1,15 @@
 import { type Document, isAlias, isMap, isNode, isScalar, type LineCounter, visit, type YAMLError } from 'yaml';
 import type { FieldPath } from '../api/v1alpha1/index.ts';
 
-/** Where the trouble is: a quote that is never closed is noticed at the end of the file only. */
-export function troubleAt({ pos: [at] }: YAMLError, document: Document.Parsed): number {
-  let place = at;
+/** Offset of the error: a quote that is never closed is noticed at the end of the file only. */
+export function errorOffset({ pos: [at] }: YAMLError, document: Document.Parsed): number {
+  let offset = at;
   visit(document, {
     Scalar(_key, { range, type }) {
-      if (range && (type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE') && range[0] < at && at <= range[1]) [place] = range;
+      if (range && (type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE') && range[0] < at && at <= range[1]) [offset] = range;
     },
   });
-  return place;
+  return offset;
 }
 
 /** Line of the first alias, or of the first one with this name. */
