@@ -2,13 +2,10 @@ import { graceSeconds, type PoolSpec } from '../api/v1alpha1/index.ts';
 import type { ProxyModel } from '../haproxy/model.ts';
 import { agentKey } from '../wire/agent-key.ts';
 import { CLOSING_RESERVE_MS } from '../wire/drain-times.ts';
-import type { AgentOfServer, ConfigExtras, EndOfProxy } from '../wire/proxy-config.ts';
+import { type AgentOfServer, type ConfigExtras, type EndOfProxy, proxyHostName } from '../wire/proxy-config.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { sharesOf } from './proxy-shares.ts';
 import type { Roster } from './roster.ts';
-
-/** A pod knows itself by its host name: its own name, cut to this many characters. */
-const HOST_NAME_MAX = 63;
 
 /** What the config of a pool's proxies says beside the model. */
 export function configExtras(view: ClusterView, spec: PoolSpec, model: ProxyModel, roster: Roster): ConfigExtras {
@@ -31,6 +28,6 @@ function endsOf({ proxies }: ClusterView, spec: PoolSpec): EndOfProxy[] {
   const usualMs = graceSeconds(spec.drain.deadline) * 1_000;
   return proxies.flatMap(({ gracePeriodMs, name, terminatingSince }) => {
     if (terminatingSince === null || gracePeriodMs === null || gracePeriodMs >= usualMs) return [];
-    return [{ proxy: name.slice(0, HOST_NAME_MAX), deadlineAt: terminatingSince + Math.max(0, gracePeriodMs - CLOSING_RESERVE_MS) }];
+    return [{ proxy: proxyHostName(name), deadlineAt: terminatingSince + Math.max(0, gracePeriodMs - CLOSING_RESERVE_MS) }];
   });
 }

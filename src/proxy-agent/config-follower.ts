@@ -6,10 +6,10 @@ import type { KubeObject, ResourceType } from '../kube/resource.ts';
 import { Store, type Stored } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { systemCode } from '../runtime/errors.ts';
+import { PROXY_CONFIG_KEY } from '../wire/proxy-config.ts';
 import { type AgentConfig, agentConfig, type ProxyRuntime } from './proxy-config.ts';
 
 const CONFIG_MAP: ResourceType = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' };
-const KEY = 'proxy.json';
 /** How long the API server is waited for at the start before the mounted copy counts. */
 const MOUNTED_AFTER_MS = 3_000;
 
@@ -81,7 +81,7 @@ export class ConfigFollower {
     await this.#options.clock.sleep(MOUNTED_AFTER_MS, signal);
     if (signal.aborted || this.#taken !== undefined || this.#reflector.synced) return;
     try {
-      const text = await readFile(join(mounted, KEY), 'utf8');
+      const text = await readFile(join(mounted, PROXY_CONFIG_KEY), 'utf8');
       if (this.#taken === undefined) this.#take(text);
     } catch (thrown) {
       if (systemCode(thrown) !== 'ENOENT') this.#options.onError(thrown);
@@ -102,5 +102,5 @@ export class ConfigFollower {
 
 function project(object: KubeObject): StoredConfig {
   const { name, namespace = '', uid = '', resourceVersion = '' } = object.metadata;
-  return { name, namespace, uid, resourceVersion, text: (object['data'] as Record<string, string> | undefined)?.[KEY] };
+  return { name, namespace, uid, resourceVersion, text: (object['data'] as Record<string, string> | undefined)?.[PROXY_CONFIG_KEY] };
 }

@@ -1,11 +1,8 @@
 import { fittingMaxConnections } from '../haproxy/file-limit.ts';
 import type { ProxyModel } from '../haproxy/model.ts';
 import { renderConfig } from '../haproxy/render.ts';
-import { type ProxyConfig, readProxyConfig, revisionOf } from '../wire/proxy-config.ts';
+import { type ProxyConfig, proxyHostName, readProxyConfig, revisionOf } from '../wire/proxy-config.ts';
 import type { BackendAgentAddress } from './backend-link.ts';
-
-/** A pod knows itself by its host name: its own name, cut to this many characters. */
-const HOST_NAME_MAX = 63;
 
 /** What only this proxy knows of itself: the others have other addresses and folders. */
 export interface ProxyRuntime {
@@ -37,7 +34,7 @@ export interface AgentConfig {
  */
 export function agentConfig(source: string | undefined, runtime: ProxyRuntime): AgentConfig {
   const { agents = [], ends = [], shares = [], ...config } = readProxyConfig(source);
-  const share = new Map(shares.find(({ proxy }) => proxy.slice(0, HOST_NAME_MAX) === runtime.proxy)?.limits);
+  const share = new Map(shares.find(({ proxy }) => proxyHostName(proxy) === runtime.proxy)?.limits);
   const model = localModel(config, share, runtime);
   // Rendered once before it counts: a value outside of its grammar must be refused here, while the last valid config is still active.
   renderConfig(

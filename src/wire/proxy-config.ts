@@ -10,6 +10,17 @@ export interface AgentOfServer {
   readonly key: string;
 }
 
+/** Key of the proxy config in a pool's ConfigMap. */
+export const PROXY_CONFIG_KEY = 'proxy.json';
+
+/**
+ * Name by which a proxy knows itself: its pod's host name, which is the pod's own name cut to 63 characters. Configs name proxies by it, and
+ * their agents compare with it.
+ */
+export function proxyHostName(pod: string): string {
+  return pod.slice(0, 63);
+}
+
 /** A terminating proxy with less time left than its sessions were promised. */
 export interface EndOfProxy {
   /** Name of its pod. */
@@ -109,7 +120,7 @@ export function readProxyConfig(source: string | undefined): ProxyConfig {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new CccamError('CCP_PROXY_CONFIG_UNREADABLE', {
-    subject: `proxy.json ${issue?.path.join('.') ?? ''}`.trim(),
+    subject: `${PROXY_CONFIG_KEY} ${issue?.path.join('.') ?? ''}`.trim(),
     message: issue?.message ?? 'it is empty',
     remedy: 'The last valid config stays active. Update whichever of operator and agent is older.',
   });

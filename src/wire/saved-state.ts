@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { PROXY_CONFIG_KEY } from './proxy-config.ts';
 import { type SavedServer, savedRoster, savedServers } from './saved-roster.ts';
 
 /** Keys of the ConfigMap of a pool. */
@@ -6,7 +7,7 @@ export const CONFIG_KEYS = {
   /** What HAProxy starts with, complete; for people, and for a start without an agent. */
   config: 'haproxy.cfg',
   /** The proxy config that the agents follow. */
-  proxy: 'proxy.json',
+  proxy: PROXY_CONFIG_KEY,
   /** What must survive a restart of the operator. */
   state: 'state.json',
 } as const;
