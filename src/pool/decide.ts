@@ -1,12 +1,12 @@
 import type { PoolSpec } from '../api/v1alpha1/index.ts';
 import type { ProxyModel } from '../haproxy/model.ts';
-import { digest } from '../runtime/digest.ts';
+import { revisionOf } from '../wire/proxy-config.ts';
 import { type DrainVerdict, drainVerdict } from './drain.ts';
 import type { PodFacts } from './pod-facts.ts';
 import { type ProxyRuntime, proxyModel } from './proxy-model.ts';
 import type { ProxyReport } from './proxy-report.ts';
 import { withShares } from './proxy-shares.ts';
-import { type ProxySummary, type ServerFacts, summarizeProxies } from './proxy-summary.ts';
+import { type ProxySummary, type ServerFacts, serverFactsByName, summarizeProxies } from './proxy-summary.ts';
 import { nextRoster, type Roster, type RosterEntry } from './roster.ts';
 
 /** What is known of a pool, in a cluster as well as on one machine. */
@@ -49,12 +49,12 @@ export interface Decision {
  */
 export function decide(facts: PoolFacts, configText: (model: ProxyModel, roster: Roster) => string, now: number): Decision {
   const { pods, proxies, roster: previous, runtime, spec } = facts;
-  // No proxy can report a revision that is not made yet, so here only servers that are mentioned count.
-  const counts = summarizeProxies(proxies, null, namesOf(previous)).servers;
+  // No proxy can report a revision that is not made yet, so here only servers that are mentioned count. A pod's server stays as long as its pod.
+  const counts = serverFactsByName(proxies, null, namesOf(previous.filter(({ pod }) => pod === undefined)));
   const roster = withShares(nextRoster({ spec, previous, counts, pods }, now), proxies);
   const model = proxyModel(spec, roster, runtime);
   const text = configText(model, roster);
-  const revision = digest(text);
+  const revision = revisionOf(text);
   const summary = summarizeProxies(proxies, revision, namesOf(roster));
   return { roster, model, config: { text, revision }, proxies: summary, servers: judge(roster, summary, now) };
 }

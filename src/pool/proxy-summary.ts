@@ -67,7 +67,7 @@ export const NO_PROXIES: ProxySummary = {
  */
 export function summarizeProxies(proxies: readonly ProxyReport[], revision: string | null, names: readonly string[]): ProxySummary {
   const staying = proxies.filter((proxy) => proxy.terminatingSince === null);
-  const spoken = staying.filter((proxy) => statement(proxy) !== null);
+  const spoken = speaking(proxies);
   const synced = spoken.filter((proxy) => statement(proxy)?.synced === true && runs(statement(proxy), revision));
   const isolated = isolatedProxies(spoken);
   const statements = proxies.flatMap((proxy) => statement(proxy) ?? []);
@@ -81,13 +81,38 @@ export function summarizeProxies(proxies: readonly ProxyReport[], revision: stri
     localErrors: [...new Set(spoken.flatMap((proxy) => statement(proxy)?.localError ?? []))].sort(),
     ...sums(statements),
     errors: [...new Set(staying.flatMap(({ error }) => error ?? []))].sort(),
-    // Where no proxy reports, nothing is known: not even that a server is empty.
-    servers: new Map(
-      proxies.every((proxy) => statement(proxy) === null)
-        ? []
-        : names.map((name) => [name, serverFacts(name, proxies, isolated, revision)]),
-    ),
+    servers: allFacts(names, proxies, isolated, revision),
   };
+}
+
+/**
+ * How each of these servers does, over all proxies.
+ *
+ * @param revision of the config that they should run; null while there is none, so that only servers that are mentioned count
+ */
+export function serverFactsByName(
+  proxies: readonly ProxyReport[],
+  revision: string | null,
+  names: readonly string[],
+): ReadonlyMap<string, ServerFacts> {
+  return allFacts(names, proxies, isolatedProxies(speaking(proxies)), revision);
+}
+
+/** @param isolated those of the proxies that have no say in what is in rotation */
+function allFacts(
+  names: readonly string[],
+  proxies: readonly ProxyReport[],
+  isolated: readonly ProxyReport[],
+  revision: string | null,
+): ReadonlyMap<string, ServerFacts> {
+  // Where no proxy reports, nothing is known: not even that a server is empty.
+  if (proxies.every((proxy) => statement(proxy) === null)) return new Map();
+  return new Map(names.map((name) => [name, serverFacts(name, proxies, isolated, revision)]));
+}
+
+/** Proxies that stay and have said something. */
+function speaking(proxies: readonly ProxyReport[]): ProxyReport[] {
+  return proxies.filter((proxy) => proxy.terminatingSince === null && statement(proxy) !== null);
 }
 
 function sums(
@@ -118,7 +143,6 @@ function isolatedProxies(proxies: readonly ProxyReport[]): ProxyReport[] {
   return isolated.length < asked.length ? isolated : [];
 }
 
-/** @param isolated those of the proxies that have no say in what is in rotation */
 function serverFacts(
   name: string,
   proxies: readonly ProxyReport[],
@@ -126,8 +150,8 @@ function serverFacts(
   revision: string | null,
 ): ServerFacts {
   const all = proxies.map((proxy) => ({ proxy, said: statement(proxy), server: statement(proxy)?.servers.get(name) }));
-  const speaking = all.filter(({ proxy, said }) => proxy.terminatingSince === null && said !== null && !isolated.includes(proxy));
-  const ready = speaking.filter(({ proxy }) => proxy.ready);
+  const heard = all.filter(({ proxy, said }) => proxy.terminatingSince === null && said !== null && !isolated.includes(proxy));
+  const ready = heard.filter(({ proxy }) => proxy.ready);
   const routes = (some: typeof all): boolean => some.length > 0 && some.every(({ server }) => server?.inRotation === true);
   return {
     sessions: all.reduce((sum, { server }) => sum + (server?.sessions ?? 0), 0),
@@ -135,8 +159,8 @@ function serverFacts(
     counted: all.every(({ said, server }) => (server === undefined ? runs(said, revision) : server.counted)),
     outOfRotation: all.every(({ said, server }) => (server === undefined ? runs(said, revision) : server.admin !== 'ready')),
     inRotation: routes(ready),
-    staysInRotation: routes(ready.length > 0 ? ready : speaking),
-    ...jointStanding((ready.length > 0 ? ready : speaking).flatMap(({ server }) => server ?? [])),
+    staysInRotation: routes(ready.length > 0 ? ready : heard),
+    ...jointStanding((ready.length > 0 ? ready : heard).flatMap(({ server }) => server ?? [])),
   };
 }
 
