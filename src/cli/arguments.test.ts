@@ -20,6 +20,7 @@ describe('arguments', () => {
     [port, '65536'],
     [port, '-1'],
     [address, 'localhost'],
+    [address, '999.1.1.1'],
     [count, '0'],
     [count, '1e3'],
     [duration, '10'],
@@ -34,7 +35,7 @@ describe('arguments', () => {
     const read = http('metrics', 8080).parseArg;
     expect(read?.('[::1]:80', undefined)).toEqual({ host: '::1', port: 80 });
     expect(read?.('10.0.0.1:0', undefined)).toEqual({ host: '10.0.0.1', port: 0 });
-    for (const text of ['::1:80', 'localhost:80', '10.0.0.1', '10.0.0.1:65536'])
+    for (const text of ['::1:80', 'localhost:80', '10.0.0.1', '10.0.0.1:65536', '999.0.0.1:80', '[1.2.3]:80'])
       expect(() => read?.(text, undefined)).toThrow(/^expected /);
   });
 });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 import { durationMs } from '../runtime/duration.ts';
 import { hostPort } from '../runtime/host-port.ts';
@@ -18,16 +19,17 @@ export function port(text: string): number {
 
 /** An IPv4 or IPv6 address. @throws InvalidArgumentError */
 export function address(text: string): string {
-  if (!/^[0-9a-f.:]{2,45}$/.test(text)) throw new InvalidArgumentError('expected an IPv4 or IPv6 address');
+  if (isIP(text) === 0) throw new InvalidArgumentError('expected an IPv4 or IPv6 address');
   return text;
 }
 
 /** An address and a port, such as `[::]:8080`. @throws InvalidArgumentError */
 function endpoint(text: string): Endpoint {
   const match = /^(\[[0-9a-f.:]+\]|[0-9.]+):([0-9]{1,5})$/.exec(text);
-  if (match === null || Number(match[2]) > 65_535)
+  const host = (match?.[1] ?? '').replace(/^\[|\]$/g, '');
+  if (match === null || isIP(host) === 0 || Number(match[2]) > 65_535)
     throw new InvalidArgumentError('expected an address and a port, such as 0.0.0.0:8080 or [::]:8080');
-  return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port: Number(match[2]) };
+  return { host, port: Number(match[2]) };
 }
 
 /** A whole number from 1 to 99999. @throws InvalidArgumentError */
