@@ -33,7 +33,7 @@ class UnfinishedLine {
   add(bytes: Buffer): void {
     if (bytes.length === 0) return;
     const size = this.#size + bytes.length;
-    if (size > this.#maxBytes) throw new RangeError(`a line is longer than ${this.#maxBytes} bytes`);
+    this.#check(size);
     if (this.#buffer === null || size > this.#buffer.length) this.#grow(size);
     this.#buffer?.set(bytes, this.#size);
     this.#size = size;
@@ -42,7 +42,7 @@ class UnfinishedLine {
   /** The whole line. */
   finish(bytes: Buffer): string {
     if (this.#buffer === null || this.#size === 0) {
-      if (bytes.length > this.#maxBytes) throw new RangeError(`a line is longer than ${this.#maxBytes} bytes`);
+      this.#check(bytes.length);
       return bytes.toString('utf8');
     }
     this.add(bytes);
@@ -50,6 +50,10 @@ class UnfinishedLine {
     if (this.#buffer.length > FIRST_BYTES) this.#buffer = null; // one long line must not cost its length for ever
     this.#size = 0;
     return line;
+  }
+
+  #check(size: number): void {
+    if (size > this.#maxBytes) throw new RangeError(`a line is longer than ${this.#maxBytes} bytes`);
   }
 
   #grow(size: number): void {
