@@ -195,7 +195,7 @@ export class LeaseElector {
     throw new CccamError('CCP_LEASE_LOST', {
       subject: `lease ${this.#options.namespace}/${this.#options.name}`,
       message: `could not be renewed for ${this.#times.renewMs / 1_000} s, or was taken by another process`,
-      remedy: 'Nothing to do: this process exits, and another one leads.',
+      remedy: 'Nothing to do: another process leads, or this one leads again when the API server accepts its renewals.',
     });
   }
 
