@@ -40,6 +40,15 @@ let watches: Watches;
 let states: ReconcileStates;
 let known: boolean;
 let live: (call: Call) => unknown;
+
+/** What an API server says that has this pool and, of its children, only the backend that was left over. */
+function leftoverBeside(pool: object): (call: Call) => unknown {
+  return ({ path }) => {
+    if (path.endsWith('/cccampools/p')) return pool;
+    if (path.endsWith('/deployments')) return { metadata: {}, items: [LEFTOVER] };
+    return path.endsWith('/pods') ? { metadata: {}, items: [] } : null;
+  };
+}
 let reconciler: Reconciler;
 
 beforeEach(async () => {
@@ -122,14 +131,7 @@ describe('a pass', () => {
   it('reads live what takes pods away, and deletes by uid what is still so', async () => {
     watches.put(aPoolObject());
     watches.put(LEFTOVER);
-    live = ({ path }) =>
-      path.endsWith('/cccampools/p')
-        ? aPoolObject()
-        : path.endsWith('/deployments')
-          ? { metadata: {}, items: [LEFTOVER] }
-          : path.endsWith('/pods')
-            ? { metadata: {}, items: [] }
-            : null;
+    live = leftoverBeside(aPoolObject());
     await reconciler.pass('n/p', signal);
     expect(server.calls.slice(0, 3).map(({ path }) => path.split('/').at(-1))).toEqual(['p', 'deployments', 'pods']);
     expect(server.calledWith('DELETE')[0]?.body).toMatchObject({ preconditions: { uid: 'u-old' } });
@@ -160,14 +162,7 @@ describe('a pass', () => {
         podTemplate: { spec: { containers: [{ name: 'c', image: 'i' }] } },
       },
     );
-    live = ({ path }) =>
-      path.endsWith('/cccampools/p')
-        ? withOld
-        : path.endsWith('/deployments')
-          ? { metadata: {}, items: [LEFTOVER] }
-          : path.endsWith('/pods')
-            ? { metadata: {}, items: [] }
-            : null;
+    live = leftoverBeside(withOld);
     await reconciler.pass('n/p', signal);
     expect(server.calledWith('DELETE')).toEqual([]);
   });

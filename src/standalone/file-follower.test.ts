@@ -1,7 +1,7 @@
 import { appendFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from '../../test/support/until.ts';
+import { throughout, until } from '../../test/support/until.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
 import { followFile } from './file-follower.ts';
@@ -69,7 +69,7 @@ describe('followFile', () => {
     unfinished = (text) => !text.endsWith('\n');
     follow(path, 'one\n');
     await writeFile(path, 'two');
-    await systemClock.sleep(500);
+    await throughout('nothing is taken', 500, () => texts.length === 0);
     await appendFile(path, ' and a half\n');
     await until('the whole text', () => texts.length > 0);
     expect(texts).toEqual(['two and a half\n']);
