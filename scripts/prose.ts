@@ -24,9 +24,24 @@ const PHRASES: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bhas come to\b(?! (from|or))/i, 'result'],
 ];
 
-/** Texts that people read. Decisions and the changelog speak of what was; tests speak for themselves. */
-const FOLDERS = ['src', 'scripts', 'charts', 'config', 'docs', 'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'Makefile', 'Dockerfile'];
-const EXEMPT = /\.test\.ts$|^docs\/adr\/|^scripts\/prose\.ts$|^src\/wire\/samples\//;
+/** Texts that people read. Decisions and the changelog speak of what was; of tests the names are read. */
+const FOLDERS = [
+  'src',
+  'test',
+  'scripts',
+  'charts',
+  'config',
+  'docs',
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'Makefile',
+  'Dockerfile',
+];
+const EXEMPT = /^docs\/adr\/|^scripts\/prose\.ts$|^src\/wire\/samples\//;
+
+const TEST = /^test\/|\.test\.ts$/;
+const TEST_NAME = /\b(it|describe)(\.each\(.*\))?\('|^\s*\](\s*as const)?\)\('/;
 
 let found = 0;
 for (const path of execFileSync('git', ['ls-files', ...FOLDERS], { encoding: 'utf8' })
@@ -34,6 +49,7 @@ for (const path of execFileSync('git', ['ls-files', ...FOLDERS], { encoding: 'ut
   .split('\n')) {
   if (EXEMPT.test(path)) continue;
   for (const [index, line] of readFileSync(path, 'utf8').split('\n').entries()) {
+    if (TEST.test(path) && !TEST_NAME.test(line)) continue;
     for (const [pattern, instead] of PHRASES) {
       const match = pattern.exec(line);
       if (match === null) continue;

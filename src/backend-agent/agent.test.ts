@@ -40,7 +40,7 @@ async function drain(helper = false): Promise<number> {
 }
 
 describe('a drain', () => {
-  it('that begins in the middle of a look at the sockets is not forgotten, and waits until nobody is left', async () => {
+  it('that begins in the middle of a look at the sockets is not forgotten, and waits until no session remains', async () => {
     let sockets = FULL;
     const looks: (() => void)[] = [];
     let slow = true;

@@ -18,7 +18,7 @@ const serving = withSockets(UNSEEN, sockets(3), 0);
 const CALL = { deadlineMs: 60_000, close: true };
 
 describe('a drain', () => {
-  it('lets the kubelet go on when nobody is left and no proxy sends anybody', () => {
+  it('lets the kubelet go on when no session remains and no proxy routes to it', () => {
     const draining = withRouting(drainBegins(serving, CALL, 1_000), false, 1_050);
     const late = 1_050 + ARRIVING_MS;
     expect(mayEnd(withSockets(draining, sockets(3), late), late)).toBe(false);
@@ -34,7 +34,7 @@ describe('a drain', () => {
     expect(mayEnd(withSockets(draining, sockets(0), 1_050 + ARRIVING_MS), 2_000)).toBe(true);
   });
 
-  it('begins to wait again when a proxy sends somebody again', () => {
+  it('begins to wait again when a proxy routes to it again', () => {
     const again = withRouting(withRouting(withRouting(drainBegins(serving, CALL, 0), false, 100), true, 200), false, 900);
     expect(mayEnd(withSockets(again, sockets(0), 1_000), 1_000)).toBe(false);
     expect(mayEnd(withSockets(again, sockets(0), 900 + ARRIVING_MS), 1_300)).toBe(true);
@@ -47,14 +47,14 @@ describe('a drain', () => {
     expect(mayEnd(withSockets(draining, sockets(0), late), late)).toBe(true);
   });
 
-  it('ends at its deadline, with time to close who is left; at once where they are left alone', () => {
+  it('ends at its deadline, with time to close the remaining sessions; at once where they are kept', () => {
     const draining = drainBegins(serving, CALL, 0);
     expect(mayEnd(draining, 60_000)).toBe(false);
     expect(mayEnd(draining, 60_000 + CLOSING_LIMIT_MS)).toBe(true);
     expect(mayEnd(drainBegins(serving, { ...CALL, close: false }, 0), 60_000)).toBe(true);
   });
 
-  it('does not end what nobody has asked to end', () => {
+  it('does not end what was not asked to end', () => {
     expect(mayEnd(withSockets(UNSEEN, sockets(0), 1_000), 1_000_000)).toBe(false);
   });
 

@@ -10,7 +10,7 @@ describe('assertPortFree', () => {
     await assertPortFree({ address: '127.0.0.1', port });
   });
 
-  it('refuses a port that somebody has; on an address that is not here yet, nobody listens', async () => {
+  it('refuses a port that is taken; nothing listens on an address that is not here yet', async () => {
     const server = createServer();
     const port = await freePort();
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));

@@ -125,7 +125,7 @@ describe('diff', () => {
     expect(texts(diff(wanted, actual))).toEqual(['clear table servers data.server_id eq 1']);
   });
 
-  it('takes a server away in steps, and only when nobody is left', () => {
+  it('takes a server away in steps, and only when no session remains', () => {
     const gone = (changes: Partial<ActualServer>): string[] =>
       texts(diff(anEffectiveModel([]), anActualWorker([anActualServer(s1, changes)])));
     expect(gone({ sessions: 5 })).toEqual([`set server servers/${s1.name} state drain`, 'clear table servers data.server_id eq 1']);
@@ -218,7 +218,7 @@ describe('diff and HAProxy together', () => {
     );
   });
 
-  it('let nobody in who was not heard to greet', () => {
+  it('send no session to a server that has not sent its greeting', () => {
     fc.assert(
       fc.property(wantedServers, actualServers, (servers, running) => {
         const awaiting = servers.map((server) => ({ ...server, state: 'drain' as const, awaits: server.state === 'ready' }));

@@ -28,7 +28,7 @@ describe('what HAProxy should be now', () => {
     expect(server).toMatchObject({ state: 'ready', maxConnections: 50, usable: true, ownChecks: true, awaits: false });
   });
 
-  it('leaves out the places that workers of before hold, and takes nobody new where none is left', () => {
+  it('leaves out the places that earlier workers hold, and takes no new session where none is left', () => {
     expect(effectiveModel(aModel([s1]), running(10, 20), ruled()).servers[0]).toMatchObject({ maxConnections: 30, usable: true });
     expect(effectiveModel(aModel([s1]), running(0, 50), ruled()).servers[0]).toMatchObject({ maxConnections: 1, usable: false });
   });
@@ -45,7 +45,7 @@ describe('what HAProxy should be now', () => {
     expect(effectiveModel(aModel([s1]), running(10), ruled({ learnedLimit: 12 })).servers[0]).toMatchObject({ maxConnections: 12 });
   });
 
-  it('drains a server that was not heard yet, and sends nobody to one that may not be used', () => {
+  it('drains a server that has not greeted yet, and sends no session to one that may not be used', () => {
     expect(effectiveModel(aModel([s1]), running(0), ruled({ joined: false })).servers[0]).toMatchObject({ state: 'drain', awaits: true });
     expect(effectiveModel(aModel([s1]), running(0), ruled({ usable: false })).servers[0]).toMatchObject({ state: 'ready', usable: false });
   });

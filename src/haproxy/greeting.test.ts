@@ -58,7 +58,7 @@ describe('probeServer', () => {
     expect(await probeServer({ address: server.host, port: server.port, probe: 'greeting', timeoutMs: 400 })).toEqual({ kind: 'refused' });
   });
 
-  it('ends at once when nobody wants to know any more', async () => {
+  it('ends at once when its caller gives up', async () => {
     server = new SimulatedServer({ host: '127.0.0.1', port: 0, label: 'x' });
     server.mode = 'hung';
     await server.listen();

@@ -18,13 +18,13 @@ describe('makeBeforeBreak', () => {
     expect(commands[2]).toBe(`set server servers/${coming.name} state drain`);
   });
 
-  it('drains at once when somebody else serves', () => {
+  it('drains at once when another server serves', () => {
     const worker = anActualWorker([anActualServer(aServer(1)), anActualServer(aServer(3))]);
     const difference = diff(anEffectiveModel([leaving, coming, aServer(3)]), worker);
     expect(makeBeforeBreak(difference, worker)).toEqual(difference.commands);
   });
 
-  it('drains at once when nobody is about to come', () => {
+  it('drains at once when no server is about to join', () => {
     const worker = anActualWorker([anActualServer(aServer(1))]);
     const difference = diff(anEffectiveModel([leaving]), worker);
     expect(makeBeforeBreak(difference, worker)).toEqual(difference.commands);

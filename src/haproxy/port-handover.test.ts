@@ -12,7 +12,7 @@ describe('PortHandover', () => {
     expect(new PortHandover().structure(wanted, running(), 0)).toBe(wanted);
   });
 
-  it('keeps the port of before for half a minute after the new one is listened on', () => {
+  it('keeps the previous port for half a minute after the new one is listened on', () => {
     const handover = new PortHandover();
     const wanted = aStructure({ bind: at(12_001) });
     expect(handover.structure(wanted, running('*:12000'), 0).alsoBind).toEqual([at(12_000)]);
@@ -22,7 +22,7 @@ describe('PortHandover', () => {
     expect(handover.structure(wanted, running('*:12001', '*:12000'), 121_000)).toBe(wanted);
   });
 
-  it('loses nobody when the change is taken back: both are listened on all the time', () => {
+  it('loses no session when the change is taken back: both are listened on all the time', () => {
     const handover = new PortHandover();
     handover.structure(aStructure({ bind: at(23) }), running('*:12000'), 0);
     handover.structure(aStructure({ bind: at(23) }), running('*:23', '*:12000'), 1_000);

@@ -45,7 +45,7 @@ describe('runCommands', () => {
     await expect(runCommands(fake.path, ['one', 'two', 'three'])).rejects.toEqual(unreachable);
   });
 
-  it('says so when nobody is there', async () => {
+  it('says so when nothing listens there', async () => {
     fake = await FakeHaproxySocket.listen(() => undefined);
     await expect(runCommands('/tmp/nobody-is-here.sock', ['show info'])).rejects.toEqual(unreachable);
   });

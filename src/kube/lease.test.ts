@@ -135,7 +135,7 @@ describe('LeaseElector', () => {
     },
   );
 
-  it('lets nobody write whose term is over, even before its timers have noticed', async () => {
+  it('lets no process write whose term is over, even before its timers have noticed', async () => {
     const { server, state } = await leaseServer();
     const clock = new FakeClock();
     const leader = candidate(server, 'one', clock);
@@ -168,7 +168,7 @@ describe('LeaseElector', () => {
     expect(await leader.outcome).toBe('lost');
   });
 
-  it('stops at once when a stranger takes the lease, and does not give back what is not its own', async () => {
+  it('stops at once when another process takes the lease, and does not give back what is not its own', async () => {
     const { server, state } = await leaseServer();
     const clock = new FakeClock();
     const leader = candidate(server, 'one', clock);
@@ -179,7 +179,7 @@ describe('LeaseElector', () => {
     expect(state.lease?.spec.holderIdentity).toBe('stranger');
   });
 
-  it('makes the lease again when somebody deletes it', async () => {
+  it('makes the lease again when it is deleted', async () => {
     const { server, state } = await leaseServer();
     const clock = new FakeClock();
     const leader = candidate(server, 'one', clock);

@@ -47,7 +47,7 @@ describe('Store', () => {
     expect(subject.get('ns', 'a')?.uid).toBe('u2');
   });
 
-  it('sees its own writes at once, and does not go back to what the watch still tells of before', () => {
+  it('sees its own writes at once, and does not go back to what the watch still reports from before', () => {
     const { subject, changes } = store();
     subject.replace(listed(aConfigMap('a', '1')), '1');
     subject.put(aConfigMap('a', '7'));

@@ -86,7 +86,7 @@ describe('Transport', () => {
     expect((await failure(server.transport().request(GET))).message.length).toBeLessThan(500);
   });
 
-  it('waits as long as Retry-After says before the next call, whoever makes it', async () => {
+  it('waits as long as Retry-After says before the next call, from any caller', async () => {
     const clock = new FakeClock();
     await serving((_, response) =>
       server.calls.length === 1 ? refuse(response, 429, 'TooManyRequests', { 'retry-after': '3' }) : json(response, 200, {}),

@@ -50,7 +50,7 @@ describe('podRecord', () => {
     ['a controller of another kind', { owner: { kind: 'Job' } }],
     ['a backend whose name only begins alike', { owner: { name: 'p-a-b-6c9f' } }],
     ['an owner that does not control it', { owner: { controller: false } }],
-  ])('takes one with our labels and %s for nobody’s', (_what, changes) => {
+  ])('takes one with our labels and %s for one without a pool', (_what, changes) => {
     expect(podRecord(aPod(changes)).backend).toBeNull();
   });
 

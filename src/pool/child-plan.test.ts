@@ -73,7 +73,7 @@ describe('the Deployment of a backend that has left the spec', () => {
   });
 });
 
-describe('a ConfigMap of somebody else', () => {
+describe('a ConfigMap of another owner', () => {
   it('keeps the proxies from being made: their agents would follow it', () => {
     const stranger = new Map([['ConfigMap/p-haproxy', { ...FACTS, ownerUid: '' }]]);
     const applied = reconcile(aClusterView({ backends: BACKENDS }, { children: stranger }), NOW).changes.apply.map((child) => child.kind);
@@ -139,7 +139,7 @@ describe('an apply', () => {
 });
 
 describe('the NetworkPolicy of the proxies', () => {
-  it('lets nobody at the agents when no peer is named', () => {
+  it('opens the agents to no pod when no peer is named', () => {
     const settings = { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 };
     const policy = reconcile(aClusterView({ backends: BACKENDS }, { settings }), NOW).changes.apply.find(
       (child) => child.kind === 'NetworkPolicy',
@@ -151,7 +151,7 @@ describe('the NetworkPolicy of the proxies', () => {
 describe('heldBackends', () => {
   const whole = { agentImage: 'a', template: 'old', paused: false, observed: true, wanted: 2, updated: 2, total: 2, available: 2 };
 
-  it('does not count a backend that nobody should be served by: it is never in rotation', () => {
+  it('does not count a backend that should serve no client: it is never in rotation', () => {
     const unweighted = { backend: 'r', template: 'old', weightZero: true, waits: false, ready: 0, deployment: { ...whole, available: 0 } };
     const next = { backend: 'a', template: 'new', weightZero: false, waits: false, ready: 2, deployment: whole };
     expect(heldBackends([unweighted, next], 1)).toEqual(new Set());
@@ -165,7 +165,7 @@ describe('heldBackends', () => {
     expect(heldBackends([{ ...rolling, waits: false }], 1)).toEqual(new Set());
   });
 
-  it('does not hold a rollout back before it has begun, nor while a pod is missing that nobody else would make', () => {
+  it('does not hold a rollout back before it has begun, nor while a pod is missing that nothing else would make', () => {
     const rolling = { backend: 'a', template: 'new', weightZero: false, waits: true, ready: 2 };
     expect(heldBackends([{ ...rolling, deployment: { ...whole, template: 'new', updated: 0 } }], 1)).toEqual(new Set());
     expect(heldBackends([{ ...rolling, deployment: { ...whole, template: 'new', updated: 1, total: 1, available: 1 } }], 1)).toEqual(

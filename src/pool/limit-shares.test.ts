@@ -22,7 +22,7 @@ function settled(total: number, holders: readonly Omit<ShareHolder, 'mayHold'>[]
 }
 
 describe('limitShares', () => {
-  it('divides evenly while nobody has come', () => {
+  it('divides evenly while there is no session', () => {
     expect([...limitShares(1_000, [proxy('a'), proxy('b')], NONE)]).toEqual([
       ['a', 500],
       ['b', 500],
@@ -54,7 +54,7 @@ describe('limitShares', () => {
     expect(limitShares(1_000, holders, before).get('a')).toBe(500);
   });
 
-  it('changes nothing while everybody has room enough', () => {
+  it('changes nothing while every proxy has room enough', () => {
     const before = new Map([
       ['a', 500],
       ['b', 500],

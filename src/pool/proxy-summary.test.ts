@@ -77,7 +77,7 @@ describe('a server', () => {
     expect(factsOf(aProxy(null, { said: older }))).toMatchObject({ counted: false, outOfRotation: false });
   });
 
-  it('is not known at all where nobody speaks', () => {
+  it('is not known at all where no proxy reports', () => {
     expect(factsOf(aProxy(null, { said: 'unreachable' }))).toBeUndefined();
   });
 });

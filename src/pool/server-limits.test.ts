@@ -30,7 +30,7 @@ describe('serverLimits', () => {
     expect([...limits(...rows).values()]).toEqual([7, 512, 52]);
   });
 
-  it('derives no limit below a tenth of the largest: a weak server is served last, and not by next to nobody', () => {
+  it('derives no limit below a tenth of the largest: a weak server is served last, and still gets sessions', () => {
     expect(limits({ name: 'b' }, { name: 'd' }).get('d')).toBe(100);
   });
 
@@ -43,7 +43,7 @@ describe('serverLimits', () => {
     expect(limits({ name: 'b' }, { name: 'd', role: 'Backup' }).get('d')).toBe(1_000);
   });
 
-  it('keeps whoever is on a server of weight 0', () => {
+  it('keeps the sessions of a server of weight 0', () => {
     expect(serverLimits([{ name: 'x', capacity: undefined, role: 'Active' }], new Map([['x', 0]])).get('x')).toBe(1_000);
   });
 });

@@ -110,7 +110,7 @@ describe('computeWeights', () => {
 });
 
 describe('sharePercent', () => {
-  it('is 0 for everybody when nobody has any weight', () => {
+  it('is 0 for every server when no server has a weight', () => {
     expect(sharePercent(0, [0, 0])).toBe(0);
   });
 

@@ -42,7 +42,7 @@ function seen(admin: 'ready' | 'drain'): ProxyObservation {
 }
 
 describe('the link between a proxy and a server', () => {
-  it('carries that the pod ends to the proxy, and that nobody is sent there any more back', async () => {
+  it('carries that the pod ends to the proxy, and that no session is sent there any more back', async () => {
     const { http, links } = await backend();
     const there = proxy(http.port);
     await until('it is connected', () => links.size === 1);
@@ -80,7 +80,7 @@ describe('the link between a proxy and a server', () => {
     expect(states).toEqual([expect.any(Number), null]);
   });
 
-  it('counts a proxy that has read nothing back yet as one that would send somebody', async () => {
+  it('counts a proxy that has read nothing back yet as one that would send sessions', async () => {
     const { http, links } = await backend();
     const there = proxy(http.port);
     await until('it is connected', () => links.size === 1);
@@ -89,7 +89,7 @@ describe('the link between a proxy and a server', () => {
     await until('it has said that it does not', () => !links.routing);
   });
 
-  it('is refused to whoever does not have the key', async () => {
+  it('is refused to a caller without the key', async () => {
     const { http, links } = await backend();
     const answer = await fetch(`http://127.0.0.1:${http.port}${LINK_PATH}`, { method: 'POST', body: '{}\n' });
     expect(answer.status).toBe(403);

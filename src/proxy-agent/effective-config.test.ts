@@ -7,7 +7,7 @@ const model = aModel([aServer(1), aServer(2, { state: 'drain', deadlineAt: 5_000
 const [first = '', second = ''] = model.servers.map(({ name }) => name);
 
 describe('effectiveConfig', () => {
-  it('is the model while nobody says more', () => {
+  it('is the model while no agent says more', () => {
     expect(effectiveConfig(model, new Map([[first, { draining: false, deadlineAt: null }]]), null)).toEqual(model);
   });
 
@@ -19,7 +19,7 @@ describe('effectiveConfig', () => {
     ]);
   });
 
-  it('takes the earliest time, whoever says it, and does not let an agent undo what the operator asks for', () => {
+  it('takes the earliest time, from any source, and does not let an agent undo what the operator asks for', () => {
     expect(effectiveConfig(model, new Map([[second, { draining: true, deadlineAt: 3_000 }]]), null).servers[1]?.deadlineAt).toBe(3_000);
     expect(effectiveConfig(model, new Map([[second, { draining: true, deadlineAt: 9_000 }]]), null).servers[1]?.deadlineAt).toBe(5_000);
     expect(effectiveConfig(model, new Map([[second, { draining: false, deadlineAt: null }]]), null).servers[1]).toEqual(model.servers[1]);

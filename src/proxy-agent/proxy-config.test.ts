@@ -24,7 +24,7 @@ describe('agentConfig', () => {
     expect(agentConfig(text, RUNTIME)).toEqual({ revision: revisionOf(text), model: { ...model, structure }, agents, ends });
   });
 
-  it('reads what an operator of before has written, that knew of no agents, or of no keys', () => {
+  it('reads what an earlier operator has written, that knew of no agents, or of no keys', () => {
     const model = aModel([aServer(1)]);
     expect(agentConfig(JSON.stringify(model), RUNTIME).agents.size).toBe(0);
     const agents = [{ server: model.servers[0]?.name, port: 9_322 }];

@@ -46,7 +46,7 @@ function stopping(deadlineMs: number, close: boolean, structure: () => Structure
 }
 
 describe('the soft end of a proxy', () => {
-  it('lets clients in for a last while, then nobody', async () => {
+  it('lets clients in for a last while, then none', async () => {
     const { clock, softStop, see } = stopping(600_000, true);
     await see(3);
     expect(softStop.end?.frontend).toBe('open');
@@ -67,7 +67,7 @@ describe('the soft end of a proxy', () => {
     expect(isOver()).toBe(true);
   });
 
-  it('believes no count of before the frontend was paused', async () => {
+  it('believes no count from before the frontend was paused', async () => {
     const { clock, see, isOver } = stopping(600_000, true);
     await see(0);
     await clock.advance(SHUT_MS);
@@ -79,7 +79,7 @@ describe('the soft end of a proxy', () => {
     expect(isOver()).toBe(true);
   });
 
-  it('has who is left closed at the deadline, and gives it time', async () => {
+  it('has the remaining sessions closed at the deadline, and gives that time', async () => {
     const { clock, softStop, see, isOver } = stopping(60_000, true);
     await see(3);
     await clock.advance(60_000);
@@ -102,7 +102,7 @@ describe('the soft end of a proxy', () => {
     expect(isOver()).toBe(true);
   });
 
-  it('closes nobody where they are to be left alone', async () => {
+  it('closes no session where sessions are to be kept', async () => {
     const { clock, softStop, see, isOver } = stopping(60_000, false);
     await see(3);
     await clock.advance(61_000);

@@ -64,7 +64,7 @@ describe('ObservationStream', () => {
     expect(lines).toMatchObject([{ kind: 'server', sessions: 0 }]);
   });
 
-  it('tells all servers again after HAProxy did not answer, to whoever came meanwhile, too', () => {
+  it('tells all servers again after HAProxy did not answer, to subscribers that came meanwhile, too', () => {
     const stream = new ObservationStream(new FakeClock());
     stream.publish(anObservation());
     stream.publish(anObservation({}, { error: 'CCP_HAPROXY_UNREACHABLE', servers: [] }));

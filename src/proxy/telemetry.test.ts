@@ -28,7 +28,7 @@ async function ready(...seen: Partial<ProxyObservation>[]): Promise<boolean> {
 }
 
 describe('a proxy', () => {
-  it('is ready once it runs what was asked for and has somebody to send clients to', async () => {
+  it('is ready once it runs what was asked for and has a server to send clients to', async () => {
     expect(await ready()).toBe(false);
     expect(await ready({ synced: false })).toBe(false);
     expect(await ready({ servers: [DRAINED] })).toBe(false);

@@ -57,7 +57,7 @@ async function isClosed(from: string): Promise<void> {
 }
 
 describe('an HTTP server', () => {
-  it('closes what one address opens beyond its share, and goes on serving the others', async () => {
+  it('closes what one address opens beyond its share, and keeps serving the others', async () => {
     const first = await isServed('127.0.0.2');
     await isServed('127.0.0.2');
     await isServed('127.0.0.2');
@@ -91,7 +91,7 @@ describe('an HTTP server', () => {
     },
   );
 
-  it('answers no second request before the first one, and goes on serving the others', async () => {
+  it('answers no second request before the first one, and keeps serving the others', async () => {
     const its = await talk(`${REQUEST}\r\n`.repeat(1_000));
     await until('it is closed', () => its.ended);
     expect(its.heard.split('200 OK').length).toBeLessThanOrEqual(2);

@@ -123,7 +123,7 @@ describe('SimulatedServer', () => {
     ['hung', false],
     ['banning', true],
     ['closing', true],
-  ] as const)('%s: greets nobody, and ends the connection: %s', async (mode, ends) => {
+  ] as const)('%s: greets no client, and ends the connection: %s', async (mode, ends) => {
     const { seen } = await visit(mode);
     if (ends) await until('it ends', () => seen.ended);
     await clock.advance(10_000);

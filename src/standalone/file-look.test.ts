@@ -57,7 +57,7 @@ describe('FileLooker', () => {
     expect((await second).text).toBe('late');
   });
 
-  it('does not keep anybody waiting who is to end', async () => {
+  it('does not keep a process waiting that is to end', async () => {
     const end = new AbortController();
     const looker = new FileLooker('/net/pool.yaml', new FakeClock(), async () => await new Promise<FileLook>(() => undefined));
     const look = expect(looker.look(end.signal)).rejects.toMatchObject({ code: 'CCP_POOL_FILE_UNREADABLE' });

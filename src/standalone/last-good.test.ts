@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findLastGood, keepLastGood } from './last-good.ts';
 
-describe('the pool that was in force last', () => {
+describe('the pool that was active last', () => {
   let folder = '';
   beforeEach(async () => {
     folder = await mkdtemp('/tmp/ccp-');

@@ -34,7 +34,7 @@ async function deployment(): Promise<{ replicas: number; level: string | undefin
 }
 
 describe('the count of a backend', () => {
-  it('stays as it is when the pool lets go of it, and is left to whoever scales the Deployment then', async () => {
+  it('stays as it is when the pool lets go of it, and is left to what scales the Deployment then', async () => {
     await apply(3, 'one');
     await until('three pods serve', async () => (await cluster.status('p'))?.backends[0]?.ready === 3, 60_000);
     const pods = cluster.kubelet.named('p-a-').map((pod) => pod.name);

@@ -101,7 +101,7 @@ describe('an operator goes on, and no session ends', () => {
     await cluster.untilCondition('p', 'Ready', 'True', 60_000);
   }, 240_000);
 
-  it('against somebody who undoes its every write: ever more seldom, and never hot', async () => {
+  it('against another client that undoes its every write: ever more seldom, and never hot', async () => {
     const ref = { type: CHILD_TYPES.Role, namespace: cluster.namespace, name: 'p-haproxy' };
     const isRight = async (): Promise<boolean> => (((await cluster.admin.get(ref, forever))?.['rules'] ?? []) as object[]).length > 0;
     let fights = true;
@@ -124,7 +124,7 @@ describe('an operator goes on, and no session ends', () => {
     await until('it is right in the end', isRight, 90_000);
   }, 180_000);
 
-  it('with clocks that are ten minutes wrong: one leads, and nobody takes over before its time', async () => {
+  it('with clocks that are ten minutes wrong: one leads, and the other does not take over before its time', async () => {
     const skewed = async (ms: number): Promise<void> => {
       const env = { CLOCK_SKEW_MS: String(ms) };
       await cluster.untilReady(await cluster.startOperator({ preload: './test/fakes/skewed-clock.ts', env }));

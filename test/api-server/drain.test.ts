@@ -103,7 +103,7 @@ function tells(count: number | undefined, sessions: number): boolean {
 }
 
 describe('a pod with the drain annotation', () => {
-  it('gets nobody new, keeps whom it has, and counts down over two proxies with an old worker each', async () => {
+  it('gets no new session, keeps those that it has, and counts down over two proxies with an old worker each', async () => {
     await arrive(40);
     await reload(cluster.kubelet.named('p-haproxy'));
     const later = cluster.connect('p', 20);
@@ -168,7 +168,7 @@ describe('a pod with the drain annotation', () => {
     await settled();
   });
 
-  it('has what is left closed at the set pace when its deadline has passed, by the clock of before a change of leader', async () => {
+  it('has what is left closed at the set pace when its deadline has passed, by the clock from before a change of leader', async () => {
     await arrive(60);
     const pod = podOf('b');
     const held = sessions(pod);
@@ -223,7 +223,7 @@ describe('a pod with the drain annotation', () => {
     await viewers.leave();
   });
 
-  it('is drained although nobody understands the annotation, and an event says so', async () => {
+  it('is drained although the annotation cannot be read, and an event says so', async () => {
     const pod = podOf('b');
     await annotate(pod, 'soon; set server x');
     await until('it is drained', async () => (await serverStatus(pod))?.state === 'Drained');

@@ -91,7 +91,7 @@ describe('leadership', () => {
     expect((await cluster.status('p'))?.backends[0]?.weight).toBe(9);
   });
 
-  it('is taken from a lease of the year 2099 and from a stranger that does not renew it', async () => {
+  it('is taken from a lease of the year 2099 and from another process that does not renew it', async () => {
     const spec = {
       holderIdentity: 'a-stranger',
       leaseDurationSeconds: 2_000_000,

@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 describe('an API server that is gone for a minute', () => {
-  it('is noticed by nobody who watches: sessions live, new ones come, a drain in progress ends', async () => {
+  it('is noticed by no viewer: sessions live, new ones come, a drain in progress ends', async () => {
     const viewers = cluster.connect('p', 20);
     await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null));
     const [drained, other] = cluster.kubelet.named('p-a-');

@@ -123,7 +123,7 @@ describe('a pool', () => {
     await throughout('the versions stand', 3_000, async () => (await versions()) === before);
   });
 
-  it('puts back what somebody changes by hand, and says so', async () => {
+  it('puts back what is changed by hand, and says so', async () => {
     const edits = [
       [CHILD_TYPES.ConfigMap, 'living-room-haproxy', { data: { 'proxy.json': '{}' } }],
       [CHILD_TYPES.Deployment, 'living-room-haproxy', { spec: { replicas: 5 } }],
@@ -142,7 +142,7 @@ describe('a pool', () => {
     await until('an event tells of it', async () => (await cluster.events('living-room')).includes('ChildRestored'));
   });
 
-  it('makes again what somebody deletes', async () => {
+  it('makes again what is deleted', async () => {
     await cluster.kubectl('delete', 'service', 'living-room');
     await until('the Service is back', async () => (await cluster.get(CHILD_TYPES.Service, 'living-room')) !== null);
   });
@@ -158,8 +158,8 @@ describe('a pool', () => {
   });
 });
 
-describe('a pool that makes no sense', () => {
-  it('is told where and why, and the last good one goes on serving, pods and all', async () => {
+describe('a pool that is invalid', () => {
+  it('is told where and why, and the last valid one stays active, pods and all', async () => {
     const served = async () => ({ ...(await proxyConfig('living-room')), shares: [] }); // a proxy that was one too many may still be leaving
     const before = await served();
     const twice = { name: 'cellar', external: { address: '192.0.2.1' }, port: 12_003 };
@@ -205,7 +205,7 @@ describe('a pool that makes no sense', () => {
   });
 });
 
-describe('an object with the name of a child that belongs to somebody else', () => {
+describe('an object with the name of a child that something else owns', () => {
   it('is never touched, and is reported', async () => {
     const name = 'kitchen-haproxy';
     await cluster.create(

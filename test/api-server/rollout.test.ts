@@ -55,7 +55,7 @@ async function backendsDown(): Promise<number> {
 }
 
 describe('a changed pod template', () => {
-  it('reaches one backend after the other, each drained first, and nobody is lost', async () => {
+  it('reaches one backend after the other, each drained first, and no session is lost', async () => {
     const viewers = cluster.connect('p', 30);
     await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null));
     const mostDown: number[] = [];

@@ -46,7 +46,7 @@ async function isGone(pod: KubeObject): Promise<boolean> {
 }
 
 describe('while no operator runs', () => {
-  it('sessions live, new clients connect, and a deleted pod gets nobody new and drains', async () => {
+  it('sessions live, new clients connect, and a deleted pod gets no new session and drains', async () => {
     const viewers = await lab.connect('p', 100);
     await lab.served(viewers);
     await scaleOperator(0);

@@ -69,7 +69,7 @@ async function restarts(pod: KubeObject, container: string): Promise<number> {
 }
 
 describe('a server', () => {
-  it('that hangs in the middle of a wave of clients costs nobody but its own, and comes back', async () => {
+  it('that hangs in the middle of a wave of clients costs no session but its own, and comes back', async () => {
     const pod = await podOf('a');
     const [server] = await processesOf(pod.metadata.uid ?? '', 'simulate');
     const wave = lab.connect('p', 60);
@@ -85,7 +85,7 @@ describe('a server', () => {
     await untilState('a', 'Up', 20_000);
   });
 
-  it('that is killed for want of memory costs nobody but its own, and its container comes back', async () => {
+  it('that is killed for want of memory costs no session but its own, and its container comes back', async () => {
     const pod = await podOf('b');
     const before = await restarts(pod, 'cccam');
     const [server] = await processesOf(pod.metadata.uid ?? '', 'simulate');
@@ -128,7 +128,7 @@ describe('a proxy', () => {
     await untilState('c', 'Up');
   });
 
-  it('whose agent is killed serves on, and the next agent takes HAProxy over as it is', async () => {
+  it('whose agent is killed keeps serving, and the next agent takes HAProxy over as it is', async () => {
     const proxy = await podOf(null);
     const haproxy = await restarts(proxy, 'haproxy');
     const before = await restarts(proxy, 'proxy-agent');
@@ -160,7 +160,7 @@ describe('the agent beside a server', () => {
 });
 
 describe('the node', () => {
-  it('whose containerd is restarted loses nobody', async () => {
+  it('whose containerd is restarted loses no session', async () => {
     await lab.cluster.kill('containerd');
     await until(
       'the next one answers',
@@ -177,7 +177,7 @@ describe('the node', () => {
     await lab.lostNobody();
   });
 
-  it('whose kubelet is away for a minute loses nobody, and the status is true soon after it is back', async () => {
+  it('whose kubelet is away for a minute loses no session, and the status is true soon after it is back', async () => {
     await lab.cluster.kill('kubelet', true);
     const begun = performance.now();
     try {

@@ -77,7 +77,7 @@ async function outcome(...words: string[]): Promise<{ status: unknown; said: str
 }
 
 describe('the image', () => {
-  it('is run by nobody in particular, and has no shell', async () => {
+  it('runs as a user without a name, and has no shell', async () => {
     expect(native.config.User).toBe('65532:65532');
     await expect(run('chroot', [native.root, '/bin/sh', '-c', 'true'])).rejects.toThrow(/No such file/);
   });

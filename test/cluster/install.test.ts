@@ -45,7 +45,7 @@ describe('helm', () => {
     expect(await lab.kubectl('get', 'events')).not.toMatch(/FailedCreate|violates/);
   });
 
-  it('upgrades with changed values, and nobody is lost', async () => {
+  it('upgrades with changed values, and no session is lost', async () => {
     await lab.install('logLevel=debug', 'replicas=1');
     const deployment = await lab.admin.get(
       { type: CHILD_TYPES.Deployment, namespace: OPERATOR_NAMESPACE, name: 'cccam-operator' },
@@ -105,7 +105,7 @@ describe('helm', () => {
     await lab.lostNobody();
   });
 
-  it('lets whoever may edit a namespace edit its pools, and whoever may view it view them', async () => {
+  it('lets a user who may edit a namespace edit its pools, and one who may view it view them', async () => {
     const may = async (verb: string, role: string): Promise<string> => {
       await lab.kubectl('create', 'rolebinding', `${role}-${verb}`, `--clusterrole=${role}`, `--user=${role}er-${verb}`);
       return await lab.kubectl('auth', 'can-i', verb, 'cccampools.cccam.dev', `--as=${role}er-${verb}`).catch(() => 'no\n');

@@ -81,7 +81,7 @@ describe('a proxy pod that is deleted', () => {
     await newcomers.leave();
   });
 
-  it('closes at the deadline who is left, at the set pace, and they are served elsewhere', async () => {
+  it('closes the remaining sessions at the deadline, at the set pace, and they are served elsewhere', async () => {
     const { terminating, viewers } = await audience('q', { deadline: '20s', closePerSecond: 20 });
     const held = await lab.sessionsOf(terminating);
     const before = lab.lost;

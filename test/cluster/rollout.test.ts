@@ -117,7 +117,7 @@ describe('a rollout of the backends', () => {
 });
 
 describe('kubectl drain of the node', () => {
-  it('takes one pod after the other as the budget allows, each drained first, and loses nobody', async () => {
+  it('takes one pod after the other as the budget allows, each drained first, and loses no session', async () => {
     const before = (await backendPods()).map((pod) => pod.metadata.uid);
     const twoDown: string[] = [];
     let done = false;

@@ -65,7 +65,7 @@ async function served(count: number): Promise<Viewers> {
 }
 
 describe('servers of a node', () => {
-  it('that are full serve whom they have, are called full, and one too many is told no', async () => {
+  it('that are full serve their clients, are reported full, and one too many is refused', async () => {
     const spec = aPool(
       NAMES.map((name) => ({ name, replicas: 1 })),
       { health: { interval: '2s', fastInterval: '500ms', timeout: '1s' }, balance: { stickiness: { mode: 'None' } } },

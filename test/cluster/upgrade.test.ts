@@ -135,7 +135,7 @@ async function untilReconciled(image: string): Promise<void> {
 }
 
 describe('an upgrade and back', () => {
-  it('to another image replaces the agents in the running pods and nothing else, and loses nobody', async () => {
+  it('to another image replaces the agents in the running pods and nothing else, and loses no session', async () => {
     const before = await pool('same');
     const uids = (await podsOfPool()).map((pod) => pod.metadata.uid);
     const templatesBefore = await templates();
@@ -155,7 +155,7 @@ describe('an upgrade and back', () => {
     );
   }, 400_000);
 
-  it('from the previous commit keeps a drain that is under way, and loses nobody', async () => {
+  it('from the previous commit keeps a drain that is under way, and loses no session', async () => {
     const before = await pool('previous');
     await lab.install();
     await untilReconciled('cccam-operator:test');

@@ -57,7 +57,7 @@ describe.each(BINARIES)('changing a pool on HAProxy $version', (binary) => {
     expect(box.status?.backends[0]?.servers.map((server) => server.state).sort()).toEqual(['Draining', 'Up']);
   });
 
-  it('moves to another port without turning anybody away at the old one, and lets that go half a minute later', {
+  it('moves to another port without refusing a client at the old one, and lets that go half a minute later', {
     timeout: 120_000,
   }, async () => {
     box = await TestBox.create(binary, 2);
@@ -84,7 +84,7 @@ describe.each(BINARIES)('changing a pool on HAProxy $version', (binary) => {
     expect(box.events('ReloadFailed')).toEqual([]);
   });
 
-  it('loses nobody to a port that is taken back at once', { timeout: 90_000 }, async () => {
+  it('loses no session to a port that is taken back at once', { timeout: 90_000 }, async () => {
     box = await TestBox.create(binary, 2);
     await box.save({ backends: box.backends() });
     await box.start();

@@ -11,7 +11,7 @@ describe.each(BINARIES)('draining a server on HAProxy $version', (binary) => {
     backends: [box.backend(1, { drain: { enabled: true, deadline } }), box.backend(2)],
   });
 
-  it('sends nobody new there within 150 ms of the save, sticky clients included, keeps who is there, and can be undone', async () => {
+  it('sends no new session there within 150 ms of the save, sticky clients included, keeps the sessions that are there, and can be undone', async () => {
     box = await TestBox.create(binary, 2);
     await box.save({ backends: box.backends() });
     await box.start();
@@ -97,7 +97,7 @@ describe.each(BINARIES)('draining a server on HAProxy $version', (binary) => {
     await until('all are served elsewhere', () => box.server(2).sessions === 10);
   });
 
-  it('closes who is left at the deadline, over both workers, at the set pace', async () => {
+  it('closes the remaining sessions at the deadline, over both workers, at the set pace', async () => {
     box = await TestBox.create(binary, 2);
     await box.save({ backends: [box.backend(1)] });
     await box.start();
@@ -132,7 +132,7 @@ describe.each(BINARIES)('draining a server on HAProxy $version', (binary) => {
     expect(box.events('ClosingSessions', 1)).toHaveLength(1);
   });
 
-  it('keeps who is left past the deadline where the pool says so', async () => {
+  it('keeps the remaining sessions past the deadline where the pool says so', async () => {
     box = await TestBox.create(binary, 2);
     await box.save({ backends: box.backends() });
     await box.start();

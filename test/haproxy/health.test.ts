@@ -40,7 +40,7 @@ describe.each(BINARIES)('servers that do not serve on HAProxy $version', (binary
     await until('it serves', async () => (await box.whoServes()) === 's1');
   });
 
-  it('a server that is added hung to a running pool is never sent anybody', async () => {
+  it('a server that is added hung to a running pool is never sent a session', async () => {
     box = await TestBox.create(binary, 2);
     box.server(2).mode = 'hung';
     await box.save({ backends: box.backends(1) });
@@ -165,7 +165,7 @@ describe.each(BINARIES)('servers that do not serve on HAProxy $version', (binary
     );
   });
 
-  it('sessions of a server that bans us stay, it gets nobody new and few checks, and comes back when the ban is over', async () => {
+  it('sessions of a server that bans us stay, it gets no new session and few checks, and comes back when the ban is over', async () => {
     box = await TestBox.create(binary, 2);
     await box.save({ backends: box.backends(), health: { interval: '1s', fastInterval: '500ms' } });
     await box.start();

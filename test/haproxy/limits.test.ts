@@ -114,7 +114,7 @@ describe.each(BINARIES)('limits on HAProxy $version', (binary) => {
     expect(Number(refused.split(' ').at(-1))).toBeGreaterThan(0);
   });
 
-  it('of the proxy tell whoever is too many no at once, over reloads too', { timeout: 90_000 }, async () => {
+  it('of the proxy refuse the clients beyond it at once, over reloads too', { timeout: 90_000 }, async () => {
     box = await TestBox.create(binary, 1);
     const spec = { backends: box.backends(), proxy: { maxConnections: 10 } };
     await box.save(spec);

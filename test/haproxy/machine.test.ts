@@ -32,7 +32,9 @@ describe('a machine', () => {
     expect(await box.whoServes()).toBe('s1');
   });
 
-  it('with 1 024 files says for how many sessions that is enough, and tells whoever is more no at once', { timeout: 60_000 }, async () => {
+  it('with 1 024 files says for how many sessions that is enough, and refuses the clients beyond it at once', {
+    timeout: 60_000,
+  }, async () => {
     box = await TestBox.create(NEWEST, 1);
     await box.save({ backends: box.backends(), proxy: {} });
     await box.start(true, { through: ['prlimit', '--nofile=1024:1024'] });
@@ -45,7 +47,7 @@ describe('a machine', () => {
     expect(box.server(1).sessions).toBe(room);
   });
 
-  it('whose pool file becomes a pipe that nobody writes to says so, serves on, and ends when it is told to', async () => {
+  it('whose pool file becomes a pipe that nothing writes to says so, keeps serving, and ends when it is told to', async () => {
     box = await TestBox.create(NEWEST, 1);
     await box.save({ backends: box.backends() });
     await box.start();
@@ -57,7 +59,7 @@ describe('a machine', () => {
     await until('the program has ended', () => box.hasExited);
   });
 
-  it('whose editor saves a shorter file has it in force at once: only an edit in place may be half of one', async () => {
+  it('whose editor saves a shorter file has it active at once: only an edit in place may be half of one', async () => {
     box = await TestBox.create(NEWEST, 2);
     await box.save({ backends: box.backends() });
     await box.start();

@@ -98,7 +98,7 @@ describe.each(BINARIES)('options of a pool on HAProxy $version', (binary) => {
     expect(await box.whoServes(500, from + 2)).toBe('s1');
   });
 
-  it('keeps to a server’s limit, and sends whoever is more to the next', async () => {
+  it('keeps to a server’s limit, and sends the clients beyond it to the next', async () => {
     box = await TestBox.create(binary, 2);
     await box.save({
       balance: { stickiness: { mode: 'None' } },
@@ -136,7 +136,7 @@ describe.each(BINARIES)('options of a pool on HAProxy $version', (binary) => {
     for (const each of others) each.socket.destroy();
   });
 
-  it('sends nobody at all to a server of weight 0, remembered clients neither, and keeps who is there', async () => {
+  it('sends no session at all to a server of weight 0, remembered clients neither, and keeps those that it has', async () => {
     box = await TestBox.create(binary, 2);
     await box.save({ backends: box.backends() });
     await box.start();

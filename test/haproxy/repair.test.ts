@@ -10,7 +10,7 @@ import { TestBox } from './box.ts';
 /** One look of the program at HAProxy is half a second; the rest is what a busy machine needs. */
 const ONE_RESYNC_MS = 2_000;
 
-describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) => {
+describe.each(BINARIES)('what others did to HAProxy $version', (binary) => {
   let box: TestBox;
   afterEach(async () => await box.dispose());
 
@@ -85,7 +85,7 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
     expect(await box.whoServes()).not.toBeNull();
   });
 
-  it('a frontend that was shut down, which no command can undo, is back after one reload, and nobody is lost', async () => {
+  it('a frontend that was shut down, which no command can undo, is back after one reload, and no session is lost', async () => {
     await serving();
     const clients = await box.heldSessions(10);
     await box.commands('shutdown frontend clients');
@@ -126,7 +126,7 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
     await until('it serves again', () => box.serverStatus(2)?.state === 'Up');
   });
 
-  it('a server added by hand is taken out, and nobody on it is cut', async () => {
+  it('a server added by hand is taken out, and no session on it is cut', async () => {
     await serving();
     const stranger = await box.addServer();
     await box.commands(`add server servers/stranger ${stranger.host}:12001 id 99 weight 256`, 'set server servers/stranger state ready');
@@ -201,7 +201,7 @@ describe.each(BINARIES)('what somebody else did to HAProxy $version', (binary) =
     await until('its sessions are counted again', counted, 5_000);
   });
 
-  it('a port that is taken is refused by HAProxy, which goes on serving, and is not tried again at every look', async () => {
+  it('a port that is taken is refused by HAProxy, which keeps serving, and is not tried again at every look', async () => {
     await serving();
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '0.0.0.0', resolve));

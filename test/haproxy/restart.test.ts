@@ -120,7 +120,7 @@ describe('a start beside another HAProxy', () => {
     }
   });
 
-  it('goes on serving when nobody can read what it says', async () => {
+  it('keeps serving when nothing reads its output', async () => {
     box = await TestBox.create(NEWEST, 1);
     await box.save({ backends: box.backends() });
     await box.start(false, { stdout: '/dev/full' });

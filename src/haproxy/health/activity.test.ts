@@ -42,7 +42,7 @@ describe('the traffic of a server', () => {
     expect(standsStill(watched(65 + 100, night))).toBe(true);
   });
 
-  it('is not thought quiet because it was looked at rarely, or because nobody was there', () => {
+  it('is not thought quiet because it was looked at rarely, or because no client was there', () => {
     const looks = (...times: number[]): Activity => {
       let activity: Activity | null = null;
       for (const second of times) {

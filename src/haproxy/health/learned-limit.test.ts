@@ -15,7 +15,7 @@ describe('mayBeFull', () => {
     expect(mayBeFull(checked, 40, 6 * MINUTE)).toBe(true);
   });
 
-  it('is no server that holds nobody', () => {
+  it('is not learned from a server without sessions', () => {
     expect(mayBeFull(NO_LIMIT, 0, 0)).toBe(false);
   });
 

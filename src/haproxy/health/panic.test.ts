@@ -41,7 +41,7 @@ describe('poolHealth', () => {
     expect(poolHealth([server('a', 'refused'), server('b', 'closed')])).toEqual({ kept: new Set(), lost: [] });
   });
 
-  it('lets nobody in where it is not known to answer while another one answers, and has no panic without two', () => {
+  it('sends no session where it is not known to answer while another one answers, and has no panic without two', () => {
     const any = fc.record({
       verdict: fc.constantFrom('up' as const, 'out' as const, 'joining' as const),
       cause: fc.constantFrom<FailureKind | null>('refused', 'closed', 'silent', 'unreachable', 'ignored', 'unserved', null),

@@ -80,7 +80,7 @@ describe('a server that is silent to new connections', () => {
 });
 
 describe('a server that clients have trouble with', () => {
-  it('is asked at once, and gets nobody new while it does not answer', () => {
+  it('is asked at once, and gets no new session while it does not answer', () => {
     const story = new Story(5).pass(3, true).look(1);
     expect(story.watched.nextProbeAt).toBe(story.now);
     story.watched.doubt();
@@ -142,7 +142,7 @@ describe('a server that is not to be probed', () => {
     expect(story.look(3).look(3).pass(60, false).watched.hung).toBe(false);
   });
 
-  it('learns no limit, for nobody would ever try more', () => {
+  it('learns no limit, for no session would ever try more', () => {
     const story = new Story(20, true).pass(30, true);
     silentTwice(story);
     expect(story.pass(2, true).watched.ruling).toMatchObject({ learnedLimit: null });
@@ -158,7 +158,7 @@ describe('whether a server can take the clients of another', () => {
     expect(new Story(0).pass(1, false).probe('greeted').watched.answersSince(1_000)).toBe(true);
   });
 
-  it('is taken for granted of one that is not to be probed while nobody is on it, and only then', () => {
+  it('is taken for granted of one that is not to be probed while it has no session, and only then', () => {
     expect(new Story(0, true).pass(1, false).watched.answersSince(1_000)).toBe(true);
     expect(new Story(5, true).pass(1, false).watched.answersSince(1_000)).toBe(false);
   });
@@ -172,7 +172,7 @@ describe('a quiet server', () => {
     expect(story.pass(60, false).watched.hung).toBe(true);
   });
 
-  it('without sessions that sends no greeting is down, and refuses nobody', () => {
+  it('without sessions that sends no greeting is down, and does not count as refusing', () => {
     const story = new Story(0).pass(5, false).probe('silent').probe('silent').probe('silent').pass(2, false);
     expect(story.watched.ruling).toMatchObject({ state: 'down', cause: 'silent' });
   });
