@@ -2,7 +2,7 @@ import type { ProxyModel } from '../haproxy/model.ts';
 import type { SharesOfProxy } from '../wire/proxy-config.ts';
 import { limitShares } from './limit-shares.ts';
 import type { ProxyReport } from './proxy-report.ts';
-import type { Roster } from './roster.ts';
+import type { Roster, RosterEntry } from './roster.ts';
 
 /** Shares each server's limit out to the proxies: those that a single one gets need not be written. */
 export function withShares(roster: Roster, proxies: readonly ProxyReport[]): Roster {
@@ -11,7 +11,10 @@ export function withShares(roster: Roster, proxies: readonly ProxyReport[]): Ros
   const demand = new Map(
     holders.map(({ proxy, said }) => [proxy.name, [...(said?.servers.values() ?? [])].reduce((sum, { sessions }) => sum + sessions, 0)]),
   );
+  // Before every proxy was asked once, as after a start of the operator, it is not known where the clients are.
+  const unasked = proxies.some(({ said }) => said === 'pending');
   return roster.map((entry) => {
+    if (unasked && isShared(entry, proxies)) return entry;
     const before = new Map(Object.entries(entry.shares ?? {}));
     const shares = limitShares(
       entry.maxConnections,
@@ -29,6 +32,12 @@ export function withShares(roster: Roster, proxies: readonly ProxyReport[]): Ros
     );
     return { ...entry, shares: Object.fromEntries(shares) };
   });
+}
+
+/** Whether its limit is shared out to exactly these proxies. */
+function isShared({ maxConnections, shares = {} }: RosterEntry, proxies: readonly ProxyReport[]): boolean {
+  const given = Object.values(shares).reduce((sum, share) => sum + share, 0);
+  return given <= maxConnections && Object.keys(shares).length === proxies.length && proxies.every(({ name }) => name in shares);
 }
 
 /** Shares that differ from the even one. */
