@@ -3,7 +3,7 @@ import { BINARIES } from '../support/binaries.ts';
 import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
 
-describe.each(BINARIES)('servers that do not serve on HAProxy $version', (binary) => {
+describe.each(BINARIES)('servers that do not serve, on HAProxy $version', (binary) => {
   let box: TestBox;
   afterEach(async () => await box.dispose());
 
