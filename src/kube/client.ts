@@ -1,6 +1,6 @@
-import { isStatus } from './api-error.ts';
+import { isStatus, KubeApiError } from './api-error.ts';
 import { collectionPath, type KubeObject, type ObjectRef, objectPath, type ResourceType } from './resource.ts';
-import type { Transport } from './transport.ts';
+import { MAX_OBJECT_BYTES, TOO_LARGE, type Transport } from './transport.ts';
 
 /** Which objects of a collection. */
 export type Selectors = { readonly labelSelector?: string; readonly fieldSelector?: string };
@@ -33,6 +33,8 @@ const MERGE_PATCH = 'application/merge-patch+json';
 const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 /** Large enough for few calls, small enough that the text of a page is soon forgotten. */
 const PAGE = 100;
+/** Largest page: whoever may write objects chooses how large they are, and a page is parsed as a whole, into up to ten times its size. */
+const PAGE_BYTES = 2 * 1_048_576;
 /** Listing is the slowest call there is; the API server’s own promise is thirty seconds. */
 const LIST_TIMEOUT_MS = 30_000;
 
@@ -66,7 +68,8 @@ export class KubeClient {
   }
 
   /**
-   * Lists a collection page by page. A list that takes so long that the server forgets where it was begins again, once.
+   * Lists a collection page by page. A page that is too large is read again as two. A list that takes so long that the server forgets where
+   * it was begins again, once.
    *
    * @param read reduces each object, so that a large collection is never held as a whole
    * @returns what was read, and the version that a watch goes on from
@@ -162,13 +165,34 @@ export class KubeClient {
   ): Promise<Listing<T>> {
     const items: T[] = [];
     const path = collectionPath(type, namespace);
-    let query: Record<string, string> = { ...selectors, limit: String(PAGE) };
+    let page: { limit: number; from?: string } = { limit: PAGE };
     for (;;) {
-      const page = (await this.transport.request({ method: 'GET', path, query, signal, timeoutMs: LIST_TIMEOUT_MS })) as Page;
-      for (const item of page.items ?? []) items.push(read({ ...item, apiVersion: type.apiVersion, kind: type.kind }));
-      const { continue: next, resourceVersion } = page.metadata;
+      const answer = await this.#page(path, selectors, page, signal);
+      if (answer === 'too large') {
+        page = { ...page, limit: Math.ceil(page.limit / 2) };
+        continue;
+      }
+      for (const item of answer.items ?? []) items.push(read({ ...item, apiVersion: type.apiVersion, kind: type.kind }));
+      const { continue: next, resourceVersion } = answer.metadata;
       if (next === undefined || next === '') return { items, resourceVersion };
-      query = { ...query, continue: next };
+      page = { ...page, from: next };
+    }
+  }
+
+  /** One page; a single object may be as large as it likes. */
+  async #page(
+    path: string,
+    selectors: Selectors,
+    { from, limit }: { readonly limit: number; readonly from?: string },
+    signal: AbortSignal,
+  ): Promise<Page | 'too large'> {
+    const query = { ...selectors, limit: String(limit), ...(from === undefined ? {} : { continue: from }) };
+    const maxBytes = limit === 1 ? MAX_OBJECT_BYTES : PAGE_BYTES;
+    try {
+      return (await this.transport.request({ method: 'GET', path, query, signal, timeoutMs: LIST_TIMEOUT_MS, maxBytes })) as Page;
+    } catch (thrown) {
+      if (limit > 1 && thrown instanceof KubeApiError && thrown.reason === TOO_LARGE) return 'too large';
+      throw thrown;
     }
   }
 }

@@ -5,7 +5,7 @@ import type { KubeClient, Selectors } from './client.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
 import { collectionPath } from './resource.ts';
 import { isOlder, type Store, type Stored } from './store.ts';
-import { SILENT } from './transport.ts';
+import { SILENT, TOO_LARGE } from './transport.ts';
 import { watchStream } from './watch-stream.ts';
 
 /** What a reflector tells about itself, for logs and metrics. */
@@ -66,6 +66,8 @@ export class Reflector<T extends Stored> {
   #lastActivityAt: number;
   #relistAt = 0;
   #synced = false;
+  /** Since when what the server sends cannot be taken in, on the monotonic clock; null while it can. */
+  #stuckSince: number | null = null;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -91,6 +93,11 @@ export class Reflector<T extends Stored> {
   /** Milliseconds since it was last seen to do anything, failing included. */
   get stalledMs(): number {
     return this.#options.clock.monotonic() - Math.max(this.#lastEventAt, this.#lastActivityAt);
+  }
+
+  /** Milliseconds for which the server has answered and nothing of it could be taken in; 0 while it can, and while it does not answer. */
+  get stuckMs(): number {
+    return this.#stuckSince === null ? 0 : this.#options.clock.monotonic() - this.#stuckSince;
   }
 
   /**
@@ -158,10 +165,11 @@ export class Reflector<T extends Stored> {
           store.apply(event.kind, event.object);
           this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
         }
+        this.#stuckSince = null;
         if (clock.monotonic() >= this.#relistAt) break;
       }
     } finally {
-      if (clock.monotonic() - begun >= LIVED_MS) this.#failures = 0;
+      if (clock.monotonic() - begun >= LIVED_MS) [this.#failures, this.#stuckSince] = [0, null];
     }
     if (clock.monotonic() >= this.#relistAt) this.#resourceVersion = null;
     // A clean end at once, over and over, must not become a hot loop.
@@ -173,6 +181,7 @@ export class Reflector<T extends Stored> {
     const { clock, random, report } = this.#options;
     if (isStatus(thrown, 410) || isGarbled(thrown)) this.#resourceVersion = null;
     if (isCut(thrown)) this.#wasCut = true;
+    if (isIndigestible(thrown)) this.#stuckSince ??= clock.monotonic();
     const kind = thrown instanceof KubeApiError ? thrown.reason : 'unknown';
     this.#failures = kind === this.#lastFailure ? this.#failures + 1 : 1;
     this.#lastFailure = kind;
@@ -198,7 +207,12 @@ function isSilence(thrown: unknown): boolean {
 
 /** Whether there is no connection any more, for another reason than that nothing came over it. */
 function isCut(thrown: unknown): boolean {
-  return thrown instanceof KubeApiError && thrown.status === null && !isSilence(thrown) && thrown.reason !== ENDED_AT_ONCE;
+  return thrown instanceof KubeApiError && thrown.status === null && ![SILENT, ENDED_AT_ONCE, TOO_LARGE].includes(thrown.reason);
+}
+
+/** Whether the server answered, and the answer could not be taken in: asking again gives the same. */
+function isIndigestible(thrown: unknown): boolean {
+  return !(thrown instanceof KubeApiError) || thrown.reason === TOO_LARGE || isGarbled(thrown);
 }
 
 /** Whether a line came whole and could not be read. What was in it is lost, so only a list can tell. */

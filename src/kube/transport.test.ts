@@ -185,7 +185,7 @@ describe('Transport', () => {
     expect([error.status, error.message]).toEqual([null, expect.stringContaining('it took too long')]);
   });
 
-  it('reads no answer of more than 64 MiB', async () => {
+  it('reads no answer of more than 16 MiB', async () => {
     const mebibyte = Buffer.alloc(1_048_576, ' ');
     await serving(async (_call, response) => {
       response.writeHead(200);

@@ -22,6 +22,8 @@ export interface ApiRequest {
   readonly guard?: () => void;
   /** How long the whole call may take, in milliseconds; ten seconds unless said. */
   readonly timeoutMs?: number;
+  /** Largest answer; 16 MiB unless said. */
+  readonly maxBytes?: number;
 }
 
 /** Told of each call when it has ended; `status` is null when there was no answer. */
@@ -42,10 +44,12 @@ export interface TransportOptions {
 
 /** Reason of a stream that was ended because nothing came. */
 export const SILENT = 'Silent';
+/** Reason of an answer that was larger than it may be, and was not read to its end. */
+export const TOO_LARGE = 'TooLarge';
+/** One object at most: etcd takes 1.5 MB, of which JSON may make six times as much. */
+export const MAX_OBJECT_BYTES = 16 * 1_048_576;
 /** Of a call, unless it or the transport says otherwise. */
 const TIMEOUT_MS = 10_000;
-/** Answers above this are not ours: the largest list page is some megabytes. */
-const MAX_ANSWER_BYTES = 64 * 1_048_576;
 /** Below the five minutes after which the API server and most load balancers drop an idle connection. */
 const KEEP_IDLE_MS = 90_000;
 const MAX_SOCKETS = 16;
@@ -83,12 +87,13 @@ export class Transport {
       const agent = this.#agent(credentials);
       request.guard?.();
       const response = await this.#send(request, credentials, agent, limit.signal);
-      const body = await readAll(response, MAX_ANSWER_BYTES, limit.signal);
+      const body = await readAll(response, request.maxBytes ?? MAX_OBJECT_BYTES, limit.signal);
       this.#options.onCall?.(request.method, response.statusCode ?? null, performance.now() - begun);
       if (!isSuccess(response)) throw this.#refused(call, response, body);
       return JSON.parse(body);
     } catch (thrown) {
       if (thrown instanceof CccamError && !(thrown instanceof KubeApiError)) throw thrown; // nothing was sent
+      if (thrown instanceof TooLargeError) throw new KubeApiError(call, { status: null, reason: TOO_LARGE, message: thrown.message });
       const error = unreachableError(call, limit.passed ? new Error('it took too long') : thrown);
       if (error.status === null) {
         this.#options.onCall?.(request.method, null, performance.now() - begun);
@@ -195,6 +200,9 @@ export class Transport {
   }
 }
 
+/** An answer was cut off because of its size. */
+class TooLargeError extends Error {}
+
 function isSuccess(response: IncomingMessage): boolean {
   const status = response.statusCode ?? 0;
   return status >= 200 && status < 300;
@@ -209,7 +217,7 @@ async function readAll(response: IncomingMessage, limit: number, signal: AbortSi
     for await (const chunk of response) {
       const bytes = Buffer.from(chunk as Uint8Array);
       size += bytes.length;
-      if (size > limit) throw new Error(`the answer is larger than ${limit} bytes`);
+      if (size > limit) throw new TooLargeError(`the answer is larger than ${limit} bytes`);
       chunks.push(bytes);
     }
     return Buffer.concat(chunks).toString('utf8');

@@ -3,7 +3,7 @@ import { lines } from '../runtime/lines.ts';
 import { Silence, SilentError } from '../runtime/silence.ts';
 import { KubeApiError } from './api-error.ts';
 import type { KubeObject } from './resource.ts';
-import { SILENT, type Transport } from './transport.ts';
+import { MAX_OBJECT_BYTES, SILENT, type Transport } from './transport.ts';
 
 /** One thing that a watch tells. */
 export type WatchEvent =
@@ -22,8 +22,6 @@ export interface WatchRequest {
   readonly idleMs: number;
 }
 
-/** Longest line: the API server takes objects of 1.5 MB, and JSON may double that. */
-const MAX_LINE_BYTES = 16 * 1_048_576;
 const KINDS = { ADDED: 'added', MODIFIED: 'modified', DELETED: 'deleted' } as const;
 
 /**
@@ -46,7 +44,7 @@ export async function* watchStream(transport: Transport, request: WatchRequest, 
   const silence = new Silence(transport.clock, request.idleMs);
   const watching = silence.watch(response, over.signal);
   try {
-    for await (const line of lines(response, MAX_LINE_BYTES)) {
+    for await (const line of lines(response, MAX_OBJECT_BYTES)) {
       silence.received();
       yield readEvent(line, call);
     }

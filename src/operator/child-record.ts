@@ -1,5 +1,5 @@
 import { AGENT_IMAGE_ANNOTATION, APPLIED_ANNOTATION, POOL_LABEL, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
-import type { KubeObject } from '../kube/resource.ts';
+import type { KubeObject, ObjectMeta } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import { type ChildFacts, type ChildKind, contentName, type DeploymentFacts, withoutCount } from '../pool/child.ts';
@@ -38,7 +38,7 @@ export function childRecord(object: KubeObject): ChildRecord {
     pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''),
     facts: {
       uid,
-      ownerUid: ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null,
+      ownerUid: controllerUid(ownerReferences),
       applied: annotations?.[APPLIED_ANNOTATION] ?? null,
       fingerprint: contentName(content),
       content,
@@ -48,6 +48,27 @@ export function childRecord(object: KubeObject): ChildRecord {
     address: kind === 'Service' ? serviceAddress(body['spec'], status) : null,
     addresses: kind === 'Service' ? serviceAddresses(body['spec'], status) : [],
   };
+}
+
+/** What is kept of an object whose content is of no use: that it is there, and whose it is. */
+export function unreadableChild({ kind, metadata }: KubeObject): ChildRecord {
+  const { name, namespace = '', uid = '', resourceVersion = '', labels, ownerReferences } = metadata;
+  return {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    kind: kind as ChildKind,
+    pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''),
+    facts: { uid, ownerUid: controllerUid(ownerReferences), applied: null, fingerprint: '', content: null, deployment: null },
+    saved: null,
+    address: null,
+    addresses: [],
+  };
+}
+
+function controllerUid(ownerReferences: ObjectMeta['ownerReferences']): string | null {
+  return ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null;
 }
 
 /** Annotations that we set may be any; those that controllers set while they work are not a change of the object. */

@@ -4,7 +4,6 @@ import { type ApiServerAccess, inCluster } from '../kube/api-server-access.ts';
 import { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { LEASE_TIMES, LeaseElector, type LeaseOutcome, type Term } from '../kube/lease.ts';
-import type { ReflectorReport } from '../kube/reflector.ts';
 import { ServerClock } from '../kube/server-clock.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
@@ -22,7 +21,7 @@ import { PoolReader, poolConditions } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
 import { ReconcileStates } from './reconcile-state.ts';
 import { Reconciler } from './reconciler.ts';
-import { Watches } from './watches.ts';
+import { Watches, type WatchReport } from './watches.ts';
 
 /** Options of `cccam-operator operator`. */
 export interface OperatorOptions {
@@ -272,7 +271,9 @@ class Operator {
     else this.#log.warn(fields, 'the stream of a proxy cannot be used');
   }
 
-  #reported(kind: string, report: ReflectorReport): void {
+  #reported(kind: string, report: WatchReport): void {
+    if (report.kind === 'unreadable')
+      this.#log.warn({ kind, object: report.key, ...errorFields(report.error) }, 'an object cannot be read');
     if (report.kind === 'listed') this.#metrics.listed(kind, report.missed);
     if (report.kind === 'failed')
       this.#log.warn({ kind, ...errorFields(report.error), retryInMs: Math.round(report.retryInMs) }, 'a watch failed');

@@ -83,6 +83,12 @@ export function podRecord(object: KubeObject): PodRecord {
   };
 }
 
+/** A pod that cannot be read is no server and no proxy. */
+export function unreadablePod({ metadata }: KubeObject): PodRecord {
+  const { name, namespace = '', uid = '', resourceVersion = '', labels } = metadata;
+  return { name, namespace, uid, resourceVersion, pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''), backend: null, proxy: null };
+}
+
 function backendFacts(object: KubeObject, status: PodStatus, backend: string): PodFacts | null {
   const { metadata } = object;
   const { annotations = {} } = metadata;

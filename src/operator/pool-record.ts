@@ -17,6 +17,13 @@ export interface PoolRecord extends Stored {
 /** A reading without what a refused pool falls back to: that is saved elsewhere. */
 export type Understanding = Extract<PoolReading, { kind: 'accepted' }> | Omit<Extract<PoolReading, { kind: 'refused' }>, 'lastGood'>;
 
+const UNREADABLE: Understanding = {
+  kind: 'refused',
+  issues: [{ path: ['spec'], message: 'expected a pool that can be read, found one that cannot: simplify it' }],
+};
+/** Issues of one pool that are kept: its status tells the first few. */
+const KEPT_ISSUES = 20;
+
 /** Reads pools as they come. A pool is understood once per generation: its status changes far more often than its spec. */
 export class PoolReader {
   readonly #known = new Map<string, { readonly uid: string; readonly generation: number; readonly reading: Packed<Understanding> }>();
@@ -51,6 +58,13 @@ export class PoolReader {
   }
 }
 
+/** A pool that cannot even be looked at: its status says so, and whatever it had before stays active. */
+export function unreadablePool({ metadata }: KubeObject): PoolRecord {
+  const { name, namespace = '', uid = '', resourceVersion = '', generation = 0, deletionTimestamp } = metadata;
+  const [terminating, reading] = [deletionTimestamp !== undefined, new Packed(UNREADABLE)];
+  return { name, namespace, uid, resourceVersion, generation, paused: false, terminating, reading, status: null };
+}
+
 /** Every condition of every pool, as its status says. */
 export function* poolConditions(pools: Iterable<PoolRecord>): Generator<PoolCondition> {
   for (const { name, namespace, status } of pools) {
@@ -77,9 +91,8 @@ export function understand(object: PoolObject): Understanding {
     const { pool, warnings }: ParsedPool = parsePool(data, 'cluster');
     return { kind: 'accepted', pool, spec: withoutTemplates(spec), warnings };
   } catch (thrown) {
-    if (thrown instanceof PoolInvalidError) return { kind: 'refused', issues: thrown.issues };
-    // Nested so deep that it cannot even be walked: one pool must not keep the operator from all others.
-    return { kind: 'refused', issues: [{ path: ['spec'], message: 'expected an object that can be read' }] };
+    if (thrown instanceof PoolInvalidError) return { kind: 'refused', issues: thrown.issues.slice(0, KEPT_ISSUES) };
+    return UNREADABLE;
   }
 }
 

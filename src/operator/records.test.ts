@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../kube/resource.ts';
 import { childRecord } from './child-record.ts';
 import { podRecord } from './pod-record.ts';
-import { understand } from './pool-record.ts';
+import { PoolReader, understand } from './pool-record.ts';
 
 function aPod(changes: { labels?: object; owner?: object; status?: object; metadata?: object } = {}): KubeObject {
   return {
@@ -80,6 +80,24 @@ describe('understand', () => {
     const spec = { backends: [{ name: 'x', external: { address: '192.0.2.1' } }], proxy: { affinity } };
     const pool = { apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec };
     expect(understand(pool).kind).toBe('refused');
+  });
+
+  it.each(['podTemplate', 'proxy'])('says which field of a pool is nested too deep: %s', (field) => {
+    let affinity: unknown = {};
+    for (let depth = 0; depth < 5_000; depth += 1) affinity = { a: affinity };
+    const backends = [{ name: 'x', external: { address: '192.0.2.1' } }];
+    const spec = field === 'proxy' ? { backends, proxy: { affinity } } : { backends, podTemplate: affinity };
+    const reading = new PoolReader().read({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec }).reading
+      .value;
+    const path = field === 'proxy' ? ['spec', 'proxy', 'affinity'] : ['spec', 'podTemplate'];
+    const message = 'expected at most 64 levels of fields below each other, found 5001: flatten it';
+    expect(reading).toEqual({ kind: 'refused', issues: [{ path, message }] });
+  });
+
+  it('keeps a few of the issues of a pool that is wrong everywhere', () => {
+    const backends = Array.from({ length: 128 }, () => ({ name: 'X', port: -1 }));
+    const reading = understand({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec: { backends } });
+    expect(reading.kind === 'refused' && reading.issues.length).toBe(20);
   });
 
   it('keeps no pod template: it may hold a secret, and its Deployment holds it already', () => {

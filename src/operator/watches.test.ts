@@ -8,9 +8,10 @@ import { Watches } from './watches.ts';
 let server: FakeApiServer;
 let woken: string[];
 let refused: string | null;
+let unreadable: string[];
 
 beforeEach(async () => {
-  [woken, refused] = [[], null];
+  [woken, refused, unreadable] = [[], null, []];
   server = await FakeApiServer.start((call, response) => {
     if (refused !== null && call.path.includes(`/namespaces/${refused}/`)) return refuse(response, 403, 'Forbidden');
     if (call.query.get('watch') === 'true') return void response.writeHead(200).flushHeaders();
@@ -31,7 +32,7 @@ function watching(...namespaces: string[]): Watches {
     pools: new PoolReader(),
     onPool: (key) => void woken.push(key),
     onPod: () => undefined,
-    report: () => undefined,
+    report: (kind, said) => void (said.kind === 'unreadable' && unreadable.push(`${kind} ${said.key}`)),
   });
 }
 
@@ -77,6 +78,28 @@ describe('Watches', () => {
     watches.put(aMap('p', { resourceVersion: '2' }, { a: '2' }));
     expect(watches.childrenOf('n/p')[0]?.facts.content).not.toBeNull();
     expect(woken).toHaveLength(2);
+  });
+
+  it('keep an object that cannot be read by its name alone, and follow the others', () => {
+    const watches = watching();
+    let deep: object = {};
+    for (let level = 0; level < 20_000; level += 1) deep = { deep };
+    watches.put(aPool({ name: 'deep' }, deep));
+    watches.put({
+      ...aPool(),
+      metadata: {
+        ...aPool().metadata,
+        annotations: {
+          get 'cccam.dev/paused'(): string {
+            throw new Error('x');
+          },
+        },
+      },
+    });
+    expect(watches.pools.get('n', 'deep')).toMatchObject({ uid: 'u', reading: { value: { kind: 'refused' } } });
+    expect(unreadable).toEqual(['CccamPool n/deep', 'CccamPool n/p']);
+    watches.put(aPool({ resourceVersion: '2' }));
+    expect(watches.pools.get('n', 'p')?.reading.value).toMatchObject({ issues: [{ path: ['spec', 'backends'] }] });
   });
 
   it('are synced without a namespace that is refused, and conclude nothing about that one; but never without all of them', async () => {

@@ -7,9 +7,9 @@ import type { Urgency } from '../kube/work-queue.ts';
 import { CHILD_KINDS, type ChildKind } from '../pool/child.ts';
 import { MANAGED_SELECTOR } from '../pool/resources/identity.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type ChildRecord, childRecord } from './child-record.ts';
-import { type PodRecord, podRecord } from './pod-record.ts';
-import type { PoolReader, PoolRecord } from './pool-record.ts';
+import { type ChildRecord, childRecord, unreadableChild } from './child-record.ts';
+import { type PodRecord, podRecord, unreadablePod } from './pod-record.ts';
+import { type PoolReader, type PoolRecord, unreadablePool } from './pool-record.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
 
 /** What the watches work with, and what they notify. */
@@ -23,8 +23,11 @@ export interface WatchesOptions {
   /** A pool, or something of it, is not as before. */
   readonly onPool: (key: string, urgency: Urgency) => void;
   readonly onPod: (before: PodRecord | null, after: PodRecord | null) => void;
-  readonly report: (kind: string, report: ReflectorReport) => void;
+  readonly report: (kind: string, report: WatchReport) => void;
 }
+
+/** What a watch tells about itself; `unreadable`: an object could not be read, and is kept by its name alone. */
+export type WatchReport = ReflectorReport | { readonly kind: 'unreadable'; readonly key: string; readonly error: unknown };
 
 /** Every namespace, as the API server's paths say it. */
 const ALL = '';
@@ -35,12 +38,14 @@ interface Watched<T extends Stored> {
   readonly selectors?: { readonly labelSelector?: string };
   /** Reduces an object to what is needed of it. */
   readonly project: (object: KubeObject) => T;
+  /** What is kept of an object that cannot be read. One object must not keep the others from being followed. */
+  readonly unreadable: (object: KubeObject) => T;
   readonly indexOf: (object: T) => string;
   readonly onChange: (change: Change<T>) => void;
 }
 
 /** A reflector of any kind. */
-type Following = Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'run'>;
+type Following = Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'stuckMs' | 'run'>;
 
 /** How often it is looked whether every cache is warm, at the start. */
 const SYNC_LOOK_MS = 10;
@@ -64,6 +69,7 @@ export class Watches {
     this.pools = this.#watch({
       type: POOL,
       project: (object) => pools.read(object),
+      unreadable: unreadablePool,
       indexOf: keyOf,
       onChange: (change) => {
         if (change.after === null && change.before !== null) pools.forget(change.before.namespace, change.before.name);
@@ -74,6 +80,7 @@ export class Watches {
       type: POD,
       selectors: { labelSelector: POOL_LABEL },
       project: podRecord,
+      unreadable: unreadablePod,
       indexOf: (pod) => pod.pool,
       onChange: (change) => {
         onPod(change.before, change.after);
@@ -85,6 +92,7 @@ export class Watches {
         type: CHILD_TYPES[kind],
         selectors: { labelSelector: MANAGED_SELECTOR },
         project: childRecord,
+        unreadable: unreadableChild,
         indexOf: (child) => child.pool,
         onChange: wake,
       });
@@ -135,6 +143,11 @@ export class Watches {
     return this.#reflectors.filter(({ reflector }) => reflector.stalledMs > ms).map(({ kind }) => kind);
   }
 
+  /** Kinds whose watch has been answered for so long with what it cannot take in. */
+  stuck(ms: number): readonly string[] {
+    return this.#reflectors.filter(({ reflector }) => reflector.stuckMs > ms).map(({ kind }) => kind);
+  }
+
   /** Every object that was made for a pool. */
   childrenOf(pool: string): ChildRecord[] {
     return [...this.#children.values()].flatMap((store) => store.by(pool));
@@ -163,8 +176,16 @@ export class Watches {
     await Promise.all(this.#reflectors.map(({ reflector }) => reflector.run(signal)));
   }
 
-  #watch<T extends Stored>({ indexOf, onChange, project, selectors = {}, type }: Watched<T>): Store<T> {
+  #watch<T extends Stored>({ indexOf, onChange, project: read, selectors = {}, type, unreadable }: Watched<T>): Store<T> {
     const { client, clock, random, report } = this.#options;
+    const project = (object: KubeObject): T => {
+      try {
+        return read(object);
+      } catch (thrown) {
+        report(type.kind, { kind: 'unreadable', key: objectKey(object.metadata.namespace ?? '', object.metadata.name), error: thrown });
+        return unreadable(object);
+      }
+    };
     const store = new Store<T>(project, indexOf, onChange);
     for (const namespace of this.#scopes) {
       const reflector = new Reflector<T>({

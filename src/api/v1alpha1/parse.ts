@@ -3,6 +3,7 @@ import { readAddress, readNetwork } from '../../runtime/server-address.ts';
 import { type Issue, pathText } from './issue.ts';
 import { type CccamPool, cccamPool } from './pool.ts';
 import { crossFieldIssues, type Environment, unsupported, warnings } from './pool-rules.ts';
+import { sizeIssues } from './pool-size.ts';
 import { schemaIssues } from './schema-issue.ts';
 
 /** A pool that was understood, and what its owner should mind. */
@@ -27,12 +28,14 @@ export class PoolInvalidError extends CccamError {
 }
 
 /**
- * Reads a pool from untrusted data: the schema, the rules that cross fields, and what this release can do.
+ * Reads a pool from untrusted data: its size, the schema, the rules that cross fields, and what this release can do.
  *
  * @param environment `standalone`: without Kubernetes, where loopback addresses are fine and pods cannot be made
  * @throws PoolInvalidError with every issue: `CCP_POOL_INVALID`, or `CCP_POOL_UNSUPPORTED` where the pool is right but asks for something not there yet
  */
 export function parsePool(data: unknown, environment: Environment): ParsedPool {
+  const large = [...sizeIssues(data)];
+  if (large.length > 0) throw new PoolInvalidError('CCP_POOL_INVALID', large);
   const result = cccamPool.safeParse(data);
   if (!result.success)
     throw new PoolInvalidError(
