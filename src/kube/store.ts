@@ -6,6 +6,8 @@ export interface Stored {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
+  /** Whether not everything that is needed of it was kept, so that the same version may be put in once more. */
+  readonly partial?: boolean;
 }
 
 /** One object of a store that is not as before; null stands for not there. One that was deleted and made again comes as two. */
@@ -69,8 +71,9 @@ export class Store<T extends Stored> {
       const key = objectKey(object.namespace, object.name);
       left.delete(key);
       const before = this.#objects.get(key);
-      if (before?.uid === object.uid && before.resourceVersion === object.resourceVersion) continue;
-      missed += 1;
+      const isSame = before?.uid === object.uid && before.resourceVersion === object.resourceVersion;
+      if (isSame && before.partial !== true) continue;
+      if (!isSame) missed += 1;
       this.#set(key, object, true);
     }
     for (const key of left) this.#delete(key, true);
@@ -146,7 +149,7 @@ export class Store<T extends Stored> {
 }
 
 function isStale(object: Stored, before: Stored): boolean {
-  if (object.uid === before.uid && object.resourceVersion === before.resourceVersion) return true;
+  if (object.uid === before.uid && object.resourceVersion === before.resourceVersion) return before.partial !== true;
   return isOlder(object.resourceVersion, before.resourceVersion);
 }
 

@@ -2,7 +2,8 @@ import { AGENT_IMAGE_ANNOTATION, APPLIED_ANNOTATION, POOL_LABEL, TEMPLATE_ANNOTA
 import type { KubeObject, ObjectMeta } from '../kube/resource.ts';
 import { objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
-import { type ChildFacts, type ChildKind, contentName, type DeploymentFacts, withoutCount } from '../pool/child.ts';
+import { type ChildFacts, type ChildKind, comparable, type DeploymentFacts } from '../pool/child.ts';
+import { digest } from '../runtime/digest.ts';
 import { hostPort } from '../runtime/host-port.ts';
 import { readAddress } from '../runtime/server-address.ts';
 import { CONFIG_KEYS, readSavedState, type SavedState } from '../wire/saved-state.ts';
@@ -13,8 +14,7 @@ export interface ChildRecord extends Stored {
   readonly kind: ChildKind;
   /** Key of the pool. */
   readonly pool: string;
-  /** Its content is let go once it was compared: the fingerprint tells when it changes. */
-  facts: ChildFacts;
+  facts: ChildFacts & { readonly content: Packed<Content> | null };
   /** Of a ConfigMap: what was saved in it. */
   readonly saved: Packed<SavedState> | null;
   /** Of a Service: where clients connect. */
@@ -23,25 +23,27 @@ export interface ChildRecord extends Stored {
   readonly addresses: readonly string[];
 }
 
-/** Reduces an object. */
-export function childRecord(object: KubeObject): ChildRecord {
-  const { name, namespace = '', uid = '', resourceVersion = '', labels, annotations, ownerReferences } = object.metadata;
-  const kind = object.kind as ChildKind;
-  const { apiVersion: _version, kind: _kind, metadata: _metadata, status, ...body } = object;
-  const content = { ...withoutCount(body), labels, annotations: ours(annotations), ownerReferences };
+/** What of an object may differ from what was applied. */
+type Content = Readonly<Record<string, unknown>>;
+
+/**
+ * Reduces an object.
+ *
+ * @param contentBytes larger content is not kept. It is let go anyway once it was compared, and the fingerprint tells when it changes.
+ */
+export function childRecord(object: KubeObject, contentBytes = Number.POSITIVE_INFINITY): ChildRecord {
+  const { labels, annotations, ownerReferences } = object.metadata;
+  const { apiVersion: _version, kind, metadata: _metadata, status, ...body } = object;
+  const content = new Packed<Content>({ ...comparable(body), labels, annotations: ours(annotations), ownerReferences });
+  const outline = childOutline(object);
   return {
-    name,
-    namespace,
-    uid,
-    resourceVersion,
-    kind,
-    pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''),
+    ...outline,
+    partial: false,
     facts: {
-      uid,
-      ownerUid: controllerUid(ownerReferences),
+      ...outline.facts,
       applied: annotations?.[APPLIED_ANNOTATION] ?? null,
-      fingerprint: contentName(content),
-      content,
+      fingerprint: digest(content.toJSON()),
+      content: content.size > contentBytes ? null : content,
       deployment: kind === 'Deployment' ? deploymentFacts(object) : null,
     },
     saved: kind === 'ConfigMap' ? readSaved(body['data']) : null,
@@ -50,14 +52,15 @@ export function childRecord(object: KubeObject): ChildRecord {
   };
 }
 
-/** What is kept of an object whose content is of no use: that it is there, and whose it is. */
-export function unreadableChild({ kind, metadata }: KubeObject): ChildRecord {
+/** What is kept of an object that is not the pool's, or cannot be read: that it is there, and whose it is. */
+export function childOutline({ kind, metadata }: KubeObject): ChildRecord {
   const { name, namespace = '', uid = '', resourceVersion = '', labels, ownerReferences } = metadata;
   return {
     name,
     namespace,
     uid,
     resourceVersion,
+    partial: true,
     kind: kind as ChildKind,
     pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''),
     facts: { uid, ownerUid: controllerUid(ownerReferences), applied: null, fingerprint: '', content: null, deployment: null },

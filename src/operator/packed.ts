@@ -11,6 +11,11 @@ export class Packed<T extends object> {
     this.#unpacked = new WeakRef(value);
   }
 
+  /** Length of its text. */
+  get size(): number {
+    return this.#text.length;
+  }
+
   /** The data itself; not to be changed. */
   get value(): T {
     const known = this.#unpacked.deref();

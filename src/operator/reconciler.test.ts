@@ -82,6 +82,7 @@ beforeEach(async () => {
         put: (object) => watches.put(object),
         settle: (record) => watches.settle(record),
         knows: () => known,
+        outlinesOf: (pool) => watches.outlinesOf(pool),
       },
       clock,
       random: () => 0.5,
@@ -126,6 +127,26 @@ describe('a pass', () => {
     known = false;
     expect(await reconciler.pass('n/p', signal)).toEqual({ work: { kind: 'requeue', afterMs: 1_000 }, reportDue: false });
     expect(server.calls).toEqual([]);
+  });
+
+  it('reads what came before its pool, before it decides: a drain that was saved in it goes on', async () => {
+    const ownerReferences = [{ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', name: 'p', uid: 'u', controller: true }];
+    const drain = { kind: 'draining', reason: 'removed', since: clock.now() };
+    const [entry] = [{ name: 'b-192.0.2.9:12000', id: 7, backend: 'b', address: '192.0.2.9', port: 12_000, weight: 1, maxConnections: 1 }];
+    const state = JSON.stringify({ version: 1, spec: {}, roster: [{ ...entry, role: 'Active', drain, deadlineMs: 60_000 }] });
+    const labels = { 'cccam.dev/pool': 'p' };
+    const map = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'p-haproxy', namespace: 'n', uid: 'm', resourceVersion: '1', labels, ownerReferences },
+      data: { 'state.json': state },
+    };
+    watches.put(map);
+    watches.put(aPoolObject());
+    live = ({ path }) => (path.endsWith('/configmaps/p-haproxy') ? map : null);
+    await reconciler.pass('n/p', signal);
+    expect(server.calls[0]).toMatchObject({ method: 'GET' });
+    expect(JSON.stringify(server.calledWith('PATCH', 'configmaps')[0]?.body)).toContain('b-192.0.2.9:12000');
   });
 
   it('reads live what takes pods away, and deletes by uid what is still so', async () => {

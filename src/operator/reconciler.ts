@@ -38,7 +38,7 @@ export interface ReconcilerOptions {
   readonly states: ReconcileStates;
 }
 
-type ReconcilerWatches = Pick<Watches, 'childrenOf' | 'knows' | 'pods' | 'pools' | 'put' | 'settle'>;
+type ReconcilerWatches = Pick<Watches, 'childrenOf' | 'knows' | 'outlinesOf' | 'pods' | 'pools' | 'put' | 'settle'>;
 
 const DONE: PassResult = { work: { kind: 'done' }, reportDue: false };
 
@@ -67,6 +67,7 @@ export class Reconciler {
     }
     this.#uids.set(key, pool.uid);
     if (!tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, reportDue: false };
+    await this.#readOutlines(pool, signal);
     const state = states.of(pool.uid);
     let { view, outcome } = this.#decide(pool, state);
     if (outcome.changes.disruptive) {
@@ -114,6 +115,16 @@ export class Reconciler {
     const { listeners, settings, tools } = this.#options;
     const view = clusterView(pool, { watches: tools.watches, listeners, settings }, state, tools.clock.monotonic());
     return { view, outcome: reconcile(view, tools.clock.now()) };
+  }
+
+  /** What came before its pool was not kept as a whole. */
+  async #readOutlines(pool: PoolRecord, signal: AbortSignal): Promise<void> {
+    const { client, watches } = this.#options.tools;
+    for (const { kind, name, namespace } of watches.outlinesOf(pool)) {
+      const type = CHILD_TYPES[kind];
+      const object = await client.get({ type, namespace, name }, signal);
+      if (object !== null) watches.put({ ...object, apiVersion: type.apiVersion, kind });
+    }
   }
 
   /** Pods are removed only on live reads, not on watched data: a watch may lag by minutes. */

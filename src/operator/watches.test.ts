@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, FakeApiServer, json, refuse } from '../../test/fakes/api-server.ts';
+import { shortened } from '../../test/fakes/reflecting.ts';
 import type { KubeObject } from '../kube/resource.ts';
-import { systemClock } from '../runtime/clock.ts';
-import { PoolReader } from './pool-record.ts';
+import { PoolReader, type PoolRecord } from './pool-record.ts';
 import { Watches } from './watches.ts';
 
 let server: FakeApiServer;
@@ -27,7 +27,7 @@ function watching(...namespaces: string[]): Watches {
   return new Watches({
     client: server.client(),
     namespaces,
-    clock: systemClock,
+    clock: shortened(),
     random: () => 0.5,
     pools: new PoolReader(),
     onPool: (key) => void woken.push(key),
@@ -42,7 +42,9 @@ function aPool(changes: object = {}, status: object = {}): KubeObject {
 }
 
 function aMap(pool: string, changes: object = {}, data: object = {}): KubeObject {
-  const metadata = { name: 'm', namespace: 'n', uid: 'u', resourceVersion: '1', labels: { 'cccam.dev/pool': pool }, ...changes };
+  const ownerReferences = [{ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', name: pool, uid: 'u', controller: true }];
+  const labels = { 'cccam.dev/pool': pool };
+  const metadata = { name: `${pool}-haproxy`, namespace: 'n', uid: 'm', resourceVersion: '1', labels, ownerReferences, ...changes };
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
 }
 
@@ -63,13 +65,14 @@ describe('Watches', () => {
     watches.put(aMap('p'));
     watches.put(aMap('p', { resourceVersion: '2' }));
     expect(woken).toEqual(['n/p']);
-    watches.put(aMap('q', { resourceVersion: '3' }));
+    watches.put(aMap('q', { name: 'p-haproxy', resourceVersion: '3' }));
     expect(woken).toEqual(['n/p', 'n/p', 'n/q']);
     expect([watches.childrenOf('n/p').length, watches.childrenOf('n/q').length]).toEqual([0, 1]);
   });
 
   it('let go of the content of what was compared, and notice when it changes again', () => {
     const watches = watching();
+    watches.put(aPool());
     watches.put(aMap('p', {}, { a: '1' }));
     const [record] = watches.childrenOf('n/p');
     if (record === undefined) throw new Error('it is not there');
@@ -77,7 +80,44 @@ describe('Watches', () => {
     expect(watches.childrenOf('n/p')[0]?.facts.content).toBeNull();
     watches.put(aMap('p', { resourceVersion: '2' }, { a: '2' }));
     expect(watches.childrenOf('n/p')[0]?.facts.content).not.toBeNull();
-    expect(woken).toHaveLength(2);
+    expect(woken).toHaveLength(3);
+  });
+
+  it.each([
+    ['of no pool', { labels: { 'cccam.dev/pool': 'q' }, name: 'q-haproxy' }],
+    ['that another pool owns', { ownerReferences: [{ kind: 'CccamPool', name: 'p', uid: 'earlier', controller: true }] }],
+    ['with a name that nothing of the pool has', { name: 'p-other' }],
+  ])('keep no content of an object %s', (_what, changes) => {
+    const watches = watching();
+    watches.put(aPool());
+    watches.put(aMap('p', changes, { a: '1' }));
+    const [record] = [...watches.childrenOf('n/p'), ...watches.childrenOf('n/q')];
+    expect(record).toMatchObject({ uid: 'm', partial: true, saved: null, facts: { content: null, fingerprint: '' } });
+    expect(watches.pools.get('n', 'p')).toSatisfy((pool: PoolRecord) => watches.outlinesOf(pool).length === 0);
+  });
+
+  it('keep little of the many and large objects of one pool', () => {
+    const watches = watching();
+    watches.put(aPool());
+    for (let index = 0; index < 50; index += 1) {
+      const { metadata } = aMap('p', { name: `p-b${index}`, uid: `d${index}` });
+      watches.put({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { template: { text: 'x'.repeat(10_000) } } });
+    }
+    const kept = watches.childrenOf('n/p').map(({ facts, partial }) => [partial, facts.content !== null]);
+    expect(kept.filter(([, content]) => content)).toHaveLength(12);
+    expect(kept.filter(([partial]) => partial)).toHaveLength(0);
+  });
+
+  it('know which objects came before their pool, and take the same version of them again', () => {
+    const watches = watching();
+    const map = aMap('p', {}, { a: '1' });
+    watches.put(map);
+    watches.put(aPool());
+    const outlines = (): string[] => watches.outlinesOf(watches.pools.get('n', 'p') as PoolRecord).map(({ name }) => name);
+    expect(outlines()).toEqual(['p-haproxy']);
+    watches.put(map);
+    expect(outlines()).toEqual([]);
+    expect(watches.childrenOf('n/p')[0]?.facts.content).not.toBeNull();
   });
 
   it('keep an object that cannot be read by its name alone, and follow the others', () => {

@@ -5,9 +5,9 @@ import { type KubeObject, objectKey, type ResourceType } from '../kube/resource.
 import { type Change, Store, type Stored } from '../kube/store.ts';
 import type { Urgency } from '../kube/work-queue.ts';
 import { CHILD_KINDS, type ChildKind } from '../pool/child.ts';
-import { MANAGED_SELECTOR } from '../pool/resources/identity.ts';
+import { childNames, MANAGED_SELECTOR } from '../pool/resources/identity.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type ChildRecord, childRecord, unreadableChild } from './child-record.ts';
+import { type ChildRecord, childOutline, childRecord } from './child-record.ts';
 import { type PodRecord, podRecord, unreadablePod } from './pod-record.ts';
 import { type PoolReader, type PoolRecord, unreadablePool } from './pool-record.ts';
 import { CHILD_TYPES, POD, POOL } from './resources.ts';
@@ -47,15 +47,24 @@ interface Watched<T extends Stored> {
 /** A reflector of any kind. */
 type Following = Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'stuckMs' | 'run'>;
 
+interface Followed {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly reflector: Following;
+}
+
 /** How often it is looked whether every cache is warm, at the start. */
 const SYNC_LOOK_MS = 10;
+
+/** Content that is kept of the objects of one kind of one pool until it was compared. What has no room is applied again instead. */
+const CONTENT_BYTES = 131_072;
 
 /** Every watch of the operator, and what it has seen. Warm in every replica, whether it leads or not. */
 export class Watches {
   readonly pools: Store<PoolRecord>;
   readonly pods: Store<PodRecord>;
   readonly #children = new Map<ChildKind, Store<ChildRecord>>();
-  readonly #reflectors: { readonly kind: string; readonly namespace: string; readonly reflector: Following }[] = [];
+  readonly #reflectors: Followed[] = [];
   readonly #options: WatchesOptions;
 
   constructor(options: WatchesOptions) {
@@ -91,8 +100,8 @@ export class Watches {
       const store = this.#watch({
         type: CHILD_TYPES[kind],
         selectors: { labelSelector: MANAGED_SELECTOR },
-        project: childRecord,
-        unreadable: unreadableChild,
+        project: (object) => this.#child(object),
+        unreadable: childOutline,
         indexOf: (child) => child.pool,
         onChange: wake,
       });
@@ -153,6 +162,11 @@ export class Watches {
     return [...this.#children.values()].flatMap((store) => store.by(pool));
   }
 
+  /** Objects of a pool of which only the outline is known, because they came before the pool did. */
+  outlinesOf(pool: PoolRecord): ChildRecord[] {
+    return this.childrenOf(keyOf(pool)).filter((child) => child.partial === true && isChildOf(child.facts.ownerUid, child, pool));
+  }
+
   /** Takes over an answer to a write of ours, or something that was read live. */
   put(object: KubeObject): void {
     if (object.kind === POOL.kind) this.pools.put(object);
@@ -173,7 +187,25 @@ export class Watches {
 
   /** Follows the API server until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#reflectors.map(({ reflector }) => reflector.run(signal)));
+    await Promise.all(this.#reflectors.map((each) => this.#follow(each, signal)));
+  }
+
+  /** Pools come first: whose the other objects are goes by them. */
+  async #follow({ kind, namespace, reflector }: Followed, signal: AbortSignal): Promise<void> {
+    const pools = this.#reflectors.find((each) => each.kind === POOL.kind && each.namespace === namespace)?.reflector ?? reflector;
+    while (kind !== POOL.kind && !pools.synced && !pools.refused && !signal.aborted) await this.#options.clock.sleep(SYNC_LOOK_MS, signal);
+    await reflector.run(signal);
+  }
+
+  /** Whoever may make objects can label them as ours: only of those that a pool owns more than the outline is kept, and of no pool much. */
+  #child(object: KubeObject): ChildRecord {
+    const outline = childOutline(object);
+    const pool = this.pools.get(outline.namespace, outline.pool.slice(outline.namespace.length + 1));
+    if (pool === null || !isChildOf(outline.facts.ownerUid, outline, pool)) return outline;
+    let left = CONTENT_BYTES;
+    for (const other of this.#children.get(outline.kind)?.by(outline.pool) ?? [])
+      if (other.name !== outline.name) left -= other.facts.content?.size ?? 0;
+    return childRecord(object, left);
   }
 
   #watch<T extends Stored>({ indexOf, onChange, project: read, selectors = {}, type, unreadable }: Watched<T>): Store<T> {
@@ -203,6 +235,12 @@ export class Watches {
     }
     return store;
   }
+}
+
+/** Whether an object belongs to a pool and has a name that objects of the pool have. */
+function isChildOf(ownerUid: string | null, { kind, name }: ChildRecord, pool: PoolRecord): boolean {
+  if (ownerUid !== pool.uid) return false;
+  return kind === 'Deployment' ? name.startsWith(`${pool.name}-`) : childNames(pool).includes(name);
 }
 
 function keyOf(object: Stored): string {

@@ -45,8 +45,8 @@ export interface ChildFacts {
   readonly applied: string | null;
   /** Names the content as the API server holds it. */
   readonly fingerprint: string;
-  /** The content itself, where it has not been compared yet. */
-  readonly content: Readonly<Record<string, unknown>> | null;
+  /** The content as `comparable` gives it, where it has not been compared yet and is not too large to be kept. */
+  readonly content: { readonly value: Readonly<Record<string, unknown>> } | null;
   readonly deployment: DeploymentFacts | null;
 }
 
@@ -100,7 +100,7 @@ export function differs(child: Child, facts: ChildFacts | undefined, verified: s
   if (facts.fingerprint === verified) return false;
   const { labels, annotations, ownerReferences } = child.metadata;
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = child;
-  return facts.content === null || !covers(facts.content, { ...withoutCount(body), labels, annotations, ownerReferences });
+  return facts.content === null || !covers(facts.content.value, { ...comparable(body), labels, annotations, ownerReferences });
 }
 
 /** How many pods a Deployment asks for; undefined where an autoscaler decides that. */
@@ -108,11 +108,23 @@ export function countOf(child: Child): number | undefined {
   return (child['spec'] as { readonly replicas?: number } | undefined)?.replicas;
 }
 
-/** What a Deployment is but for its count, which an autoscaler may change without changing what was applied. */
-export function withoutCount(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  if (typeof body['spec'] !== 'object' || body['spec'] === null || !('replicas' in body['spec'])) return body;
-  const { replicas: _replicas, ...spec } = body['spec'];
-  return { ...body, spec };
+/**
+ * What of an object is compared: not the count of a Deployment, which an autoscaler may change without changing what was applied; and of
+ * the data of a ConfigMap its name, for it is large, and the API server fills nothing in there.
+ */
+export function comparable(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { data, spec, ...rest } = body;
+  return {
+    ...rest,
+    ...(spec === undefined ? {} : { spec: withoutCount(spec) }),
+    ...(data === undefined ? {} : { data: contentName(Object.entries(data as object).sort(([a], [b]) => (a < b ? -1 : 1))) }),
+  };
+}
+
+function withoutCount(spec: unknown): unknown {
+  if (typeof spec !== 'object' || spec === null || !('replicas' in spec)) return spec;
+  const { replicas: _replicas, ...others } = spec;
+  return others;
 }
 
 /** Whether an object holds everything that is wanted: objects may hold more, lists may not. */

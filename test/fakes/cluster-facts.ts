@@ -1,5 +1,5 @@
 import { TEMPLATE_ANNOTATION } from '../../src/api/v1alpha1/index.ts';
-import { type Child, type ChildFacts, contentName, type DeploymentFacts } from '../../src/pool/child.ts';
+import { type Child, type ChildFacts, comparable, contentName, type DeploymentFacts } from '../../src/pool/child.ts';
 import type { ProxyReport } from '../../src/pool/proxy-report.ts';
 import type { ModelPod } from './cluster-pods.ts';
 import type { ProxyConfigFacts } from './proxy-statement.ts';
@@ -25,9 +25,10 @@ export function proxyConfigOf(child: Child): ProxyConfigFacts {
 /** What an operator sees of an object that it has made. */
 export function childFacts(uid: string, child: Child, deployment: DeploymentFacts | null): ChildFacts {
   const { apiVersion: _v, kind: _k, metadata, ...body } = child;
-  const content = { ...body, labels: metadata.labels, annotations: metadata.annotations, ownerReferences: metadata.ownerReferences };
+  const { annotations, labels, ownerReferences } = metadata;
+  const content = { value: { ...comparable(body), labels, annotations, ownerReferences } };
   const applied = metadata.annotations['cccam.dev/applied'] ?? null;
-  return { uid, ownerUid: UNCHANGING.identity.uid, applied, fingerprint: contentName(content), content, deployment };
+  return { uid, ownerUid: UNCHANGING.identity.uid, applied, fingerprint: contentName(content.value), content, deployment };
 }
 
 /** What a Deployment's status says when its controller has caught up. */

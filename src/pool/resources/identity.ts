@@ -20,6 +20,16 @@ export function proxyName(pool: Pick<PoolIdentity, 'name'>): string {
   return `${pool.name}-${PROXY_SUFFIX}`;
 }
 
+/** Name of what belongs to all backends together. */
+export function backendsName(pool: Pick<PoolIdentity, 'name'>): string {
+  return `${pool.name}-backends`;
+}
+
+/** Names of everything of a pool but the Deployments of its backends. */
+export function childNames(pool: Pick<PoolIdentity, 'name'>): readonly string[] {
+  return [pool.name, proxyName(pool), backendsName(pool)];
+}
+
 /** What the proxies' objects end with; no backend may have this name. */
 export const PROXY_SUFFIX = 'haproxy';
 
