@@ -14,7 +14,7 @@ import type { Watches } from './watches.ts';
 
 /** Where a view is gathered from. */
 export interface ViewSources {
-  readonly watches: Pick<Watches, 'childrenOf' | 'pods'>;
+  readonly watches: Pick<Watches, 'childrenOf' | 'isOurs' | 'proxiesOf' | 'serversOf'>;
   readonly listeners: Pick<ProxyListeners, 'reports'>;
   readonly settings: ClusterSettings;
 }
@@ -28,9 +28,14 @@ export function clusterView(
 ): ClusterView {
   const key = objectKey(pool.namespace, pool.name);
   const records = watches.childrenOf(key);
-  const pods = watches.pods.by(key);
+  const proxyPods = watches.proxiesOf(key);
+  const proxies = listeners.reports(proxyPods);
   const service = records.find((record) => recordKey(record) === `Service/${pool.name}` && record.facts.ownerUid === pool.uid);
   const map = records.find((record) => recordKey(record) === `ConfigMap/${proxyName(pool)}` && record.facts.ownerUid === pool.uid);
+  // What was saved outlives this process; what is remembered outlives the ConfigMap.
+  const roster = map?.saved?.value.roster ?? state.roster.value;
+  // A pod that is a server stays one: a Deployment that is deleted by hand is gone before its pods, which still have sessions.
+  const known = new Set(roster.flatMap(({ pod }) => pod?.uid ?? []));
   const children = new Map<string, ChildFacts>(records.map((record) => [recordKey(record), record.facts]));
   for (const [name, other] of state.notOwned) {
     if (!children.has(name)) children.set(name, notOwnedFacts(other));
@@ -39,11 +44,17 @@ export function clusterView(
     identity: { namespace: pool.namespace, name: pool.name, uid: pool.uid },
     generation: pool.generation,
     paused: pool.paused,
-    reading: reading(pool, map, ownTargets(service, pods)),
-    // What was saved outlives this process; what is remembered outlives the ConfigMap.
-    roster: map?.saved?.value.roster ?? state.roster.value,
+    reading: reading(
+      pool,
+      map,
+      ownTargets(
+        service,
+        proxyPods.filter((pod) => proxies.some(({ uid }) => uid === pod.uid)),
+      ),
+    ),
+    roster,
     settings,
-    pods: pods.flatMap((pod) => pod.backend ?? []),
+    pods: watches.serversOf(key).flatMap((pod) => (known.has(pod.uid) || watches.isOurs(pod) ? (pod.backend ?? []) : [])),
     children,
     verified: new Map(
       [...state.verified]
@@ -51,7 +62,7 @@ export function clusterView(
         .map(([name, { fingerprint }]) => [name, fingerprint]),
     ),
     refusals: [...state.refused.values()].map(({ message }) => message),
-    proxies: listeners.reports(pods),
+    proxies,
     address: service?.address ?? null,
     status: pool.status?.value ?? null,
     sinceStatusMs: now - state.statusAt,

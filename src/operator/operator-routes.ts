@@ -1,5 +1,5 @@
 import { metricsRoute, type Route, sendText } from '../runtime/http-server.ts';
-import type { Watches } from './watches.ts';
+import type { Reflectors } from './reflectors.ts';
 
 /** A watch that neither hears nor fails for so long, although the server sends a bookmark each minute: the process must be restarted. */
 const STUCK_MS = 600_000;
@@ -8,7 +8,7 @@ const BLIND_MS = 10_000;
 
 /** The paths that the operator serves. @param registry of its metrics */
 export function operatorRoutes(
-  watches: Pick<Watches, 'stalled' | 'stuck' | 'synced'>,
+  watches: Pick<Reflectors, 'stalled' | 'stuck' | 'synced'>,
   registry: Parameters<typeof metricsRoute>[0],
 ): ReadonlyMap<string, Route> {
   return new Map<string, Route>([

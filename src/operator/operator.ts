@@ -21,7 +21,8 @@ import { PoolReader, poolConditions } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
 import { ReconcileStates } from './reconcile-state.ts';
 import { Reconciler } from './reconciler.ts';
-import { Watches, type WatchReport } from './watches.ts';
+import type { WatchReport } from './reflectors.ts';
+import { Watches } from './watches.ts';
 
 /** Options of `cccam-operator operator`. */
 export interface OperatorOptions {
@@ -113,7 +114,7 @@ class Operator {
       pools: () => this.#watches.pools.size,
       conditions: () => poolConditions(this.#watches.pools.all()),
       proxies: () => this.#listeners.size,
-      watchAges: () => this.#watches.ages,
+      watchAges: () => this.#watches.reflectors.ages,
     });
     this.#transport = new Transport({
       access,
@@ -139,7 +140,7 @@ class Operator {
       random: Math.random,
       pools: new PoolReader(),
       onPool: (key, urgency) => this.#add(key, urgency),
-      onPod: (before, after) => this.#listeners.follow(before, after),
+      onProxies: (pool) => this.#followProxies(pool),
       report: (kind, report) => this.#reported(kind, report),
     });
     // Connections and a reserve of its own: whatever slows the rest down must not cost the lease.
@@ -163,13 +164,16 @@ class Operator {
 
   /** Works until the signal is aborted or the lease is lost. */
   async run(signal: AbortSignal): Promise<'stopped' | 'lost'> {
-    const http = await serveHttp({ ...this.#options.http, option: '--http' }, operatorRoutes(this.#watches, this.#metrics.registry));
+    const http = await serveHttp(
+      { ...this.#options.http, option: '--http' },
+      operatorRoutes(this.#watches.reflectors, this.#metrics.registry),
+    );
     const end = new AbortController();
     const stop = (): void => end.abort();
     signal.addEventListener('abort', stop, { once: true });
     this.#log.info({ version: VERSION, server: this.#access.server.origin, port: http.port }, 'started');
-    const watching = this.#watches.run(end.signal);
-    await this.#watches.waitForSync(end.signal);
+    const watching = this.#watches.reflectors.run(end.signal);
+    await this.#watches.reflectors.waitForSync(end.signal);
     this.#log.info({ pools: this.#watches.pools.size }, 'caches are warm');
     let outcome: LeaseOutcome = 'starved';
     // Without an API server no process can lead. When it is back, this one continues with warm caches and its own lease.
@@ -253,6 +257,12 @@ class Operator {
   get #leading(): Reconciler {
     if (this.#reconciler === undefined) throw new Error('not leading');
     return this.#reconciler;
+  }
+
+  #followProxies(key: string): void {
+    const [namespace = '', name = ''] = key.split('/');
+    const isThere = this.#watches.pools.get(namespace, name) !== null;
+    this.#listeners.follow(key, isThere ? this.#watches.proxiesOf(key) : [], (pod) => this.#watches.isOurs(pod));
   }
 
   #addTo(name: QueueName, queue: WorkQueue, key: string, urgency: Urgency): void {

@@ -18,13 +18,15 @@ import type { Stored } from '../kube/store.ts';
 import type { AgentFacts } from '../pool/agent-upgrade.ts';
 import type { PodFacts } from '../pool/pod-facts.ts';
 import { DELETION_COST_ANNOTATION } from '../pool/pod-patch.ts';
-import { backendName, COMPONENT_LABEL, proxyName } from '../pool/resources/identity.ts';
+import { COMPONENT_LABEL } from '../pool/resources/identity.ts';
 import { readAddress } from '../runtime/server-address.ts';
 
-/** A pod of a pool, reduced to what is needed of it. */
+/** A pod that says that it is of a pool, reduced to what is needed of it. Whether it is, `isPodOfPool` tells. */
 export interface PodRecord extends Stored {
   /** Key of the pool. */
   readonly pool: string;
+  /** The ReplicaSet that controls it, or null. */
+  readonly replicaSet: { readonly name: string; readonly uid: string } | null;
   /** Set for the pod of a backend. */
   readonly backend: PodFacts | null;
   /** Set for a proxy. */
@@ -43,6 +45,8 @@ export interface ProxyPod {
   readonly agent: AgentFacts | null;
 }
 
+const ANNOTATION_LENGTH = 1_024;
+
 interface PodSpec {
   readonly initContainers?: readonly { readonly name: string; readonly image?: string }[];
 }
@@ -54,21 +58,23 @@ interface PodStatus {
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly lastTransitionTime?: string }[];
 }
 
-/** Reduces a pod. One that only carries our labels, and that no Deployment of the pool has made, is ignored. */
+/** Reduces a pod. */
 export function podRecord(object: KubeObject): PodRecord {
-  const { name, namespace = '', uid = '', resourceVersion = '', labels } = object.metadata;
+  const { name, namespace = '', uid = '', resourceVersion = '', labels, ownerReferences } = object.metadata;
   const pool = labels?.[POOL_LABEL] ?? '';
   const backend = labels?.[BACKEND_LABEL] ?? '';
+  const owner = ownerReferences?.find((reference) => reference.controller === true && reference.kind === 'ReplicaSet');
   const status = (object['status'] ?? {}) as PodStatus;
   const ended = status.phase === 'Succeeded' || status.phase === 'Failed';
-  const isProxy = !ended && labels?.[COMPONENT_LABEL] === 'proxy' && isMadeBy(object.metadata, proxyName({ name: pool }));
-  const isBackend = labels?.[COMPONENT_LABEL] === 'backend' && isMadeBy(object.metadata, backendName({ name: pool }, backend));
+  const isProxy = !ended && labels?.[COMPONENT_LABEL] === 'proxy';
+  const isBackend = labels?.[COMPONENT_LABEL] === 'backend' && backend !== '';
   return {
     name,
     namespace,
     uid,
     resourceVersion,
     pool: objectKey(namespace, pool),
+    replicaSet: owner === undefined ? null : { name: owner.name, uid: owner.uid },
     backend: isBackend ? backendFacts(object, status, backend) : null,
     proxy: isProxy
       ? {
@@ -83,10 +89,11 @@ export function podRecord(object: KubeObject): PodRecord {
   };
 }
 
-/** A pod that cannot be read is no server and no proxy. */
-export function unreadablePod({ metadata }: KubeObject): PodRecord {
+/** What is kept of a pod that cannot be read: it is no server and no proxy. */
+export function podOutline({ metadata }: KubeObject): PodRecord {
   const { name, namespace = '', uid = '', resourceVersion = '', labels } = metadata;
-  return { name, namespace, uid, resourceVersion, pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''), backend: null, proxy: null };
+  const pool = objectKey(namespace, labels?.[POOL_LABEL] ?? '');
+  return { name, namespace, uid, resourceVersion, pool, replicaSet: null, backend: null, proxy: null };
 }
 
 function backendFacts(object: KubeObject, status: PodStatus, backend: string): PodFacts | null {
@@ -101,19 +108,24 @@ function backendFacts(object: KubeObject, status: PodStatus, backend: string): P
     port,
     address: canonical(status.podIP),
     ...endOf(metadata),
-    drain: annotations[DRAIN_ANNOTATION] ?? null,
-    drainSince: annotations[DRAIN_SINCE_ANNOTATION] ?? null,
+    drain: short(annotations[DRAIN_ANNOTATION]),
+    drainSince: short(annotations[DRAIN_SINCE_ANNOTATION]),
     containersReady: is(status, 'ContainersReady'),
     finished: status.phase === 'Succeeded' || status.phase === 'Failed',
     agentPort: readPort(annotations[AGENT_PORT_ANNOTATION]),
     agent: agentFacts(object, status, BACKEND_AGENT.name),
-    deletionCost: annotations[DELETION_COST_ANNOTATION] ?? null,
+    deletionCost: short(annotations[DELETION_COST_ANNOTATION]),
     conditions: new Map(
       (status.conditions ?? [])
         .filter((condition) => condition.type === DRAINED_CONDITION || condition.type === IN_ROTATION_CONDITION)
         .map((condition) => [condition.type, { status: condition.status, since: condition.lastTransitionTime ?? '' }]),
     ),
   };
+}
+
+/** An annotation may be 256 KiB long; nothing that is read here is longer than the name of an image. */
+function short(text: string | undefined): string | null {
+  return text === undefined ? null : text.slice(0, ANNOTATION_LENGTH);
 }
 
 function readPort(text: string | undefined): number | null {
@@ -127,17 +139,11 @@ function agentFacts(object: KubeObject, status: PodStatus, container: string): A
   const seen = status.initContainerStatuses?.find(({ name }) => name === container);
   if (image === undefined) return null;
   return {
-    image: object.metadata.annotations?.[AGENT_IMAGE_ANNOTATION] ?? image,
-    containerId: seen?.containerID ?? null,
+    image: short(object.metadata.annotations?.[AGENT_IMAGE_ANNOTATION]) ?? image,
+    containerId: short(seen?.containerID),
     ready: seen?.ready === true,
-    replaced: object.metadata.annotations?.[AGENT_REPLACED_ANNOTATION] ?? null,
+    replaced: short(object.metadata.annotations?.[AGENT_REPLACED_ANNOTATION]),
   };
-}
-
-/** A pod of a Deployment is controlled by a ReplicaSet that has the Deployment's name and a hash. */
-function isMadeBy(metadata: ObjectMeta, deployment: string): boolean {
-  const owner = metadata.ownerReferences?.find((reference) => reference.controller === true);
-  return owner?.kind === 'ReplicaSet' && owner.name.startsWith(`${deployment}-`) && !owner.name.slice(deployment.length + 1).includes('-');
 }
 
 /** `deletionTimestamp` is when the pod's time is up; it was asked to end its grace period before. */

@@ -8,6 +8,8 @@ interface Listening {
   readonly listener: ProxyListener;
   readonly end: AbortController;
   readonly address: string;
+  /** Key of its pool. */
+  readonly pool: string;
 }
 
 /** What the listeners of an operator work with. */
@@ -20,7 +22,7 @@ export interface ProxyListenersOptions {
   readonly onTrouble: (pool: string, pod: string, error: CccamError) => void;
 }
 
-/** Listens to every proxy that has an address, for as long as its pod is there. */
+/** Listens to every proxy of a pool that has an address, for as long as pod and pool are there. */
 export class ProxyListeners {
   readonly #options: ProxyListenersOptions;
   readonly #listening = new Map<string, Listening>();
@@ -35,17 +37,36 @@ export class ProxyListeners {
     return this.#listening.size;
   }
 
-  /** A pod has come, changed or gone. */
-  follow(before: PodRecord | null, after: PodRecord | null): void {
-    const uid = after?.uid ?? before?.uid ?? '';
-    const address = after?.proxy?.address ?? null;
-    const known = this.#listening.get(uid);
-    if (known !== undefined && known.address !== address) {
+  /**
+   * The proxies of a pool are these now. One that is listened to stays one for as long as its pod is there: a Deployment that is deleted by
+   * hand is gone before its pods, which still have sessions.
+   *
+   * @param candidates pods that say that they are proxies of the pool; none when the pool is gone
+   */
+  follow(pool: string, candidates: readonly PodRecord[], isOurs: (pod: PodRecord) => boolean): void {
+    const there = new Map(candidates.map((pod) => [pod.uid, pod]));
+    for (const [uid, known] of this.#listening) {
+      if (known.pool !== pool || known.address === there.get(uid)?.proxy?.address) continue;
       known.end.abort();
       this.#listening.delete(uid);
     }
-    if (after === null || address === null || this.#listening.has(uid)) return;
-    const { name, pool } = after;
+    for (const pod of candidates) {
+      const address = pod.proxy?.address ?? null;
+      if (address !== null && !this.#listening.has(pod.uid) && isOurs(pod)) this.#listen(pod, address);
+    }
+  }
+
+  /** What the proxies among these pods say. One without an address cannot be asked, and is no proxy yet. */
+  reports(pods: readonly PodRecord[]): ProxyReport[] {
+    return pods.flatMap(({ proxy, uid }): ProxyReport[] => {
+      const listener = this.#listening.get(uid)?.listener;
+      if (proxy === null || listener === undefined) return [];
+      const { agent, terminatingSince, gracePeriodMs, name, ready } = proxy;
+      return [{ name, uid, agent, ready, terminatingSince, gracePeriodMs, said: listener.said, error: listener.error }];
+    });
+  }
+
+  #listen({ name, pool, uid }: PodRecord, address: string): void {
     const { clock, onChange, onTrouble, random } = this.#options;
     const listener = new ProxyListener({
       address,
@@ -55,20 +76,9 @@ export class ProxyListeners {
       onTrouble: (error) => onTrouble(pool, name, error),
     });
     const end = new AbortController();
-    this.#listening.set(uid, { listener, end, address });
+    this.#listening.set(uid, { listener, end, address, pool });
     const running = listener.run(end.signal).finally(() => this.#running.delete(running));
     this.#running.add(running);
-  }
-
-  /** What the proxies of these pods say. One without an address cannot be asked, and is no proxy yet. */
-  reports(pods: readonly PodRecord[]): ProxyReport[] {
-    return pods.flatMap(({ proxy }): ProxyReport[] => {
-      if (proxy === null || proxy.address === null) return [];
-      const listener = this.#listening.get(proxy.uid)?.listener;
-      const { agent, terminatingSince, gracePeriodMs, name, ready, uid } = proxy;
-      const said = listener?.said ?? 'pending';
-      return [{ name, uid, agent, ready, terminatingSince, gracePeriodMs, said, error: listener?.error ?? null }];
-    });
   }
 
   /** Ends all of it. */

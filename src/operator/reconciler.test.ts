@@ -46,7 +46,7 @@ function leftoverBeside(pool: object): (call: Call) => unknown {
   return ({ path }) => {
     if (path.endsWith('/cccampools/p')) return pool;
     if (path.endsWith('/deployments')) return { metadata: {}, items: [LEFTOVER] };
-    return path.endsWith('/pods') ? { metadata: {}, items: [] } : null;
+    return path.endsWith('/pods') || path.endsWith('/replicasets') ? { metadata: {}, items: [] } : null;
   };
 }
 let reconciler: Reconciler;
@@ -69,7 +69,7 @@ beforeEach(async () => {
     random: () => 0.5,
     pools: new PoolReader(),
     onPool: () => undefined,
-    onPod: () => undefined,
+    onProxies: () => undefined,
     report: () => undefined,
   });
   reconciler = new Reconciler({
@@ -77,7 +77,9 @@ beforeEach(async () => {
       client: server.client(),
       watches: {
         pools: watches.pools,
-        pods: watches.pods,
+        isOurs: (pod) => watches.isOurs(pod),
+        proxiesOf: (pool) => watches.proxiesOf(pool),
+        serversOf: (pool) => watches.serversOf(pool),
         childrenOf: (pool) => watches.childrenOf(pool),
         put: (object) => watches.put(object),
         settle: (record) => watches.settle(record),
@@ -154,7 +156,7 @@ describe('a pass', () => {
     watches.put(LEFTOVER);
     live = leftoverBeside(aPoolObject());
     await reconciler.pass('n/p', signal);
-    expect(server.calls.slice(0, 3).map(({ path }) => path.split('/').at(-1))).toEqual(['p', 'deployments', 'pods']);
+    expect(server.calls.slice(0, 4).map(({ path }) => path.split('/').at(-1))).toEqual(['p', 'deployments', 'replicasets', 'pods']);
     expect(server.calledWith('DELETE')[0]?.body).toMatchObject({ preconditions: { uid: 'u-old' } });
   });
 

@@ -11,7 +11,7 @@ import { Attempts, type Pass } from './pass.ts';
 import type { PoolRecord } from './pool-record.ts';
 import type { ReconcileState, ReconcileStates } from './reconcile-state.ts';
 import { type ReportTools, report } from './report.ts';
-import { CHILD_TYPES, POD, POOL } from './resources.ts';
+import { CHILD_TYPES, POD, POOL, REPLICA_SET } from './resources.ts';
 import type { Watches } from './watches.ts';
 
 /** Longest wait of a report for what clients feel: a pool that changes all the time is reported on, too. */
@@ -38,7 +38,7 @@ export interface ReconcilerOptions {
   readonly states: ReconcileStates;
 }
 
-type ReconcilerWatches = Pick<Watches, 'childrenOf' | 'knows' | 'outlinesOf' | 'pods' | 'pools' | 'put' | 'settle'>;
+type ReconcilerWatches = ViewSources['watches'] & Pick<Watches, 'knows' | 'outlinesOf' | 'pools' | 'put' | 'settle'>;
 
 const DONE: PassResult = { work: { kind: 'done' }, reportDue: false };
 
@@ -135,7 +135,7 @@ export class Reconciler {
     if (object === null || object.metadata.uid !== pool.uid || object.metadata.deletionTimestamp !== undefined) return null;
     watches.put({ ...object, apiVersion: POOL.apiVersion, kind: POOL.kind });
     const labelSelector = `${POOL_LABEL}=${name}`;
-    for (const type of [CHILD_TYPES.Deployment, POD]) {
+    for (const type of [CHILD_TYPES.Deployment, REPLICA_SET, POD]) {
       await client.list({ type, namespace, selectors: { labelSelector } }, (found) => watches.put(found), signal);
     }
     return watches.pools.get(namespace, name);

@@ -45,17 +45,18 @@ describe('podRecord', () => {
     });
   });
 
-  it.each([
-    ['another controller', { owner: { name: 'somebody-6c9f' } }],
-    ['a controller of another kind', { owner: { kind: 'Job' } }],
-    ['a backend whose name only begins alike', { owner: { name: 'p-a-b-6c9f' } }],
-    ['an owner that does not control it', { owner: { controller: false } }],
-  ])('takes one with our labels and %s for one without a pool', (_what, changes) => {
-    expect(podRecord(aPod(changes)).backend).toBeNull();
+  it('knows the ReplicaSet that controls it, and nothing else that it names', () => {
+    expect(podRecord(aPod()).replicaSet).toEqual({ name: 'p-a-6c9f', uid: 'r' });
+    for (const owner of [{ kind: 'Job' }, { controller: false }]) expect(podRecord(aPod({ owner })).replicaSet).toBeNull();
+  });
+
+  it('keeps no long annotation', () => {
+    const annotations = { 'cccam.dev/port': '12000', 'cccam.dev/drain': 'x'.repeat(200_000) };
+    expect(podRecord(aPod({ metadata: { ...aPod().metadata, annotations } })).backend?.drain?.length).toBe(1_024);
   });
 
   it('does not count a proxy that has ended: an evicted pod stays for days and can never be asked', () => {
-    const proxy = { labels: { 'cccam.dev/component': 'proxy' }, owner: { name: 'p-haproxy-77' } };
+    const proxy = { labels: { 'cccam.dev/component': 'proxy' } };
     expect(podRecord(aPod(proxy)).proxy).not.toBeNull();
     expect(podRecord(aPod({ ...proxy, status: { phase: 'Failed' } })).proxy).toBeNull();
   });

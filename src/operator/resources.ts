@@ -6,6 +6,8 @@ import type { ChildKind } from '../pool/child.ts';
 export const POOL: ResourceType = { apiVersion: API_VERSION, kind: KIND, plural: PLURAL };
 /** Pods, of backends and of proxies. */
 export const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods' };
+/** What Deployments make their pods with. */
+export const REPLICA_SET: ResourceType = { apiVersion: 'apps/v1', kind: 'ReplicaSet', plural: 'replicasets' };
 
 /** Where each kind of child is found. */
 export const CHILD_TYPES: Readonly<Record<ChildKind, ResourceType>> = {

@@ -9,9 +9,10 @@ let server: FakeApiServer;
 let woken: string[];
 let refused: string | null;
 let unreadable: string[];
+let proxies: string[];
 
 beforeEach(async () => {
-  [woken, refused, unreadable] = [[], null, []];
+  [woken, refused, unreadable, proxies] = [[], null, [], []];
   server = await FakeApiServer.start((call, response) => {
     if (refused !== null && call.path.includes(`/namespaces/${refused}/`)) return refuse(response, 403, 'Forbidden');
     if (call.query.get('watch') === 'true') return void response.writeHead(200).flushHeaders();
@@ -31,7 +32,7 @@ function watching(...namespaces: string[]): Watches {
     random: () => 0.5,
     pools: new PoolReader(),
     onPool: (key) => void woken.push(key),
-    onPod: () => undefined,
+    onProxies: (pool) => void proxies.push(pool),
     report: (kind, said) => void (said.kind === 'unreadable' && unreadable.push(`${kind} ${said.key}`)),
   });
 }
@@ -142,12 +143,30 @@ describe('Watches', () => {
     expect(watches.pools.get('n', 'p')?.reading.value).toMatchObject({ issues: [{ path: ['spec', 'backends'] }] });
   });
 
+  it('ask whose the proxies are whenever something of their owners is told', () => {
+    const watches = watching();
+    const owner = (kind: string, name: string, uid: string) => [{ apiVersion: 'v1', kind, name, uid, controller: true }];
+    const labels = { 'cccam.dev/pool': 'p', 'cccam.dev/component': 'proxy' };
+    const told = (kind: string, name: string, uid: string, ownerReferences: ReturnType<typeof owner>): string[] => {
+      proxies.splice(0);
+      watches.put({ apiVersion: 'v1', kind, metadata: { name, namespace: 'n', uid, resourceVersion: '1', labels, ownerReferences } });
+      return [...proxies, ...watches.proxiesOf('n/p').map((pod) => String(watches.isOurs(pod)))];
+    };
+    expect(told('Pod', 'p-haproxy-1-x', 'x', owner('ReplicaSet', 'p-haproxy-1', 'r'))).toEqual(['n/p', 'false']);
+    expect(told('ReplicaSet', 'p-haproxy-1', 'r', owner('Deployment', 'p-haproxy', 'd'))).toEqual(['n/p', 'false']);
+    expect(told('Deployment', 'p-haproxy', 'd', owner('CccamPool', 'p', 'u'))).toEqual(['n/p', 'false']);
+    proxies.splice(0);
+    watches.put(aPool());
+    expect([...proxies, ...watches.proxiesOf('n/p').map((pod) => String(watches.isOurs(pod)))]).toEqual(['n/p', 'true']);
+    expect(woken).toEqual(['n/p', 'n/p', 'n/p', 'n/p']);
+  });
+
   it('are synced without a namespace that is refused, and conclude nothing about that one; but never without all of them', async () => {
     refused = 'b';
     const watches = watching('a', 'b');
     const end = new AbortController();
-    const running = watches.run(end.signal);
-    await eventually('it is synced', () => watches.synced);
+    const running = watches.reflectors.run(end.signal);
+    await eventually('it is synced', () => watches.reflectors.synced);
     expect([watches.knows('a'), watches.knows('b')]).toEqual([true, false]);
     end.abort();
     await running;
@@ -157,9 +176,9 @@ describe('Watches', () => {
     refused = 'b';
     const watches = watching('b');
     const end = new AbortController();
-    const running = watches.run(end.signal);
+    const running = watches.reflectors.run(end.signal);
     await eventually('every kind was asked for', () => server.calls.length >= 10);
-    expect(watches.synced).toBe(false);
+    expect(watches.reflectors.synced).toBe(false);
     end.abort();
     await running;
   });
