@@ -8,7 +8,7 @@ import { hasKey } from '../wire/agent-key.ts';
 import { type BackendLine, LINK_LIMITS, type ProxyLine, readProxyLine } from '../wire/agent-link.ts';
 
 /** More than the proxies of a pool on one node. */
-const LIMITS = { perAddress: 16, backlogBytes: 65_536 } as const;
+const LIMITS = { perAddress: 16, backlogBytes: 65_536, behindMs: 60_000 } as const;
 
 /** What the links of a server work with. */
 export interface ProxyLinksOptions {
@@ -26,13 +26,14 @@ export interface ProxyLinksOptions {
 /** The proxies that keep a connection to this agent. */
 export class ProxyLinks {
   readonly #options: ProxyLinksOptions;
-  readonly #publisher = new NdjsonPublisher(LIMITS);
+  readonly #publisher: NdjsonPublisher;
   /** What each proxy said last, or null before it has said anything. */
   readonly #said = new Map<IncomingMessage, ProxyLine | null>();
   #latest: BackendLine;
 
   constructor(options: ProxyLinksOptions) {
     this.#options = options;
+    this.#publisher = new NdjsonPublisher(LIMITS, options.clock);
     this.#latest = options.first;
   }
 
@@ -59,7 +60,13 @@ export class ProxyLinks {
     this.#said.set(request, null);
     const peer = `proxy at ${request.socket.remoteAddress ?? 'an unknown address'}`;
     try {
-      await readNdjson(request, { peer, clock, limits: LINK_LIMITS, parse: readProxyLine, onLine: (line) => this.#take(request, line) });
+      await readNdjson(request, {
+        peer,
+        clock,
+        limits: () => LINK_LIMITS,
+        parse: readProxyLine,
+        onLine: (line) => this.#take(request, line),
+      });
     } catch (thrown) {
       if (!(thrown instanceof CccamError)) throw thrown;
       if (thrown.code !== 'CCP_STREAM_LOST') onLost(thrown); // proxies come and go

@@ -17,6 +17,8 @@ export interface ChildRecord extends Stored {
   facts: ChildFacts & { readonly content: Packed<Content> | null };
   /** Of a ConfigMap: what was saved in it. */
   readonly saved: Packed<SavedState> | null;
+  /** Of a ConfigMap: how many servers the pool has. */
+  readonly servers: number;
   /** Of a Service: where clients connect. */
   readonly address: string | null;
   /** Of a Service: every address that leads to the proxies. */
@@ -36,6 +38,7 @@ export function childRecord(object: KubeObject, contentBytes = Number.POSITIVE_I
   const { apiVersion: _version, kind, metadata: _metadata, status, ...body } = object;
   const content = new Packed<Content>({ ...comparable(body), labels, annotations: ours(annotations), ownerReferences });
   const outline = childOutline(object);
+  const saved = kind === 'ConfigMap' ? readSaved(body['data']) : null;
   return {
     ...outline,
     partial: false,
@@ -46,7 +49,8 @@ export function childRecord(object: KubeObject, contentBytes = Number.POSITIVE_I
       content: content.size > contentBytes ? null : content,
       deployment: kind === 'Deployment' ? deploymentFacts(object) : null,
     },
-    saved: kind === 'ConfigMap' ? readSaved(body['data']) : null,
+    saved,
+    servers: saved?.value.roster.length ?? 0,
     address: kind === 'Service' ? serviceAddress(body['spec'], status) : null,
     addresses: kind === 'Service' ? serviceAddresses(body['spec'], status) : [],
   };
@@ -65,6 +69,7 @@ export function childOutline({ kind, metadata }: KubeObject): ChildRecord {
     pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''),
     facts: { uid, ownerUid: controllerUid(ownerReferences), applied: null, fingerprint: '', content: null, deployment: null },
     saved: null,
+    servers: 0,
     address: null,
     addresses: [],
   };

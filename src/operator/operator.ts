@@ -15,7 +15,7 @@ import { serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { VERSION } from '../runtime/version.ts';
-import { OperatorMetrics, type QueueName } from './operator-metrics.ts';
+import { type MetricSources, OperatorMetrics, type QueueName } from './operator-metrics.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { PoolReader, poolConditions } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
@@ -108,14 +108,7 @@ class Operator {
     this.#clock = clock;
     this.#log = log;
     this.#identity = identity;
-    this.#metrics = new OperatorMetrics({
-      queueDepths: () => ({ cccampool: this.#queue.depth, 'cccampool-status': this.#reports.depth }),
-      leads: () => this.#elector.leads,
-      pools: () => this.#watches.pools.size,
-      conditions: () => poolConditions(this.#watches.pools.all()),
-      proxies: () => this.#listeners.size,
-      watchAges: () => this.#watches.reflectors.ages,
-    });
+    this.#metrics = new OperatorMetrics(this.#metricSources());
     this.#transport = new Transport({
       access,
       clock,
@@ -130,6 +123,7 @@ class Operator {
     this.#listeners = new ProxyListeners({
       clock,
       random: Math.random,
+      servers: (pool) => this.#watches.serverCount(pool),
       onChange: (pool, change) => this.#add(pool, change === 'state' ? 'change' : 'resync'),
       onTrouble: (pool, pod, error) => this.#streamLost(pool, pod, error),
     });
@@ -185,6 +179,18 @@ class Operator {
     this.#transport.close();
     this.#leaseTransport.close();
     return signal.aborted ? 'stopped' : 'lost';
+  }
+
+  /** Read at each scrape, when everything is there. */
+  #metricSources(): MetricSources {
+    return {
+      queueDepths: () => ({ cccampool: this.#queue.depth, 'cccampool-status': this.#reports.depth }),
+      leads: () => this.#elector.leads,
+      pools: () => this.#watches.pools.size,
+      conditions: () => poolConditions(this.#watches.pools.all()),
+      proxies: () => this.#listeners.size,
+      watchAges: () => this.#watches.reflectors.ages,
+    };
   }
 
   async #lead(term: Term): Promise<void> {

@@ -17,10 +17,11 @@ let changes: string[];
 let lost: CccamError[];
 let answer: (response: ServerResponse) => void;
 let open: ServerResponse[];
+let servers: number;
 let stop: () => Promise<void>;
 
 beforeEach(async () => {
-  [changes, lost, open] = [[], [], []];
+  [changes, lost, open, servers] = [[], [], [], 1];
   clock = new FakeClock();
   answer = () => undefined;
   server = createServer((_request, response) => {
@@ -32,6 +33,7 @@ beforeEach(async () => {
     address: ADDRESS,
     clock,
     random: () => 0.5,
+    servers: () => servers,
     onChange: (change) => void changes.push(change),
     onTrouble: (error) => void lost.push(error),
   });
@@ -114,14 +116,39 @@ describe('ProxyListener', () => {
   it.each([
     ['lines of another version', `${JSON.stringify({ kind: 'proxy', wish: 'x' })}\n`, 'CCP_STREAM_UNREADABLE'],
     ['a line that never ends', 'x'.repeat(20_000), 'CCP_STREAM_LIMIT'],
-    ['more servers than a pool can have', manyServers(20_001), 'CCP_STREAM_LIMIT'],
-    ['a flood of lines', '{"kind":"heartbeat"}\n'.repeat(81_000), 'CCP_STREAM_LIMIT'],
+    ['more servers than its pool has', manyServers(67), 'CCP_STREAM_LIMIT'],
+    ['a flood of lines', '{"kind":"heartbeat"}\n'.repeat(300), 'CCP_STREAM_LIMIT'],
   ])('says what is wrong with an agent that sends %s, and disconnects it', async (_what, text, code) => {
     answer = write(text);
     await until('it is lost', () => lost.length > 0);
     expect([lost[0]?.code, listener.error, listener.said]).toEqual([code, code, 'unreachable']);
     await settle();
     expect(open[0]?.destroyed).toBe(true);
+  });
+
+  it('takes a snapshot of the largest pool, several times in a row', async () => {
+    servers = 12_800;
+    const line = (value: object): string => `${JSON.stringify(value)}\n`;
+    const { servers: _, ...proxy } = anObservation();
+    const snapshot = `${line({ kind: 'proxy', ...proxy })}${manyServers(12_800)}${line({ kind: 'synced' })}`;
+    for (let time = 1; time <= 3; time += 1) {
+      answer = write(snapshot);
+      await eventually('it is known', () => open.length === time && typeof listener.said === 'object');
+      expect(listener.said).toMatchObject({ servers: { size: 12_800 } });
+      open.at(-1)?.destroy();
+      await until('it is lost', () => lost.length > 0);
+    }
+    expect(lost.map(({ code }) => code)).toEqual(['CCP_STREAM_LOST']);
+  });
+
+  it('asks an agent that sends too much more and more seldom, and does not let it begin anew each time', async () => {
+    answer = write('\n'.repeat(300));
+    await until('it is lost', () => lost.length > 0);
+    for (let second = 0; second < 300; second += 1) {
+      await clock.advance(1_000);
+      await settle();
+    }
+    expect(open.length).toBeLessThan(12);
   });
 
   it('gives up an agent that is silent for 25 seconds', async () => {

@@ -3,7 +3,7 @@ import type { ProxyReport, ProxyStatement, ServerStatement } from '../pool/proxy
 import type { Clock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
 import { NdjsonClient } from '../runtime/ndjson-client.ts';
-import { MAX_SERVERS, OBSERVATION_LIMITS, OBSERVATIONS_PATH, type ReadObservationLine, readObservationLine } from '../wire/observation.ts';
+import { mostServers, OBSERVATIONS_PATH, observationLimits, type ReadObservationLine, readObservationLine } from '../wire/observation.ts';
 
 const RETRY = { firstMs: 100, capMs: 5_000, jitter: 0.3 } as const;
 const CONNECT_MS = 3_000;
@@ -20,6 +20,8 @@ export interface ProxyListenerOptions {
   readonly address: string;
   readonly clock: Clock;
   readonly random: () => number;
+  /** How many servers its pool has, as far as is known. */
+  readonly servers: () => number;
   readonly onChange: (change: ChangeKind) => void;
   readonly onTrouble: (error: CccamError) => void;
 }
@@ -44,12 +46,12 @@ export class ProxyListener {
 
   constructor(options: ProxyListenerOptions) {
     this.#options = options;
-    const { address, clock, onTrouble, random } = options;
+    const { address, clock, onTrouble, random, servers } = options;
     this.#client = new NdjsonClient({
       host: address,
       port: PROXY_AGENT.port,
       path: OBSERVATIONS_PATH,
-      limits: OBSERVATION_LIMITS,
+      limits: () => observationLimits(servers()),
       connectMs: CONNECT_MS,
       retry: RETRY,
       clock,
@@ -105,7 +107,7 @@ export class ProxyListener {
   }
 
   #take(line: ReadObservationLine): void {
-    const change = applyLine(this.#fresh, line);
+    const change = applyLine(this.#fresh, line, mostServers(this.#options.servers()));
     if (this.#latest !== this.#fresh) {
       if (line.kind !== 'synced') return; // until the snapshot is whole the last one stands
       this.#latest = this.#fresh;
@@ -133,7 +135,8 @@ function emptySnapshot(): Snapshot {
   };
 }
 
-function applyLine(snapshot: Snapshot, line: ReadObservationLine): ChangeKind | null {
+/** @param most servers that it may report */
+function applyLine(snapshot: Snapshot, line: ReadObservationLine, most: number): ChangeKind | null {
   switch (line.kind) {
     case 'proxy': {
       const { kind: _, refused, ...proxy } = line;
@@ -142,8 +145,8 @@ function applyLine(snapshot: Snapshot, line: ReadObservationLine): ChangeKind | 
       return 'state';
     }
     case 'server': {
-      if (snapshot.servers.size >= MAX_SERVERS) throw new RangeError('more servers than a pool can have');
       const before = snapshot.servers.get(line.name);
+      if (before === undefined && snapshot.servers.size >= most) throw new RangeError(`more than ${most} servers`);
       const after = serverStatement(line);
       snapshot.servers.set(line.name, after);
       return before !== undefined && stateOf(before) === stateOf(after) ? 'counts' : 'state';

@@ -7,7 +7,13 @@ import { ProxyListeners } from './proxy-listeners.ts';
 let listeners: ProxyListeners;
 
 beforeEach(() => {
-  listeners = new ProxyListeners({ clock: new FakeClock(), random: () => 0.5, onChange: () => undefined, onTrouble: () => undefined });
+  listeners = new ProxyListeners({
+    clock: new FakeClock(),
+    random: () => 0.5,
+    servers: () => 1,
+    onChange: () => undefined,
+    onTrouble: () => undefined,
+  });
 });
 
 afterEach(async () => {

@@ -16,6 +16,8 @@ interface Listening {
 export interface ProxyListenersOptions {
   readonly clock: Clock;
   readonly random: () => number;
+  /** How many servers a pool has, as far as is known. @param pool its key */
+  readonly servers: (pool: string) => number;
   /** A proxy of a pool reports something else than before. @param pool its key */
   readonly onChange: (pool: string, change: ChangeKind) => void;
   /** The stream of a proxy was lost for another reason than the last time. @param pod its name */
@@ -67,11 +69,12 @@ export class ProxyListeners {
   }
 
   #listen({ name, pool, uid }: PodRecord, address: string): void {
-    const { clock, onChange, onTrouble, random } = this.#options;
+    const { clock, onChange, onTrouble, random, servers } = this.#options;
     const listener = new ProxyListener({
       address,
       clock,
       random,
+      servers: () => servers(pool),
       onChange: (change) => onChange(pool, change),
       onTrouble: (error) => onTrouble(pool, name, error),
     });

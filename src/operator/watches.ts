@@ -117,6 +117,11 @@ export class Watches {
     return deployments !== undefined && isPodOfPool(pod, { pools: this.pools, deployments, replicaSets: this.#replicaSets });
   }
 
+  /** How many servers a pool has, by what was saved last. */
+  serverCount(pool: string): number {
+    return Math.max(0, ...(this.#children.get('ConfigMap')?.by(pool) ?? []).map(({ servers }) => servers));
+  }
+
   /** Objects of a pool of which only the outline is known, because they came before the pool did. */
   outlinesOf(pool: PoolRecord): ChildRecord[] {
     return this.childrenOf(keyOf(pool)).filter((child) => child.partial === true && isChildOf(child.facts.ownerUid, child, pool));

@@ -54,7 +54,7 @@ export class BackendLink {
       port: where.port,
       path: LINK_PATH,
       headers: { [KEY_HEADER]: where.key },
-      limits: LINK_LIMITS,
+      limits: () => LINK_LIMITS,
       connectMs: CONNECT_MS,
       retry: RETRY,
       clock: options.clock,

@@ -5,12 +5,12 @@ import { NdjsonPublisher } from '../runtime/ndjson-publisher.ts';
 import { HEARTBEAT_MS, type ObservationLine } from '../wire/observation.ts';
 
 /** The operators of a pool are two; people and scripts may listen, too. One address must not keep out the others. */
-const LIMITS = { perAddress: 16, backlogBytes: 1_048_576 } as const;
+const LIMITS = { perAddress: 16, backlogBytes: 65_536, behindMs: 60_000 } as const;
 
 /** Publishes what a proxy observes: changes of state at once, counts every few seconds. */
 export class ObservationStream {
   readonly #clock: Clock;
-  readonly #publisher = new NdjsonPublisher(LIMITS);
+  readonly #publisher: NdjsonPublisher;
   #latest: ProxyObservation | undefined;
   /** What subscribers know of the proxy itself: its state, and its whole line. */
   #sentProxy = { state: '', line: '' };
@@ -20,6 +20,7 @@ export class ObservationStream {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#publisher = new NdjsonPublisher(LIMITS, clock);
     this.#countsAt = clock.monotonic();
   }
 

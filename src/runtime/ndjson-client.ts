@@ -3,7 +3,7 @@ import { type Backoff, backoffMs } from './backoff.ts';
 import type { Bell } from './clock.ts';
 import { CccamError, messageOf } from './errors.ts';
 import { hostPort } from './host-port.ts';
-import { type NdjsonStream, readNdjson, streamLost } from './ndjson-reader.ts';
+import { Meter, type NdjsonStream, readNdjson, streamLost } from './ndjson-reader.ts';
 
 /** What the client says over its own side of the connection. */
 export interface Outgoing {
@@ -16,7 +16,7 @@ export interface Outgoing {
 }
 
 /** Where a stream is subscribed to, and what becomes of it. */
-export interface NdjsonClientOptions<Line> extends Omit<NdjsonStream<Line>, 'peer'> {
+export interface NdjsonClientOptions<Line> extends Omit<NdjsonStream<Line>, 'meter' | 'peer'> {
   readonly host: string;
   readonly port: number;
   readonly path: string;
@@ -37,15 +37,20 @@ export interface NdjsonClientOptions<Line> extends Omit<NdjsonStream<Line>, 'pee
   readonly onRetry?: () => void;
 }
 
+/** Whoever sends too much is asked again seldom: each try costs what it sends. */
+const EXCESS_RETRY = { firstMs: 2_000, capMs: 60_000, jitter: 0.3 } as const;
+
 /**
  * Keeps one stream of lines of JSON open, and opens it again whenever it is lost.
  */
 export class NdjsonClient<Line> {
   readonly #options: NdjsonClientOptions<Line>;
   readonly #peer: string;
+  readonly #meter: Meter;
 
   constructor(options: NdjsonClientOptions<Line>) {
     this.#options = options;
+    this.#meter = new Meter(options.clock);
     const { host, path, port } = options;
     this.#peer = `http://${hostPort(host, port)}${path}`;
   }
@@ -59,7 +64,7 @@ export class NdjsonClient<Line> {
       const begun = clock.monotonic();
       const error = await this.#subscribe(signal);
       if (signal.aborted) return;
-      if (clock.monotonic() - begun > limits.silenceMs) {
+      if (clock.monotonic() - begun > limits().silenceMs) {
         // A connection that lasted was a good one.
         failures = 0;
         reported.clear();
@@ -68,7 +73,7 @@ export class NdjsonClient<Line> {
       if (!reported.has(error.code)) onTrouble(error);
       reported.add(error.code);
       failures += 1;
-      await clock.sleep(backoffMs(retry, failures, random()), signal);
+      await clock.sleep(backoffMs(error.code === 'CCP_STREAM_LIMIT' ? EXCESS_RETRY : retry, failures, random()), signal);
       if (!signal.aborted) onRetry?.();
     }
   }
@@ -93,7 +98,7 @@ export class NdjsonClient<Line> {
     onOpen?.();
     const speaking = outgoing === undefined ? undefined : this.#speak(request, outgoing, ended.signal);
     try {
-      await readNdjson(response, { ...this.#options, peer: this.#peer });
+      await readNdjson(response, { ...this.#options, peer: this.#peer, meter: this.#meter });
     } finally {
       ended.abort();
       request.destroy();

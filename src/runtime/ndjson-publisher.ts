@@ -1,21 +1,34 @@
 import type { ServerResponse } from 'node:http';
+import type { Clock } from './clock.ts';
 import { sendText } from './http-server.ts';
 
 /** Bounds of a publisher. */
 export interface PublisherLimits {
   /** Subscribers from one address. Of how many there are in all the HTTP server is the limit. */
   readonly perAddress: number;
-  /** A subscriber that has not read so many bytes is disconnected; it comes back and gets everything again. */
+  /** A subscriber that has not read so many bytes is behind. */
   readonly backlogBytes: number;
+  /** How long it may be behind, in milliseconds. Then it is disconnected; it comes back and gets everything again. */
+  readonly behindMs: number;
+}
+
+interface Subscriber {
+  readonly address: string;
+  /** Length of the most that it got at once. */
+  most: number;
+  /** Since when it is behind, on the monotonic clock; null while it is not. */
+  behindSince: number | null;
 }
 
 /** Sends lines of JSON to everyone who has subscribed. */
 export class NdjsonPublisher {
   readonly #limits: PublisherLimits;
-  readonly #subscribers = new Map<ServerResponse, string>();
+  readonly #clock: Clock;
+  readonly #subscribers = new Map<ServerResponse, Subscriber>();
 
-  constructor(limits: PublisherLimits) {
+  constructor(limits: PublisherLimits, clock: Clock) {
     this.#limits = limits;
+    this.#clock = clock;
   }
 
   get size(): number {
@@ -36,27 +49,48 @@ export class NdjsonPublisher {
     }
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
     response.flushHeaders();
-    this.#subscribers.set(response, address);
+    const subscriber = { address, most: 0, behindSince: null };
+    this.#subscribers.set(response, subscriber);
     response.on('close', () => this.#subscribers.delete(response));
-    this.#send(response, first);
+    this.#send(response, subscriber, textOf(first));
     return true;
   }
 
   /** Sends lines to every subscriber. */
   publish(lines: readonly object[]): void {
-    for (const subscriber of this.#subscribers.keys()) this.#send(subscriber, lines);
+    const text = textOf(lines);
+    for (const [response, subscriber] of this.#subscribers) this.#send(response, subscriber, text);
+  }
+
+  #send(response: ServerResponse, subscriber: Subscriber, text: string): void {
+    if (text === '') return;
+    if (this.#isTooSlow(response.writableLength, subscriber)) {
+      response.destroy();
+    } else {
+      subscriber.most = Math.max(subscriber.most, text.length);
+      response.write(text);
+    }
+  }
+
+  /** What comes at once may be megabytes, and a slow line takes seconds for them. */
+  #isTooSlow(unread: number, subscriber: Subscriber): boolean {
+    const { backlogBytes, behindMs } = this.#limits;
+    if (unread <= backlogBytes) {
+      subscriber.behindSince = null;
+      return false;
+    }
+    const now = this.#clock.monotonic();
+    subscriber.behindSince ??= now;
+    return unread > backlogBytes + 2 * subscriber.most || now - subscriber.behindSince > behindMs;
   }
 
   #count(address: string): number {
     let count = 0;
-    for (const other of this.#subscribers.values()) if (other === address) count += 1;
+    for (const other of this.#subscribers.values()) if (other.address === address) count += 1;
     return count;
   }
+}
 
-  #send(subscriber: ServerResponse, lines: readonly object[]): void {
-    if (lines.length === 0) return;
-    // Before the write: a snapshot may be longer than the backlog of one that reads.
-    if (subscriber.writableLength > this.#limits.backlogBytes) subscriber.destroy();
-    else subscriber.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  }
+function textOf(lines: readonly object[]): string {
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 }

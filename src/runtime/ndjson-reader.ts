@@ -10,12 +10,33 @@ import type { StreamLimits } from './stream-limits.ts';
 export interface NdjsonStream<Line> {
   /** Who sends it, for errors. */
   readonly peer: string;
-  readonly limits: StreamLimits;
+  /** What the sender may send, as things are now. */
+  readonly limits: () => StreamLimits;
   readonly clock: Clock;
+  /** What the sender has sent lately, over earlier connections, too; begins with nothing unless given. */
+  readonly meter?: Meter;
   /** Parses a line. Whatever it throws means that the line is not of the format, and ends the stream. */
   readonly parse: (text: string) => Line;
   /** Takes a line. A RangeError means that the peer has sent too much. */
   readonly onLine: (line: Line) => void;
+}
+
+/** Counts what one sender sends: who is disconnected and comes back has not begun anew. */
+export class Meter {
+  readonly #bytes: Allowance;
+  readonly #lines: Allowance;
+
+  constructor(clock: Clock) {
+    this.#bytes = new Allowance(clock);
+    this.#lines = new Allowance(clock);
+  }
+
+  /** @returns what there is too much of, or null */
+  count(chunk: Buffer, { bytes, lines }: Pick<StreamLimits, 'bytes' | 'lines'>): string | null {
+    if (!this.#bytes.take(chunk.length, bytes)) return `more than ${bytes.perSecond} bytes a second`;
+    if (!this.#lines.take(countLines(chunk), lines)) return `more than ${lines.perSecond} lines a second`;
+    return null;
+  }
 }
 
 /**
@@ -26,10 +47,11 @@ export interface NdjsonStream<Line> {
  */
 export async function readNdjson<Line>(source: Readable, stream: NdjsonStream<Line>): Promise<void> {
   const over = new AbortController();
-  const silence = new Silence(stream.clock, stream.limits.silenceMs);
+  const { lineBytes, silenceMs } = stream.limits();
+  const silence = new Silence(stream.clock, silenceMs);
   const watching = silence.watch(source, over.signal);
   try {
-    for await (const text of lines(metered(source, stream), stream.limits.lineBytes)) {
+    for await (const text of lines(metered(source, stream), lineBytes)) {
       silence.received();
       take(text, stream);
     }
@@ -86,14 +108,11 @@ function parsed<Line>(text: string, parse: (text: string) => Line, peer: string)
 
 async function* metered(
   source: Readable,
-  { clock, limits, peer }: Pick<NdjsonStream<unknown>, 'clock' | 'limits' | 'peer'>,
+  { clock, limits, meter = new Meter(clock), peer }: Pick<NdjsonStream<unknown>, 'clock' | 'limits' | 'meter' | 'peer'>,
 ): AsyncGenerator<Uint8Array> {
-  const bytes = new Allowance(limits.bytes, clock.monotonic());
-  const ends = new Allowance(limits.lines, clock.monotonic());
   for await (const chunk of source as AsyncIterable<Buffer>) {
-    const now = clock.monotonic();
-    if (!bytes.take(chunk.length, now)) throw tooMuch(peer, `more than ${limits.bytes.perSecond} bytes a second`);
-    if (!ends.take(countLines(chunk), now)) throw tooMuch(peer, `more than ${limits.lines.perSecond} lines a second`);
+    const excess = meter.count(chunk, limits());
+    if (excess !== null) throw tooMuch(peer, excess);
     yield chunk;
   }
 }

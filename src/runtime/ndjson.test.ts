@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
@@ -28,7 +28,7 @@ async function read(send: (source: PassThrough, clock: FakeClock) => Promise<voi
   const [source, clock, taken] = [new PassThrough(), new FakeClock(), [] as string[]];
   const done = readNdjson(source, {
     peer: 'p',
-    limits: LIMITS,
+    limits: () => LIMITS,
     clock,
     parse: (text) => text,
     onLine: (text) => void taken.push(text),
@@ -124,7 +124,7 @@ function subscribe(port: number, more: Partial<NdjsonClientOptions<string>> = {}
     host: '127.0.0.1',
     port,
     path: '/s',
-    limits: LIMITS,
+    limits: () => LIMITS,
     clock: systemClock,
     random: () => 0.5,
     connectMs: 1_000,
@@ -206,7 +206,7 @@ describe('NdjsonClient', () => {
 
 describe('NdjsonPublisher', () => {
   it('sends what comes first, then what is published, to as many of an address as it may have', async () => {
-    const publisher = new NdjsonPublisher({ perAddress: 1, backlogBytes: 1_000 });
+    const publisher = new NdjsonPublisher({ perAddress: 1, backlogBytes: 1_000, behindMs: 60_000 }, systemClock);
     const port = await serve((_request, response) => void publisher.add(response, [{ first: true }]));
     const seen = subscribe(port);
     await until('the first line', () => seen.lines.length === 1);
@@ -216,5 +216,24 @@ describe('NdjsonPublisher', () => {
     await until('both lines', () => seen.lines.length === 3);
     expect(seen.lines).toEqual(['{"first":true}', '{"n":1}', '{"n":2}']);
     expect(publisher.size).toBe(1);
+  });
+
+  it('gives a slow subscriber time for what it got first, and disconnects one that reads nothing', async () => {
+    const clock = new FakeClock();
+    const publisher = new NdjsonPublisher({ perAddress: 1, backlogBytes: 1_000, behindMs: 60_000 }, clock);
+    const port = await serve((_request, response) => void publisher.add(response, [{ first: 'x'.repeat(20_000_000) }]));
+    const reader = connect(port, '127.0.0.1', () => reader.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+    reader.pause();
+    ends.push(async () => reader.destroy());
+    await until('it is there', () => publisher.size === 1);
+    for (let second = 0; second < 60; second += 1) {
+      publisher.publish([{ second }]);
+      await clock.advance(1_000);
+    }
+    expect(publisher.size).toBe(1);
+    publisher.publish([{ second: 60 }]);
+    await clock.advance(1_000);
+    publisher.publish([{ second: 61 }]);
+    await until('it is disconnected', () => publisher.size === 0);
   });
 });

@@ -9,16 +9,27 @@ export const OBSERVATIONS_PATH = '/v1/observations';
 /** A heartbeat comes this often, in milliseconds, and counts that only moved no more often. */
 export const HEARTBEAT_MS = 10_000;
 
-/** More servers than a pool can have: 128 backends of 100 pods. */
-export const MAX_SERVERS = 20_000;
+/**
+ * Servers that an agent may report of a pool that has so many: those that have just left it and those that are new among them, and a few in
+ * any case, because a proxy may be ahead of what its reader knows.
+ */
+export function mostServers(servers: number): number {
+  return 2 * servers + 64;
+}
 
-/** What one agent may send: a snapshot of the largest pool at once, and each of its servers again every few seconds. */
-export const OBSERVATION_LIMITS: StreamLimits = {
-  lineBytes: 16_384,
-  bytes: { perSecond: 8_388_608, burst: 41_943_040 },
-  lines: { perSecond: MAX_SERVERS, burst: 4 * MAX_SERVERS },
-  silenceMs: 25_000,
-};
+/**
+ * What one agent may send whose pool has so many servers: a snapshot of it at once, a few times in a row, and then each server about once a
+ * second, where ten seconds are usual.
+ */
+export function observationLimits(servers: number): StreamLimits {
+  const most = mostServers(servers);
+  return {
+    lineBytes: 16_384,
+    bytes: { perSecond: 512 * most, burst: 3 * 512 * most },
+    lines: { perSecond: most, burst: 4 * most },
+    silenceMs: 25_000,
+  };
+}
 
 /** Lines of the stream: a snapshot, `synced`, then changes. */
 export type ObservationLine =
