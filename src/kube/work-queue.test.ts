@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
+import { KeyPace } from './key-pace.ts';
 import { WorkQueue, type WorkQueueOptions, type WorkResult } from './work-queue.ts';
 
 const DONE: WorkResult = { kind: 'done' };
@@ -14,6 +15,7 @@ function queue(changes: Partial<WorkQueueOptions> = {}) {
     random: () => 0.5,
     backoff: { firstMs: 100, capMs: 1_000, jitter: 0 },
     workers: 1,
+    pace: { perSecond: 1_000_000, burst: 1_000_000 },
     handle: async (key) => {
       handled.push(key);
       return DONE;
@@ -32,6 +34,18 @@ function gate() {
   });
   return { open: () => open(), opened };
 }
+
+describe('KeyPace', () => {
+  it('forgets keys that have been calm for long enough', async () => {
+    const clock = new FakeClock();
+    const pace = new KeyPace(clock, { perSecond: 10, burst: 2 });
+    for (let key = 0; key < 1_000; key += 1) pace.take(String(key));
+    await clock.advance(1_000);
+    for (let key = 1_000; key < 1_100; key += 1) pace.take(String(key));
+    expect(pace.size).toBeLessThanOrEqual(100);
+    expect([pace.waitMs('999', 0), pace.waitMs('1099', 0), pace.waitMs('1099', 500)]).toEqual([0, 0, 500]);
+  });
+});
 
 describe('WorkQueue', () => {
   it('handles a key once, however often it came', async () => {
@@ -187,6 +201,70 @@ describe('WorkQueue', () => {
     await settle();
     expect(ended).toBe(false);
     held.open();
+    await running;
+  });
+
+  it('keeps a key that comes all the time to its pace, and lets the others through at once', async () => {
+    const { clock, end, handled, subject } = queue({ pace: { perSecond: 5, burst: 3 } });
+    const running = subject.run(end.signal);
+    for (let ms = 0; ms < 10_000; ms += 10) {
+      subject.add('hot');
+      if (ms === 5_000) subject.add('calm');
+      await clock.advance(10);
+      if (ms === 5_000) expect(handled).toContain('calm');
+    }
+    expect(handled.filter((key) => key === 'hot').length).toBeGreaterThanOrEqual(52);
+    expect(handled.filter((key) => key === 'hot').length).toBeLessThanOrEqual(54);
+    end.abort();
+    await running;
+  });
+
+  it('answers news that come many times a second once per spacing, and a change among them at once', async () => {
+    const { clock, end, handled, subject } = queue();
+    const running = subject.run(end.signal);
+    for (let ms = 0; ms < 1_000; ms += 10) {
+      subject.add('a', 'change', 200);
+      await clock.advance(10);
+    }
+    expect(handled.length).toBe(6);
+    subject.add('a', 'change', 200);
+    subject.add('a');
+    await settle();
+    expect(handled.length).toBe(7);
+    end.abort();
+    await running;
+  });
+
+  it('keeps to the spacing what comes while the key is being handled', async () => {
+    const turns: number[] = [];
+    const { clock, end, subject } = queue({
+      handle: async (key) => {
+        turns.push(clock.monotonic());
+        if (turns.length < 4) subject.add(key, 'change', 200);
+        return { kind: 'requeue', afterMs: 100_000 };
+      },
+    });
+    const running = subject.run(end.signal);
+    subject.add('a');
+    await clock.advance(2_000);
+    expect(turns.map((at) => at - (turns[0] ?? 0))).toEqual([0, 200, 400, 600]);
+    end.abort();
+    await running;
+  });
+
+  it('paces what asks for itself again, too', async () => {
+    const { clock, end, handled, subject } = queue({
+      pace: { perSecond: 10, burst: 1 },
+      handle: async (key) => {
+        handled.push(key);
+        return { kind: 'requeue', afterMs: 1 };
+      },
+    });
+    const running = subject.run(end.signal);
+    subject.add('a');
+    await clock.advance(1_000);
+    expect(handled.length).toBe(11);
+    end.abort();
     await running;
   });
 });

@@ -1,5 +1,7 @@
 import { type Backoff, backoffMs } from '../runtime/backoff.ts';
 import { Bell, type Clock } from '../runtime/clock.ts';
+import type { Rate } from '../runtime/stream-limits.ts';
+import { KeyPace } from './key-pace.ts';
 
 /** What a worker says of a key that it has handled. */
 export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };
@@ -11,6 +13,8 @@ export interface WorkQueueOptions {
   readonly backoff: Backoff;
   /** Keys handled at once, ≥ 1. */
   readonly workers: number;
+  /** How often one key is handled at most. */
+  readonly pace: Rate;
   readonly handle: (key: string, signal: AbortSignal) => Promise<WorkResult>;
   readonly onError: (key: string, thrown: unknown, retryInMs: number) => void;
 }
@@ -25,8 +29,8 @@ interface Entry {
   dueAt: number;
   failures: number;
   running: boolean;
-  /** Whether it came again while it was being handled. */
-  dirty: boolean;
+  /** Set when it came again while it was being handled: how soon after the last time it may be handled once more, in milliseconds. */
+  again: number | null;
 }
 
 /**
@@ -37,11 +41,13 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #bell = new Bell();
+  readonly #pace: KeyPace;
   #runs = false;
   #running = 0;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    this.#pace = new KeyPace(options.clock, options.pace);
   }
 
   /** Keys that are being handled. */
@@ -55,18 +61,22 @@ export class WorkQueue {
     return [...this.#entries.values()].filter((entry) => !entry.running && entry.dueAt <= now).length;
   }
 
-  /** Adds a key, to be handled as soon as a worker is free. A change also ends the wait of a key that has failed. */
-  add(key: string, urgency: Urgency = 'change'): void {
-    const now = this.#options.clock.monotonic();
+  /**
+   * Adds a key, to be handled as soon as a worker is free and its pace allows. A change also ends the wait of a key that is due later.
+   *
+   * @param spacingMs least time since it was handled last, for news that may come many times a second
+   */
+  add(key: string, urgency: Urgency = 'change', spacingMs = 0): void {
+    const dueAt = this.#options.clock.monotonic() + this.#pace.waitMs(key, spacingMs);
     const entry = this.#entries.get(key);
     if (entry === undefined) {
-      this.#entries.set(key, { key, urgency, dueAt: now, failures: 0, running: false, dirty: false });
+      this.#entries.set(key, { key, urgency, dueAt, failures: 0, running: false, again: null });
     } else if (entry.running) {
-      entry.dirty = true;
+      entry.again = Math.min(entry.again ?? spacingMs, spacingMs);
       if (urgency === 'change') entry.urgency = 'change';
     } else {
       if (urgency === 'change') entry.urgency = 'change';
-      if (entry.failures === 0) entry.dueAt = Math.min(entry.dueAt, now); // a key that fails keeps its delay: changes must not make it hot
+      if (entry.failures === 0) entry.dueAt = Math.min(entry.dueAt, dueAt); // a key that fails keeps its delay: changes must not make it hot
     }
     this.#bell.ring();
   }
@@ -116,7 +126,8 @@ export class WorkQueue {
     const { backoff, clock, handle, onError, random } = this.#options;
     this.#running += 1;
     entry.running = true;
-    entry.dirty = false;
+    entry.again = null;
+    this.#pace.take(entry.key);
     entry.urgency = 'resync';
     try {
       const result = await handle(entry.key, signal);
@@ -136,8 +147,10 @@ export class WorkQueue {
   #settle(entry: Entry, afterMs: number | null): void {
     entry.running = false;
     this.#entries.delete(entry.key); // and to the end of the order, if it stays
-    if (!entry.dirty && afterMs === null) return;
-    const now = this.#options.clock.monotonic();
-    this.#entries.set(entry.key, { ...entry, dueAt: entry.dirty ? now : now + (afterMs ?? 0), dirty: false });
+    const { again } = entry;
+    if (again === null && afterMs === null) return;
+    const waits = [afterMs ?? [], again === null ? [] : this.#pace.waitMs(entry.key, again)].flat();
+    const waitMs = Math.max(this.#pace.waitMs(entry.key, 0), Math.min(...waits));
+    this.#entries.set(entry.key, { ...entry, dueAt: this.#options.clock.monotonic() + waitMs, again: null });
   }
 }

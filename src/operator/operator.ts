@@ -7,7 +7,6 @@ import { LEASE_TIMES, LeaseElector, type LeaseOutcome, type Term } from '../kube
 import { ServerClock } from '../kube/server-clock.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
-import { type Urgency, WorkQueue, type WorkResult } from '../kube/work-queue.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
@@ -15,8 +14,9 @@ import { serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { VERSION } from '../runtime/version.ts';
-import { type MetricSources, OperatorMetrics, type QueueName } from './operator-metrics.ts';
+import { type MetricSources, OperatorMetrics } from './operator-metrics.ts';
 import { operatorRoutes } from './operator-routes.ts';
+import { PoolQueues } from './pool-queues.ts';
 import { PoolReader, poolConditions } from './pool-record.ts';
 import { ProxyListeners } from './proxy-listeners.ts';
 import { ReconcileStates } from './reconcile-state.ts';
@@ -42,11 +42,6 @@ export interface OperatorOptions {
   readonly logLevel: string;
 }
 
-const BACKOFF = { firstMs: 20, capMs: 4_000, jitter: 0.25 } as const;
-/** Pools that are reported on at the same time: few, so that the API server has room for what clients feel. */
-const REPORT_WORKERS = 2;
-const YIELD_MS = 30;
-const YIELD_LOOK_MS = 3;
 const CONTROLLER_NAME = 'cccam.dev/operator';
 
 /**
@@ -93,14 +88,10 @@ class Operator {
   readonly #client: KubeClient;
   readonly #watches: Watches;
   readonly #listeners: ProxyListeners;
-  /** Pools to reconcile. */
-  readonly #queue: WorkQueue;
-  /** Pools with something to report. A queue of its own: what people read must not delay what clients feel. */
-  readonly #reports: WorkQueue;
+  readonly #queues: PoolQueues;
   readonly #elector: LeaseElector;
   readonly #identity: string;
   readonly #states = new ReconcileStates();
-  #reconciler: Reconciler | undefined;
 
   constructor(options: OperatorOptions, { access, clock, identity, log }: OperatorProcess) {
     this.#options = options;
@@ -118,13 +109,12 @@ class Operator {
       onDate: (date, tookMs) => clock.hear(date, tookMs),
     });
     this.#client = new KubeClient(this.#transport);
-    this.#queue = this.#workQueue('cccampool', options.workers, (key, signal) => this.#pass(key, signal));
-    this.#reports = this.#workQueue('cccampool-status', REPORT_WORKERS, (key, signal) => this.#report(key, signal));
+    this.#queues = new PoolQueues({ clock, log, metrics: this.#metrics, workers: options.workers });
     this.#listeners = new ProxyListeners({
       clock,
       random: Math.random,
       servers: (pool) => this.#watches.serverCount(pool),
-      onChange: (pool, change) => this.#add(pool, change === 'state' ? 'change' : 'resync'),
+      onChange: (pool, change) => this.#queues.said(pool, change === 'state' ? 'change' : 'resync'),
       onTrouble: (pool, pod, error) => this.#streamLost(pool, pod, error),
     });
     this.#watches = new Watches({
@@ -133,7 +123,7 @@ class Operator {
       clock,
       random: Math.random,
       pools: new PoolReader(),
-      onPool: (key, urgency) => this.#add(key, urgency),
+      onPool: (key, urgency) => this.#queues.changed(key, urgency),
       onProxies: (pool) => this.#followProxies(pool),
       report: (kind, report) => this.#reported(kind, report),
     });
@@ -184,7 +174,7 @@ class Operator {
   /** Read at each scrape, when everything is there. */
   #metricSources(): MetricSources {
     return {
-      queueDepths: () => ({ cccampool: this.#queue.depth, 'cccampool-status': this.#reports.depth }),
+      queueDepths: () => this.#queues.depths,
       leads: () => this.#elector.leads,
       pools: () => this.#watches.pools.size,
       conditions: () => poolConditions(this.#watches.pools.all()),
@@ -211,73 +201,16 @@ class Operator {
       clock: this.#clock,
       random: Math.random,
       onEventLost,
-      yieldToApplies: (signal: AbortSignal) => this.#yieldToApplies(signal),
+      yieldToApplies: (signal: AbortSignal) => this.#queues.yieldToPasses(signal),
     };
-    this.#reconciler = new Reconciler({ tools, listeners: this.#listeners, settings: this.#options.settings, states: this.#states });
-    await Promise.all([this.#queue.run(term.signal), this.#reports.run(term.signal)]);
-  }
-
-  #workQueue(name: QueueName, workers: number, handle: (key: string, signal: AbortSignal) => Promise<WorkResult>): WorkQueue {
-    return new WorkQueue({
-      clock: this.#clock,
-      random: Math.random,
-      backoff: BACKOFF,
-      workers,
-      handle: async (key, signal) => {
-        const begun = this.#clock.monotonic();
-        const result = await handle(key, signal);
-        const ms = this.#clock.monotonic() - begun;
-        this.#metrics.reconciled(name, ms, result.kind === 'requeue');
-        this.#log.debug({ pool: key, queue: name, ms: Math.round(ms), ...result }, 'reconciled');
-        return result;
-      },
-      onError: (key, thrown, retryInMs) => {
-        this.#metrics.failed(name);
-        this.#log.warn({ pool: key, queue: name, ...errorFields(thrown), retryInMs }, 'reconcile failed');
-      },
-    });
-  }
-
-  async #pass(key: string, signal: AbortSignal): Promise<WorkResult> {
-    let reportDue = true; // a failed pass is reported, too
-    try {
-      const result = await this.#leading.pass(key, signal);
-      reportDue = result.reportDue;
-      return result.work;
-    } finally {
-      if (reportDue) this.#addTo('cccampool-status', this.#reports, key, 'change');
-    }
-  }
-
-  async #report(key: string, signal: AbortSignal): Promise<WorkResult> {
-    return await this.#leading.report(key, signal);
-  }
-
-  /** Two writes at once take twice as long each, so telling lets passes go first; but not for long, for there may always be one. */
-  async #yieldToApplies(signal: AbortSignal): Promise<void> {
-    const limit = this.#clock.monotonic() + YIELD_MS;
-    while (this.#queue.running > 0 && !signal.aborted && this.#clock.monotonic() < limit) await this.#clock.sleep(YIELD_LOOK_MS, signal);
-  }
-
-  /** Queues only run while this process leads. */
-  get #leading(): Reconciler {
-    if (this.#reconciler === undefined) throw new Error('not leading');
-    return this.#reconciler;
+    const { settings } = this.#options;
+    await this.#queues.run(new Reconciler({ tools, listeners: this.#listeners, settings, states: this.#states }), term.signal);
   }
 
   #followProxies(key: string): void {
     const [namespace = '', name = ''] = key.split('/');
     const isThere = this.#watches.pools.get(namespace, name) !== null;
     this.#listeners.follow(key, isThere ? this.#watches.proxiesOf(key) : [], (pod) => this.#watches.isOurs(pod));
-  }
-
-  #addTo(name: QueueName, queue: WorkQueue, key: string, urgency: Urgency): void {
-    this.#metrics.added(name);
-    queue.add(key, urgency);
-  }
-
-  #add(key: string, urgency: Urgency): void {
-    this.#addTo('cccampool', this.#queue, key, urgency);
   }
 
   /** Pods come and go, so that one cannot be reached is no warning; that it cannot be understood is. */
