@@ -190,7 +190,7 @@ export class Reflector<T extends Stored> {
     const asked = thrown instanceof KubeApiError ? (thrown.retryAfterMs ?? 0) : 0;
     const refused = isStatus(thrown, 403) ? FORBIDDEN_RETRY_MS[403] : isStatus(thrown, 404) ? FORBIDDEN_RETRY_MS[404] : 0;
     this.#isRefusal = refused > 0;
-    const retryInMs = Math.max(usual, asked, this.#failures > QUICK_TRIES ? refused : 0);
+    const retryInMs = Math.max(this.#isRefusal && this.#failures > QUICK_TRIES ? refused : usual, asked);
     report(isSilence(thrown) ? { kind: 'silent' } : { kind: 'failed', error: thrown, retryInMs });
     await clock.sleep(retryInMs, signal);
   }

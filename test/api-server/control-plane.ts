@@ -35,6 +35,7 @@ const CONTROLLERS = [
   'disruption-controller',
   'root-ca-certificate-publisher-controller',
   'ttl-after-finished-controller',
+  'clusterrole-aggregation-controller',
 ];
 
 /** A real etcd, kube-apiserver and kube-controller-manager, in a folder and on ports of their own. */
@@ -191,13 +192,13 @@ export class ControlPlane {
   }
 }
 
-/** A client with every right. */
-export function adminClient(access: Access): KubeClient {
+/** A client with every right. @param headers more of them, such as those that make it act for somebody with fewer */
+export function adminClient(access: Access, headers: Readonly<Record<string, string>> = {}): KubeClient {
   const cluster = {
     server: new URL(`https://127.0.0.1:${access.port}`),
     namespace: null,
     credentials: async () => ({
-      headers: { authorization: `Bearer ${access.adminToken}` },
+      headers: { authorization: `Bearer ${access.adminToken}`, ...headers },
       tls: { ca: await readFile(access.caFile, 'utf8') },
     }),
     forget: () => undefined,

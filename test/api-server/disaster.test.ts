@@ -12,7 +12,7 @@ let cluster: TestCluster;
 let viewers: Viewers;
 let weight = 10;
 
-const KINDS = 10;
+const KINDS = 11;
 const forever = new AbortController().signal;
 const spec = () => ({
   backends: [{ name: 'a', replicas: 2, weight }],
