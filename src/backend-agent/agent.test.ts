@@ -3,13 +3,11 @@ import { throughout, until } from '../../test/support/until.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';
-import { agentKey } from '../wire/agent-key.ts';
 import { preStopHook } from '../wire/pre-stop.ts';
 import { BackendAgent } from './agent.ts';
 import { UNREPORTED_MS } from './backend-state.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
-const KEY = agentKey('end a server', 'uid');
 const FULL: SocketCounts = { ...NO_SOCKETS, listening: 1, established: 5 };
 let http: HttpServer;
 let end: AbortController;
@@ -21,9 +19,9 @@ afterEach(async () => {
   await http.close();
 });
 
-/** An agent whose looks at the sockets the test answers. */
-async function anAgent(read: () => Promise<SocketCounts>): Promise<void> {
-  const options = { port: 12_000, http: { host: '127.0.0.1', port: 0 }, drainKey: KEY, linkKey: 'link', logLevel: 'silent' };
+/** An agent whose looks at the sockets the test answers. @param node address of its node; the test calls from 127.0.0.1 */
+async function anAgent(read: () => Promise<SocketCounts>, node = '127.0.0.1'): Promise<void> {
+  const options = { port: 12_000, http: { host: '127.0.0.1', port: 0 }, node: new Set([node]), logLevel: 'silent' };
   const agent = new BackendAgent(options, systemClock, createLogger('silent', {}), read);
   http = await serveHttp({ host: '127.0.0.1', port: 0, option: '--http' }, agent.routes());
   end = new AbortController();
@@ -31,12 +29,13 @@ async function anAgent(read: () => Promise<SocketCounts>): Promise<void> {
 }
 
 /** Asks for a drain as the kubelet does. */
-async function drain(helper = false): Promise<number> {
-  const { httpGet } = preStopHook({ deadlineMs: 60_000, close: true, helper }, 9_322, KEY) as {
-    httpGet: { path: string; httpHeaders: { name: string; value: string }[] };
-  };
-  const headers = Object.fromEntries(httpGet.httpHeaders.map(({ name, value }) => [name, value]));
-  return (await fetch(`http://127.0.0.1:${http.port}${httpGet.path}`, { headers })).status;
+async function drain(helper = false, signal?: AbortSignal): Promise<number> {
+  const { httpGet } = preStopHook({ deadlineMs: 60_000, close: true, helper }, 9_322);
+  return (await fetch(`http://127.0.0.1:${http.port}${httpGet.path}`, signal === undefined ? {} : { signal })).status;
+}
+
+async function says(draining: 0 | 1): Promise<boolean> {
+  return (await (await fetch(`http://127.0.0.1:${http.port}/metrics`)).text()).includes(`cccam_backend_draining ${draining}`);
 }
 
 describe('a drain', () => {
@@ -56,9 +55,7 @@ describe('a drain', () => {
     await fetch(`http://127.0.0.1:${http.port}/healthz`); // what was asked before is heard before
     slow = false;
     looks[0]?.();
-    await until('it says so', async () =>
-      (await (await fetch(`http://127.0.0.1:${http.port}/metrics`)).text()).includes('cccam_backend_draining 1'),
-    );
+    await until('it says so', async () => await says(1));
     await throughout('it waits', UNREPORTED_MS + 1_000, async () => !answered); // longer than for proxies that say nothing
     sockets = { ...FULL, established: 0 };
     expect(await answer).toBe(200);
@@ -67,7 +64,7 @@ describe('a drain', () => {
   it('is not begun by a helper that is restarted alone', async () => {
     await anAgent(async () => FULL);
     expect(await drain(true)).toBe(200);
-    expect(await (await fetch(`http://127.0.0.1:${http.port}/metrics`)).text()).toContain('cccam_backend_draining 0');
+    expect(await says(0)).toBe(true);
   });
 
   it('keeps a helper for as long as the server when the pod ends', async () => {
@@ -85,5 +82,25 @@ describe('a drain', () => {
     await throughout('both wait', UNREPORTED_MS + 1_000, async () => !helper && !server);
     sockets = { ...FULL, established: 0 };
     expect(await answers).toEqual([200, 200]);
+  }, 20_000);
+
+  it('is taken back that is given up within a second while the server serves on', async () => {
+    await anAgent(async () => FULL);
+    const given = new AbortController();
+    const call = drain(false, given.signal).catch(() => 0);
+    await until('it drains', async () => await says(1));
+    given.abort();
+    await call;
+    await until('it serves again', async () => await says(0), 1_000);
+  });
+
+  it('is announced to nobody that is asked for from elsewhere than the node, and is answered when no session remains', async () => {
+    let sockets = FULL;
+    await anAgent(async () => sockets, '192.0.2.1');
+    let answers = 0;
+    const calls = Promise.all([drain(), drain(true)].map(async (call) => await call.finally(() => (answers += 1))));
+    await throughout('nothing is announced', UNREPORTED_MS + 1_000, async () => answers === 0 && (await says(0)));
+    sockets = { ...FULL, established: 0 };
+    expect(await calls).toEqual([200, 200]);
   }, 20_000);
 });

@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Bell, type Clock, systemClock } from '../runtime/clock.ts';
 import { metricsRoute, type Route, sendText, serveHttp } from '../runtime/http-server.ts';
 import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
+import { isFrom } from '../runtime/node-addresses.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { type BackendLine, LINK_HEARTBEAT_MS, LINK_PATH } from '../wire/agent-link.ts';
-import { PRE_STOP_PATH, readPreStopCall } from '../wire/pre-stop.ts';
+import { HASTY_MS, PRE_STOP_PATH, type PreStopCall, readPreStopCall } from '../wire/pre-stop.ts';
 import { BackendMetrics } from './backend-metrics.ts';
-import { type BackendState, drainBegins, drainOver, mayEnd, UNSEEN, withRouting, withSockets } from './backend-state.ts';
+import { type BackendState, drainBegins, drainOver, drainTakenBack, mayEnd, UNSEEN, withRouting, withSockets } from './backend-state.ts';
 import { ProxyLinks } from './proxy-links.ts';
 import { readSockets, type SocketCounts } from './socket-table.ts';
 
@@ -15,10 +16,8 @@ export interface BackendAgentOptions {
   /** CCcam port of the server beside it. */
   readonly port: number;
   readonly http: { readonly host: string; readonly port: number };
-  /** What a drain must be asked with. */
-  readonly drainKey: string;
-  /** What a link must be asked with. */
-  readonly linkKey: string;
+  /** Addresses of this node, from which its kubelet calls. */
+  readonly node: ReadonlySet<string>;
   readonly logLevel: string;
 }
 
@@ -57,6 +56,8 @@ export class BackendAgent {
   readonly #metrics = new BackendMetrics();
   readonly #links: ProxyLinks;
   #state: BackendState = UNSEEN;
+  /** Calls about the server that were not the kubelet's, and wait all the same. */
+  #waiting = 0;
   #published = '';
   #publishedAt = Number.NEGATIVE_INFINITY;
 
@@ -68,7 +69,6 @@ export class BackendAgent {
     this.#read = read;
     this.#links = new ProxyLinks({
       first: this.#line(),
-      key: options.linkKey,
       clock,
       onChange: () => this.#bell.ring(),
       onLost: (error) => log.warn(errorFields(error), 'the link of a proxy cannot be used'),
@@ -108,7 +108,11 @@ export class BackendAgent {
   }
 
   #updateRouting(): void {
-    this.#state = withRouting(this.#state, this.#links.size === 0 || this.#links.routing, this.#clock.monotonic());
+    this.#state = withRouting(this.#state, this.#isRouting, this.#clock.monotonic());
+  }
+
+  get #isRouting(): boolean {
+    return this.#links.size === 0 || this.#links.routing;
   }
 
   /** What changes where clients go is published at once, numbers with the next heartbeat. */
@@ -130,31 +134,56 @@ export class BackendAgent {
 
   /** Answers when the server's container may end. */
   async #drain(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = readPreStopCall(request.url, request.headers, this.#options.drainKey);
-    if (call === 'forbidden') return sendText(response, 403, 'the key is missing or wrong\n');
-    if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
+    const call = readPreStopCall(request.url);
+    if (call === null) return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
     const given = new AbortController();
     response.once('close', () => given.abort());
     if (call.helper === true && !(await this.#ends(given.signal))) return sendText(response, 200, 'only this container is terminating\n');
-    this.#state = drainBegins(this.#state, call, this.#clock.monotonic());
+    if (isFrom(request, this.#options.node)) await this.#announce(call, given.signal);
+    else await this.#wait(call, request.socket.remoteAddress ?? 'an unknown address', given.signal);
+    if (!given.signal.aborted) sendText(response, 200, 'drained\n');
+  }
+
+  /** The kubelet calls: the proxies are told that the pod ends. */
+  async #announce(call: PreStopCall, signal: AbortSignal): Promise<void> {
+    const begun = this.#clock.monotonic();
+    this.#state = drainBegins(this.#state, call, begun);
     this.#log.info({ sessions: this.#state.sockets.established, ...call }, 'draining');
     this.#publish();
     this.#bell.ring();
     do {
-      await this.#clock.sleep(LOOK_MS.draining, given.signal);
+      await this.#clock.sleep(LOOK_MS.draining, signal);
       this.#updateRouting();
-    } while (!given.signal.aborted && !mayEnd(this.#state, this.#clock.monotonic()));
-    this.#state = drainOver(this.#state, this.#clock.monotonic());
-    this.#log.info({ sessions: this.#state.sockets.established, asked: !given.signal.aborted }, 'drained');
-    if (!given.signal.aborted) sendText(response, 200, 'drained\n');
+    } while (!signal.aborted && !mayEnd(this.#state, this.#clock.monotonic()));
+    const now = this.#clock.monotonic();
+    const isHasty = signal.aborted && now - begun < HASTY_MS;
+    this.#state = isHasty ? drainTakenBack(this.#state, begun, now) : drainOver(this.#state, now);
+    this.#log.info({ sessions: this.#state.sockets.established, asked: !signal.aborted, takenBack: isHasty }, 'drained');
+    this.#bell.ring();
+  }
+
+  /**
+   * Anyone else calls, or a kubelet of a network that hides where it calls from: it is answered in time, which harms nobody, and the proxies
+   * are told nothing; a pod that really ends is drained by the operator.
+   */
+  async #wait(call: PreStopCall, from: string, signal: AbortSignal): Promise<void> {
+    this.#log.warn({ from, ...call }, 'a drain was asked for from elsewhere than this node; nothing is announced');
+    let own = drainBegins({ ...this.#state, drain: null }, call, this.#clock.monotonic());
+    if (call.helper !== true) this.#waiting += 1;
+    do {
+      await this.#clock.sleep(LOOK_MS.draining, signal);
+      const { lookedAt, sockets } = this.#state;
+      own = withRouting({ ...own, lookedAt, sockets }, this.#isRouting, this.#clock.monotonic());
+    } while (!signal.aborted && !mayEnd(own, this.#clock.monotonic()));
+    if (call.helper !== true) this.#waiting -= 1;
   }
 
   /** Whether the server itself is being ended. */
   async #ends(signal: AbortSignal): Promise<boolean> {
     const until = this.#clock.monotonic() + ALONE_MS;
-    while (this.#state.drain === null && this.#clock.monotonic() < until && !signal.aborted)
-      await this.#clock.sleep(LOOK_MS.draining, signal);
-    return this.#state.drain !== null;
+    const ends = (): boolean => this.#state.drain !== null || this.#waiting > 0;
+    while (!ends() && this.#clock.monotonic() < until && !signal.aborted) await this.#clock.sleep(LOOK_MS.draining, signal);
+    return ends();
   }
 
   #listening(response: ServerResponse): void {

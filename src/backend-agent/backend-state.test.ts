@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
-import {
-  ARRIVING_MS,
-  drainBegins,
-  drainOver,
-  mayEnd,
-  TERMINATING_MS,
-  UNREPORTED_MS,
-  UNSEEN,
-  withRouting,
-  withSockets,
-} from './backend-state.ts';
+import { ENDING_MS } from '../wire/pre-stop.ts';
+import { ARRIVING_MS, drainBegins, drainOver, mayEnd, UNREPORTED_MS, UNSEEN, withRouting, withSockets } from './backend-state.ts';
 import { NO_SOCKETS } from './socket-table.ts';
 
 const sockets = (established: number, listening = 1) => ({ ...NO_SOCKETS, established, listening });
@@ -74,14 +65,14 @@ describe('a drain', () => {
 
   it('is over when its container was not ended after all', () => {
     const answered = drainOver(drainBegins(serving, CALL, 0), 1_000);
-    expect(withSockets(answered, sockets(2), 999 + TERMINATING_MS).drain).not.toBeNull();
-    expect(withSockets(answered, sockets(2), 1_000 + TERMINATING_MS).drain).toBeNull();
+    expect(withSockets(answered, sockets(2), 999 + ENDING_MS).drain).not.toBeNull();
+    expect(withSockets(answered, sockets(2), 1_000 + ENDING_MS).drain).toBeNull();
   });
 
   it('is not over while another container of the pod still waits', () => {
     const both = drainBegins(drainBegins(serving, CALL, 0), CALL, 0);
     const one = drainOver(both, 1_000);
-    expect(withSockets(one, sockets(2), 2_000 + TERMINATING_MS).drain).not.toBeNull();
-    expect(withSockets(drainOver(one, 2_000), sockets(2), 2_000 + TERMINATING_MS).drain).toBeNull();
+    expect(withSockets(one, sockets(2), 2_000 + ENDING_MS).drain).not.toBeNull();
+    expect(withSockets(drainOver(one, 2_000), sockets(2), 2_000 + ENDING_MS).drain).toBeNull();
   });
 });

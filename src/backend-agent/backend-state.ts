@@ -1,5 +1,5 @@
 import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
-import type { PreStopCall } from '../wire/pre-stop.ts';
+import { ENDING_MS, type PreStopCall } from '../wire/pre-stop.ts';
 import { NO_SOCKETS, type SocketCounts } from './socket-table.ts';
 
 /** A drain as the kubelet has asked for it. Times are of the monotonic clock, in milliseconds. */
@@ -54,8 +54,16 @@ export function drainOver(state: BackendState, now: number): BackendState {
   return { ...state, drain: { ...drain, calls, overSince: calls > 0 ? null : now } };
 }
 
-/** A container ends within its grace period after the answer; one that still serves after this does not end. */
-export const TERMINATING_MS = 120_000;
+/**
+ * The call that began the drain was given up at once. Where the server serves on, nothing ends.
+ *
+ * @param begun when that call came
+ */
+export function drainTakenBack(state: BackendState, begun: number, now: number): BackendState {
+  const { drain, sockets } = state;
+  const isAlone = drain?.since === begun && drain.calls === 1;
+  return isAlone && sockets.listening > 0 ? { ...state, drain: null } : drainOver(state, now);
+}
 
 /** What the proxies report. @param routing whether one of them would still send new sessions, or none is connected */
 export function withRouting(state: BackendState, routing: boolean, now: number): BackendState {
@@ -75,7 +83,7 @@ export function withSockets(state: BackendState, sockets: SocketCounts, lookedAt
   if (drain === null) return { sockets, lookedAt, drain };
   const listens = sockets.listening > 0;
   const over = drain.overSince !== null;
-  const lasts = drain.overSince !== null && lookedAt >= drain.overSince + TERMINATING_MS;
+  const lasts = drain.overSince !== null && lookedAt >= drain.overSince + ENDING_MS;
   if (listens && (lasts || (over && drain.wentDown))) return { sockets, lookedAt, drain: null };
   return { sockets, lookedAt, drain: { ...drain, wentDown: drain.wentDown || (over && !listens) } };
 }

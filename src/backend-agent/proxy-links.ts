@@ -1,10 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../runtime/clock.ts';
 import { CccamError } from '../runtime/errors.ts';
-import { sendText } from '../runtime/http-server.ts';
 import { NdjsonPublisher } from '../runtime/ndjson-publisher.ts';
 import { readNdjson } from '../runtime/ndjson-reader.ts';
-import { hasKey } from '../wire/agent-key.ts';
 import { type BackendLine, LINK_LIMITS, type ProxyLine, readProxyLine } from '../wire/agent-link.ts';
 
 /** More than the proxies of a pool on one node. */
@@ -14,8 +12,6 @@ const LIMITS = { perAddress: 16, backlogBytes: 65_536, behindMs: 60_000 } as con
 export interface ProxyLinksOptions {
   /** What proxies are told until something else is published. */
   readonly first: BackendLine;
-  /** Opens a link. */
-  readonly key: string;
   readonly clock: Clock;
   /** A proxy has come, gone, or changed what it does. */
   readonly onChange: () => void;
@@ -54,8 +50,7 @@ export class ProxyLinks {
 
   /** Keeps a connection for as long as the proxy does. */
   async accept(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { clock, key, onChange, onLost } = this.#options;
-    if (!hasKey(request.headers, key)) return sendText(response, 403, 'the key is missing or wrong\n');
+    const { clock, onChange, onLost } = this.#options;
     if (!this.#publisher.add(response, [this.#latest])) return;
     this.#said.set(request, null);
     const peer = `proxy at ${request.socket.remoteAddress ?? 'an unknown address'}`;

@@ -69,9 +69,12 @@ export function serviceAccount(): Option {
   );
 }
 
-/** The key that a preStop hook must send. */
-export function drainKey(): Option {
-  return new Option('--drain-key <key>', 'key that a preStop call must carry').env('CCCAM_DRAIN_KEY').makeOptionMandatory();
+/** Where the kubelet of this pod is. */
+export function nodeAddress(): Option {
+  return new Option('--node-address <address>', 'address of the node, whose kubelet ends pods')
+    .env('CCCAM_NODE_ADDRESS')
+    .argParser(address)
+    .default('127.0.0.1');
 }
 
 /** How much is logged. */

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
+import { nodeAddresses } from '../runtime/node-addresses.ts';
 import { keepSmall } from '../runtime/small-process.ts';
-import { drainKey, type Endpoint, http, logLevel, port } from './arguments.ts';
+import { type Endpoint, http, logLevel, nodeAddress, port } from './arguments.ts';
 
 interface Flags {
   readonly port: number;
   readonly http: Endpoint;
-  readonly drainKey: string;
-  readonly linkKey: string;
+  readonly nodeAddress: string;
   readonly logLevel: string;
 }
 
@@ -16,12 +16,11 @@ export function backendAgentCommand(): Command {
     .description('watch the CCcam server of this pod, and keep the pod until its sessions have ended')
     .requiredOption('--port <port>', 'CCcam port of the server', port)
     .addOption(http('the proxies, the kubelet and metrics', 9322))
-    .addOption(drainKey())
-    .requiredOption('--link-key <key>', 'key that a proxy must send to open a link')
+    .addOption(nodeAddress())
     .addOption(logLevel())
     .action(async (flags: Flags) => {
       keepSmall();
       const { backendAgent } = await import('../backend-agent/agent.ts');
-      process.exitCode = await backendAgent(flags);
+      process.exitCode = await backendAgent({ ...flags, node: await nodeAddresses(flags.nodeAddress) });
     });
 }

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { listenAddress } from '../runtime/listen-address.ts';
+import { nodeAddresses } from '../runtime/node-addresses.ts';
 import { ANY_ADDRESS } from '../runtime/server-address.ts';
 import { keepSmall } from '../runtime/small-process.ts';
-import { address, drainKey, type Endpoint, http, logLevel, serviceAccount } from './arguments.ts';
+import { address, type Endpoint, http, logLevel, nodeAddress, serviceAccount } from './arguments.ts';
 
 interface Flags {
   readonly configMap: string;
@@ -11,7 +12,7 @@ interface Flags {
   readonly http: Endpoint;
   readonly mounted?: string;
   readonly haproxy?: string;
-  readonly drainKey: string;
+  readonly nodeAddress: string;
   readonly serviceAccount: string;
   readonly logLevel: string;
 }
@@ -26,7 +27,7 @@ export function proxyAgentCommand(): Command {
     .addOption(http('observations and metrics', 9321))
     .option('--mounted <folder>', 'mounted copy of the ConfigMap, for a start without an API server')
     .option('--haproxy <path>', 'HAProxy that checks each new structure before it is used')
-    .addOption(drainKey())
+    .addOption(nodeAddress())
     .addOption(serviceAccount())
     .addOption(logLevel())
     .action(async (flags: Flags) => {
@@ -35,6 +36,7 @@ export function proxyAgentCommand(): Command {
       process.exitCode = await proxyAgent({
         ...flags,
         bind: await listenAddress(flags.bind),
+        node: await nodeAddresses(flags.nodeAddress),
         mounted: flags.mounted ?? null,
         haproxy: flags.haproxy ?? null,
       });

@@ -71,7 +71,7 @@ function serve(view: ClusterView, active: ActivePool, now: number): Outcome {
       proxies: view.proxies,
       runtime: { ...RUNTIME, maxConnections: spec.proxy.maxConnections, proxies: spec.proxy.replicas },
     },
-    (model, roster) => proxyConfigText(model, configExtras(view, spec, model, roster)),
+    (model, roster) => proxyConfigText(model, configExtras(view, model, roster)),
     now,
   );
   const { config, model, proxies, roster, servers } = decision;

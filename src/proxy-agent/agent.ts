@@ -38,8 +38,8 @@ export interface AgentOptions {
   readonly mounted: string | null;
   /** Checks configurations before they count; null where there is no binary beside the agent. */
   readonly haproxy: string | null;
-  /** What this proxy's end must be asked with. */
-  readonly drainKey: string;
+  /** Addresses of this node, from which its kubelet calls. */
+  readonly node: ReadonlySet<string>;
   /** Folder with the token of the service account. */
   readonly serviceAccount: string;
   readonly logLevel: string;
@@ -126,7 +126,7 @@ class ProxyAgent {
       onTrouble: (server, error) => logLost(log, server, error),
     });
     this.#softStop = new SoftStop({
-      key: options.drainKey,
+      node: options.node,
       clock,
       log,
       structure: () => this.#config?.model.structure ?? null,

@@ -1,7 +1,6 @@
 import { Bell, type Clock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
 import { NdjsonClient } from '../runtime/ndjson-client.ts';
-import { KEY_HEADER } from '../wire/agent-key.ts';
 import { type BackendLine, LINK_HEARTBEAT_MS, LINK_LIMITS, LINK_PATH, readBackendLine } from '../wire/agent-link.ts';
 
 const RETRY = { firstMs: 400, capMs: 5_000, jitter: 0.2 } as const;
@@ -11,8 +10,6 @@ const CONNECT_MS = 3_000;
 export interface BackendAgentAddress {
   readonly address: string;
   readonly port: number;
-  /** Opens a link to it. */
-  readonly key: string;
 }
 
 /** What a server's agent says of it. */
@@ -53,7 +50,6 @@ export class BackendLink {
       host: where.address,
       port: where.port,
       path: LINK_PATH,
-      headers: { [KEY_HEADER]: where.key },
       limits: () => LINK_LIMITS,
       connectMs: CONNECT_MS,
       retry: RETRY,

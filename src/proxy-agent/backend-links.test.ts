@@ -4,11 +4,9 @@ import { ProxyLinks } from '../backend-agent/proxy-links.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
-import { agentKey, KEY_HEADER } from '../wire/agent-key.ts';
 import { type BackendLine, LINK_PATH } from '../wire/agent-link.ts';
 import { BackendLinks } from './backend-links.ts';
 
-const KEY = agentKey('link to a server', 'uid', 'a');
 const SERVES: BackendLine = { draining: false, deadlineInMs: null };
 const DRAINS: BackendLine = { draining: true, deadlineInMs: 60_000 };
 const ends: (() => Promise<unknown>)[] = [];
@@ -19,7 +17,7 @@ afterEach(async () => {
 
 /** The agent of a server, as far as its links go. */
 async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer }> {
-  const links = new ProxyLinks({ first: SERVES, key: KEY, clock: systemClock, onChange: () => undefined, onLost: () => undefined });
+  const links = new ProxyLinks({ first: SERVES, clock: systemClock, onChange: () => undefined, onLost: () => undefined });
   const http = await serveHttp(
     { host: '127.0.0.1', port, option: '--http' },
     new Map([[`POST ${LINK_PATH}`, async (request, response) => await links.accept(request, response)]]),
@@ -31,7 +29,7 @@ async function backend(port = 0): Promise<{ links: ProxyLinks; http: HttpServer 
 /** The links of a proxy to one server. */
 function proxy(port: number, onChange = (): void => undefined): BackendLinks {
   const links = new BackendLinks({ proxy: 'p', clock: systemClock, random: () => 0.5, onChange, onTrouble: () => undefined });
-  links.follow(new Map([['s', { address: '127.0.0.1', port, key: KEY }]]));
+  links.follow(new Map([['s', { address: '127.0.0.1', port }]]));
   ends.push(() => links.stop());
   return links;
 }
@@ -89,13 +87,6 @@ describe('the link between a proxy and a server', () => {
     await until('it has said that it does not', () => !links.routing);
   });
 
-  it('is refused to a caller without the key', async () => {
-    const { http, links } = await backend();
-    const answer = await fetch(`http://127.0.0.1:${http.port}${LINK_PATH}`, { method: 'POST', body: '{}\n' });
-    expect(answer.status).toBe(403);
-    expect(links.size).toBe(0);
-  });
-
   it('is over for servers that are not named any more', async () => {
     const { http, links } = await backend();
     const there = proxy(http.port);
@@ -110,7 +101,6 @@ describe('the link between a proxy and a server', () => {
     await until('it is connected', () => links.size === 1);
     const answer = await fetch(`http://127.0.0.1:${http.port}${LINK_PATH}`, {
       method: 'POST',
-      headers: { [KEY_HEADER]: KEY },
       body: `${line}\n`,
     });
     await answer.text().catch(() => '');

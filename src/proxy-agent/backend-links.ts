@@ -26,7 +26,7 @@ export class BackendLinks {
   follow(agents: ReadonlyMap<string, BackendAgentAddress>): void {
     for (const [server, { end, where }] of this.#kept) {
       const wanted = agents.get(server);
-      if (wanted?.address === where.address && wanted.port === where.port && wanted.key === where.key) continue;
+      if (wanted?.address === where.address && wanted.port === where.port) continue;
       end.abort();
       this.#kept.delete(server);
     }

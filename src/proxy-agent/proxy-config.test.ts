@@ -3,7 +3,6 @@ import { aModel, aServer } from '../../test/fakes/pools.ts';
 import { proxyConfigText, revisionOf } from '../wire/proxy-config.ts';
 import { agentConfig } from './proxy-config.ts';
 
-const KEY = '0123456789abcdef'.repeat(2);
 const RUNTIME = {
   proxy: 'p-haproxy-x',
   bindAddress: '10.0.0.9',
@@ -16,25 +15,22 @@ describe('agentConfig', () => {
     const model = aModel([aServer(1), aServer(2, { state: 'drain', deadlineAt: 1_800_000_000_000 })]);
     const structure = { ...model.structure, bind: { address: '10.0.0.9', port: model.structure.bind.port }, sockets: RUNTIME.sockets };
     const text = proxyConfigText(model, {
-      agents: [{ server: model.servers[1]?.name ?? '', port: 9_322, key: KEY }],
+      agents: [{ server: model.servers[1]?.name ?? '', port: 9_322 }],
       ends: [{ proxy: 'p-haproxy-x', deadlineAt: 5 }],
     });
     const ends = new Map([['p-haproxy-x', 5]]);
-    const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322, key: KEY }]]);
+    const agents = new Map([[model.servers[1]?.name, { address: '127.0.1.2', port: 9_322 }]]);
     expect(agentConfig(text, RUNTIME)).toEqual({ revision: revisionOf(text), model: { ...model, structure }, agents, ends });
   });
 
-  it('reads what an earlier operator has written, that knew of no agents, or of no keys', () => {
+  it('reads what an earlier operator has written, that knew of no agents', () => {
     const model = aModel([aServer(1)]);
     expect(agentConfig(JSON.stringify(model), RUNTIME).agents.size).toBe(0);
-    const agents = [{ server: model.servers[0]?.name, port: 9_322 }];
-    expect(agentConfig(JSON.stringify({ ...model, agents }), RUNTIME).agents.size).toBe(0);
   });
 
   it('asks no agent at an address that is not that of its server', () => {
     expect(
-      agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [{ server: 'somebody-10.0.0.1:1', port: 80, key: KEY }] }), RUNTIME)
-        .agents.size,
+      agentConfig(proxyConfigText(aModel([aServer(1)]), { agents: [{ server: 'somebody-10.0.0.1:1', port: 80 }] }), RUNTIME).agents.size,
     ).toBe(0);
   });
 

@@ -47,9 +47,9 @@ export function agentConfig(source: string | undefined, runtime: ProxyRuntime): 
     model,
     ends: new Map(ends.map(({ deadlineAt, proxy }) => [proxy, deadlineAt])),
     agents: new Map(
-      agents.flatMap(({ server, port, key }) => {
+      agents.flatMap(({ server, port }) => {
         const address = addresses.get(server);
-        return address === undefined || key === undefined ? [] : [[server, { address, port, key }]];
+        return address === undefined ? [] : [[server, { address, port }]];
       }),
     ),
   };

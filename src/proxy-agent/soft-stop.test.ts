@@ -6,29 +6,24 @@ import { aStructure } from '../../test/fakes/pools.ts';
 import type { Structure } from '../haproxy/model.ts';
 import type { ProxyObservation } from '../haproxy/observation.ts';
 import { createLogger } from '../runtime/logger.ts';
-import { agentKey } from '../wire/agent-key.ts';
 import { preStopHook } from '../wire/pre-stop.ts';
 import { SoftStop } from './soft-stop.ts';
 
-const KEY = agentKey('end a proxy', 'uid');
+const NODE = '192.0.2.1';
 /** Longer than the last call. */
 const SHUT_MS = 11_000;
 
-function stopping(deadlineMs: number, close: boolean, structure: () => Structure | null = () => aStructure()) {
+function stopping(deadlineMs: number, close: boolean, structure: () => Structure | null = () => aStructure(), from = NODE) {
   const clock = new FakeClock();
   const softStop = new SoftStop({
-    key: KEY,
+    node: new Set([NODE]),
     clock,
     log: createLogger('silent', {}),
     structure,
     onChange: () => undefined,
   });
-  const { httpGet } = preStopHook({ deadlineMs, close }, 9_321, KEY) as {
-    httpGet: { path: string; httpHeaders: { name: string; value: string }[] };
-  };
-  const request = new IncomingMessage(new Socket());
-  request.url = httpGet.path;
-  for (const { name, value } of httpGet.httpHeaders) request.headers[name] = value;
+  const request = new IncomingMessage(Object.defineProperty(new Socket(), 'remoteAddress', { value: from }));
+  request.url = preStopHook({ deadlineMs, close }, 9_321).httpGet.path;
   const response = new ServerResponse(request);
   let over = false;
   const answered = softStop.answer(request, response).finally(() => {
@@ -42,7 +37,7 @@ function stopping(deadlineMs: number, close: boolean, structure: () => Structure
     } as unknown as ProxyObservation);
     await clock.advance(500);
   };
-  return { clock, softStop, see, answered, isOver: () => over };
+  return { clock, softStop, see, answered, isOver: () => over, giveUp: () => void response.emit('close') };
 }
 
 describe('the soft end of a proxy', () => {
@@ -119,5 +114,50 @@ describe('the soft end of a proxy', () => {
     await clock.advance(30_000);
     await settle();
     expect(isOver()).toBe(true);
+  });
+
+  it('is taken back when the call is given up within a second', async () => {
+    const { clock, giveUp, see, softStop } = stopping(600_000, true);
+    await see(3);
+    expect(softStop.end).not.toBeNull();
+    giveUp();
+    await settle();
+    expect(softStop.end).toBeNull();
+    await clock.advance(SHUT_MS);
+    expect(softStop.end).toBeNull();
+  });
+
+  it('is taken back two minutes after a call was given up later, unless the operator says that the pod ends', async () => {
+    for (const confirmed of [false, true]) {
+      const { clock, giveUp, see, softStop } = stopping(600_000, true);
+      await clock.advance(SHUT_MS);
+      giveUp();
+      softStop.deadlineAt = confirmed ? clock.now() + 600_000 : null;
+      await settle();
+      await clock.advance(119_000);
+      await see(3);
+      expect(softStop.end?.frontend).toBe('paused');
+      await clock.advance(1_000);
+      await see(3);
+      expect(softStop.end?.frontend).toBe(confirmed ? 'paused' : undefined);
+    }
+  });
+
+  it('does not begin by a call from elsewhere than the node, until the operator confirms it', async () => {
+    const { clock, isOver, see, softStop } = stopping(600_000, true, undefined, '192.0.2.9');
+    await see(0);
+    await clock.advance(60_000);
+    expect([softStop.end, isOver()]).toEqual([null, false]);
+    softStop.deadlineAt = clock.now() + 600_000;
+    await clock.advance(500);
+    expect(softStop.end?.frontend).toBe('open');
+    await clock.advance(SHUT_MS);
+    expect(softStop.end?.frontend).toBe('paused');
+  });
+
+  it('lets a call from elsewhere go at its deadline, and has done nothing', async () => {
+    const { clock, isOver, softStop } = stopping(60_000, true, undefined, '192.0.2.9');
+    await clock.advance(61_000);
+    expect([softStop.end, isOver()]).toEqual([null, true]);
   });
 });

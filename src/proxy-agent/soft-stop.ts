@@ -4,8 +4,9 @@ import type { ProxyObservation } from '../haproxy/observation.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { isFrom } from '../runtime/node-addresses.ts';
 import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
-import { type PreStopCall, readPreStopCall } from '../wire/pre-stop.ts';
+import { ENDING_MS, HASTY_MS, type PreStopCall, readPreStopCall } from '../wire/pre-stop.ts';
 import type { SoftStopState } from './effective-config.ts';
 
 /** How long clients are still let in: until every node has heard that this pod ends, some are sent here. */
@@ -18,8 +19,8 @@ const SURE_LOOKS = 2;
 
 /** What a soft stop works with. */
 export interface SoftStopOptions {
-  /** What an end must be asked with. */
-  readonly key: string;
+  /** Addresses of this node, from which its kubelet calls. */
+  readonly node: ReadonlySet<string>;
   readonly clock: Clock;
   readonly log: Logger;
   /** What HAProxy runs now; null while that is not known. */
@@ -34,13 +35,15 @@ export interface SoftStopOptions {
  */
 export class SoftStop {
   readonly #options: SoftStopOptions;
-  /** When the operator says that the remaining sessions must be closed, in milliseconds since the epoch; null where the hook's own deadline holds. */
+  /** When the operator says that the remaining sessions must be closed, in milliseconds since the epoch; null while it does not say that the pod ends. */
   deadlineAt: number | null = null;
   #end: SoftStopState | null = null;
   /** Live sessions as they were read last; null while a worker does not tell. */
   #sessions: number | null = null;
   /** Observations since the frontend was paused. */
   #looks = 0;
+  /** When the last call was given up, on the monotonic clock; null while one waits. */
+  #givenUpAt: number | null = null;
   /** Since when HAProxy has not answered, or null. */
   #silentSince: number | null = null;
 
@@ -60,6 +63,7 @@ export class SoftStop {
     const counted = observation.error === null && observation.servers.every((server) => server.counted);
     this.#sessions = counted ? observation.servers.reduce((sum, server) => sum + server.sessions, 0) : null;
     this.#silentSince = observation.error === null ? null : (this.#silentSince ?? this.#options.clock.monotonic());
+    if (this.#givenUpAt !== null && this.#options.clock.monotonic() - this.#givenUpAt >= ENDING_MS) this.#takeBack();
     // Only what was seen while the frontend is paused counts: a wave of clients may have come before.
     if (observation.error === null) this.#looks = observation.frontend === 'paused' ? this.#looks + 1 : 0;
   }
@@ -72,30 +76,61 @@ export class SoftStop {
 
   /** Answers when HAProxy may end. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = readPreStopCall(request.url, request.headers, this.#options.key);
-    if (call === 'forbidden') return sendText(response, 403, 'the key is missing or wrong\n');
-    if (call === 'unreadable') return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
+    const call = readPreStopCall(request.url);
+    if (call === null) return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
     const given = new AbortController();
     response.once('close', () => given.abort());
-    await this.#drain(call, given.signal);
+    const begun = this.#options.clock.monotonic();
+    if (await this.#isMeant(call, request, given.signal)) {
+      this.#givenUpAt = null;
+      await this.#drain(call, begun, given.signal);
+      if (given.signal.aborted) this.#giveUp(begun);
+    }
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
   }
 
-  async #drain(call: PreStopCall, signal: AbortSignal): Promise<void> {
-    const { clock, log, onChange, structure } = this.#options;
-    const begun = clock.monotonic();
+  /** Whether the pod ends. Anyone may call who reaches the port: the node is believed, and of anyone else what the operator confirms. */
+  async #isMeant(call: PreStopCall, request: IncomingMessage, signal: AbortSignal): Promise<boolean> {
+    const { clock, log, node } = this.#options;
+    if (isFrom(request, node)) return true;
+    log.warn({ from: request.socket.remoteAddress, ...call }, 'a drain was asked for from elsewhere than this node; the operator decides');
+    const until = clock.monotonic() + call.deadlineMs;
+    while (!signal.aborted && this.deadlineAt === null && clock.monotonic() < until) await clock.sleep(LOOK_MS, signal);
+    return !signal.aborted && this.deadlineAt !== null;
+  }
+
+  async #drain(call: PreStopCall, begun: number, signal: AbortSignal): Promise<void> {
+    const { clock, log, structure } = this.#options;
     log.info({ sessions: this.#sessions, ...call }, 'soft stop begins');
     this.#end = { structure: structure(), frontend: 'open', deadlineAt: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
-    this.#end = { ...this.#end, frontend: 'paused' };
-    onChange();
+    if (signal.aborted) return;
+    this.#change({ frontend: 'paused' });
     await this.#waitUntil(() => this.#deadline(begun + call.deadlineMs), signal);
     if (signal.aborted || this.#isEmpty || !call.close) return;
-    this.#end = { ...this.#end, deadlineAt: clock.now() };
-    onChange();
+    this.#change({ deadlineAt: clock.now() });
     const closing = clock.monotonic() + CLOSING_LIMIT_MS;
     await this.#waitUntil(() => closing, signal);
     log.info({ sessions: this.#sessions }, 'soft stop is over');
+  }
+
+  #change(changes: Partial<SoftStopState>): void {
+    if (this.#end !== null) this.#end = { ...this.#end, ...changes };
+    this.#options.onChange();
+  }
+
+  /** The caller has gone. A kubelet waits, or is restarted and asks again; where nothing ends, nothing was meant. */
+  #giveUp(begun: number): void {
+    const now = this.#options.clock.monotonic();
+    if (now - begun < HASTY_MS) this.#takeBack();
+    else this.#givenUpAt = now;
+  }
+
+  #takeBack(): void {
+    if (this.deadlineAt !== null) return; // the operator says that the pod ends; its kubelet may be away
+    this.#options.log.info({ sessions: this.#sessions }, 'nothing ends: the soft stop is taken back');
+    [this.#end, this.#givenUpAt] = [null, null];
+    this.#options.onChange();
   }
 
   /** The earlier of the two deadlines, on the monotonic clock. */

@@ -3,11 +3,10 @@ import type { ProxyModel } from '../haproxy/model.ts';
 import { digest } from '../runtime/digest.ts';
 import { CccamError } from '../runtime/errors.ts';
 
-/** A server with an agent beside it: the agent's port, and the key that opens a link to it. */
+/** A server with an agent beside it, and the agent's port. */
 export interface AgentOfServer {
   readonly server: string;
   readonly port: number;
-  readonly key: string;
 }
 
 /** Key of the proxy config in a pool's ConfigMap. */
@@ -21,7 +20,7 @@ export function proxyHostName(pod: string): string {
   return pod.slice(0, 63);
 }
 
-/** A terminating proxy with less time left than its sessions were promised. */
+/** A terminating proxy. */
 export interface EndOfProxy {
   /** Name of its pod. */
   readonly proxy: string;
@@ -100,7 +99,6 @@ const proxyConfig = z.object({
       z.object({
         server: text,
         port: z.int().check(z.minimum(1), z.maximum(65_535)),
-        key: z.optional(z.string().check(z.regex(/^[0-9a-f]{32}$/))),
       }),
     ),
   ),

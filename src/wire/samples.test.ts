@@ -2,7 +2,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { wireTexts } from '../../test/fakes/wire-texts.ts';
-import { KEY_HEADER } from './agent-key.ts';
 import { readBackendLine, readProxyLine } from './agent-link.ts';
 import { readObservationLine } from './observation.ts';
 import { readPreStopCall } from './pre-stop.ts';
@@ -24,9 +23,8 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   'backend-line.json': readBackendLine,
   'proxy-line.json': readProxyLine,
   'pre-stop.json': (text) => {
-    const { httpGet } = JSON.parse(text) as { httpGet: { path: string; httpHeaders: { name: string; value: string }[] } };
-    const key = httpGet.httpHeaders[0]?.value ?? '';
-    return readPreStopCall(httpGet.path, { [KEY_HEADER]: key }, key);
+    const { httpGet } = JSON.parse(text) as { httpGet: { path: string } };
+    return readPreStopCall(httpGet.path);
   },
 };
 

@@ -15,7 +15,6 @@ export interface PodObject extends Stored {
 interface Hook {
   readonly path: string;
   readonly port: number;
-  readonly httpHeaders: readonly { readonly name: string; readonly value: string }[];
 }
 
 /** What the kubelet reads of a pod's spec. */
@@ -63,15 +62,14 @@ export async function askToDrain(pod: PodObject, host: string, over: number, end
   const hook = (pod.object['spec'] as PodSpec).containers?.[0]?.lifecycle?.preStop?.httpGet;
   if (hook === undefined) throw new Error(`${pod.name} has no preStop hook`);
   const signal = AbortSignal.any([end, AbortSignal.timeout(Math.max(1, Math.ceil(over - performance.now())))]);
-  const headers = hook.httpHeaders.map(({ name, value }): [string, string] => [name, value]);
-  await fetch(`http://${host}:${hook.port}${hook.path}`, { headers, signal }).catch(() => null);
+  await fetch(`http://${host}:${hook.port}${hook.path}`, { signal }).catch(() => null);
 }
 
 /** What a proxy's pod tells its agent to do. */
 export function agentOrders(object: KubeObject | undefined): AgentOrders {
   const args = (object?.['spec'] as PodSpec | undefined)?.initContainers?.[0]?.args ?? [];
   const after = (option: string): string => args[args.indexOf(option) + 1] ?? '';
-  return { configMap: after('--config-map'), drainKey: after('--drain-key') };
+  return { configMap: after('--config-map') };
 }
 
 /** Keeps a pod whole. */

@@ -18,7 +18,6 @@ export interface RunningProxy {
 /** What the agent's container is told in the pod's spec. */
 export interface AgentOrders {
   readonly configMap: string;
-  readonly drainKey: string;
   /** How wrong the clock of its node is, in milliseconds. */
   readonly skewMs?: number;
 }
@@ -35,7 +34,7 @@ export interface AgentHome {
 /** Starts the agent of a proxy with the token in its folder. */
 export function startAgent({ address, apiPort, folder, name }: AgentHome, orders: AgentOrders): ChildProcess {
   const log = openSync(join(folder, 'agent.log'), 'a');
-  const { configMap, drainKey, skewMs = 0 } = orders;
+  const { configMap, skewMs = 0 } = orders;
   const clock = skewMs === 0 ? [] : ['--import', './test/fakes/skewed-clock.ts'];
   const args = ['proxy-agent', '--config-map', configMap, '--run-dir', join(folder, 'run'), '--bind', address, '--http', `${address}:9321`];
   const more = [
@@ -45,8 +44,6 @@ export function startAgent({ address, apiPort, folder, name }: AgentHome, orders
     join(folder, 'token'),
     '--mounted',
     join(folder, 'mounted'),
-    '--drain-key',
-    drainKey,
     '--log-level',
     'debug',
   ];

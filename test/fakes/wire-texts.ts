@@ -1,5 +1,4 @@
 import { ObservationStream } from '../../src/proxy/observation-stream.ts';
-import { agentKey } from '../../src/wire/agent-key.ts';
 import type { BackendLine, ProxyLine } from '../../src/wire/agent-link.ts';
 import { preStopHook } from '../../src/wire/pre-stop.ts';
 import { proxyConfigText } from '../../src/wire/proxy-config.ts';
@@ -7,7 +6,6 @@ import { savedStateText } from '../../src/wire/saved-state.ts';
 import { anObservation } from './observations.ts';
 import { aModel, aServer } from './pools.ts';
 
-const KEY = agentKey('link to a server', 'uid', 'a');
 const BACKEND: BackendLine = { draining: true, deadlineInMs: 60_000 };
 const PROXY: ProxyLine = { proxy: 'p-haproxy-1', routes: true };
 
@@ -17,7 +15,7 @@ export function wireTexts(): ReadonlyMap<string, string> {
     [
       'proxy-config.json',
       proxyConfigText(aModel([aServer(1), aServer(2, { state: 'drain', deadlineAt: 5_000 })]), {
-        agents: [{ server: aServer(1).name, port: 9_322, key: KEY }],
+        agents: [{ server: aServer(1).name, port: 9_322 }],
         ends: [{ proxy: 'p-haproxy-1', deadlineAt: 9_000 }],
         shares: [{ proxy: 'p-haproxy-1', limits: [[1, 40]] }],
       }),
@@ -26,7 +24,7 @@ export function wireTexts(): ReadonlyMap<string, string> {
     ['observation.ndjson', observationText()],
     ['backend-line.json', JSON.stringify(BACKEND)],
     ['proxy-line.json', JSON.stringify(PROXY)],
-    ['pre-stop.json', JSON.stringify(preStopHook({ deadlineMs: 60_000, close: true, helper: true }, 9_322, KEY))],
+    ['pre-stop.json', JSON.stringify(preStopHook({ deadlineMs: 60_000, close: true, helper: true }, 9_322))],
   ]);
 }
 

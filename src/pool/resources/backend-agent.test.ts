@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aPool } from '../../../test/fakes/pools.ts';
-import { agentKey } from '../../wire/agent-key.ts';
 import { withBackendAgent } from './backend-agent.ts';
 
 const IDENTITY = { namespace: 'tv', name: 'p', uid: 'u' };
@@ -38,13 +37,14 @@ describe('withBackendAgent', () => {
     ]);
   });
 
-  it('shows the proxies a key for links that does not end the server', () => {
-    const { containers, initContainers } = injected({});
-    const args = (initContainers as { args: string[] }[])[0]?.args ?? [];
-    const given = (flag: string): string | undefined => args[args.indexOf(flag) + 1];
-    const [ends, links] = [agentKey('end a server', IDENTITY.uid, 'a'), agentKey('link to a server', IDENTITY.uid, 'a')];
-    expect([given('--drain-key'), given('--link-key')]).toEqual([ends, links]);
-    expect(containers).toMatchObject([{ lifecycle: { preStop: { httpGet: { httpHeaders: [{ value: ends }] } } } }]);
+  it('tells the agent the address of its node, and nothing that opens anything', () => {
+    const { initContainers } = injected({});
+    expect(initContainers).toMatchObject([
+      {
+        args: ['backend-agent', '--port', '12000', '--http', '[::]:9322'],
+        env: [{ name: 'CCCAM_NODE_ADDRESS', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } }],
+      },
+    ]);
   });
 
   it('probes whether the server listens only where the user’s template has no readiness probe', () => {

@@ -12,9 +12,8 @@ import {
   readTemplate,
 } from '../../api/v1alpha1/index.ts';
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
-import { agentKey } from '../../wire/agent-key.ts';
 import { preStopHook } from '../../wire/pre-stop.ts';
-import { CONTAINER_SECURITY } from './agent-container.ts';
+import { CONTAINER_SECURITY, NODE_ADDRESS } from './agent-container.ts';
 import type { PoolIdentity } from './identity.ts';
 
 /** The user that the image names; a number, because a name does not prove that it is not root. */
@@ -55,9 +54,9 @@ export function withBackendAgent(template: unknown, managed: ManagedBackend, ima
  * A container with the hook that waits for the server's sessions. Not the server alone waits: what it needs beside it, such as a tunnel or
  * a card reader, would be ended hours before it. One with a hook of its own keeps that.
  */
-function waiting(container: Json, { backend, pool, spec }: ManagedBackend, part: 'server' | 'helper'): Json {
+function waiting(container: Json, { spec }: ManagedBackend, part: 'server' | 'helper'): Json {
   const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close', helper: part === 'helper' };
-  const preStop = preStopHook(call, BACKEND_AGENT.port, agentKey('end a server', pool.uid, backend.name));
+  const preStop = preStopHook(call, BACKEND_AGENT.port);
   return { ...container, lifecycle: { preStop, ...json(container['lifecycle']) } };
 }
 
@@ -74,22 +73,13 @@ function probed(container: Json): Json {
 }
 
 /** A native sidecar: it starts before the server, and goes on until the server has ended. */
-function sidecar({ backend, pool }: ManagedBackend, image: string): V1Container {
+function sidecar({ backend }: ManagedBackend, image: string): V1Container {
   return {
     name: BACKEND_AGENT.name,
     image,
     restartPolicy: 'Always',
-    args: [
-      'backend-agent',
-      '--port',
-      String(backend.port),
-      '--http',
-      `[${ANY_ADDRESS}]:${BACKEND_AGENT.port}`,
-      '--drain-key',
-      agentKey('end a server', pool.uid, backend.name),
-      '--link-key',
-      agentKey('link to a server', pool.uid, backend.name),
-    ],
+    args: ['backend-agent', '--port', String(backend.port), '--http', `[${ANY_ADDRESS}]:${BACKEND_AGENT.port}`],
+    env: [NODE_ADDRESS],
     ports: [{ name: 'agent', containerPort: BACKEND_AGENT.port, protocol: 'TCP' }],
     livenessProbe: { httpGet: { path: '/healthz', port: 'agent' }, periodSeconds: 10, timeoutSeconds: 3 },
     resources: { requests: { cpu: '5m', memory: '64Mi' }, limits: { memory: '128Mi' } },

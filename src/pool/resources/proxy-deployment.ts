@@ -9,11 +9,10 @@ import {
   TEMPLATE_ANNOTATION,
 } from '../../api/v1alpha1/index.ts';
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
-import { agentKey } from '../../wire/agent-key.ts';
 import { preStopHook } from '../../wire/pre-stop.ts';
 import { CONFIG_KEYS } from '../../wire/saved-state.ts';
 import { type Child, type ChildOf, contentName } from '../child.ts';
-import { CONTAINER_SECURITY } from './agent-container.ts';
+import { CONTAINER_SECURITY, NODE_ADDRESS } from './agent-container.ts';
 import { ANY_IMAGE, type NewPods, progressDeadlineSeconds, REVISION_HISTORY } from './deployment.ts';
 import { childMetadata, labels, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -63,7 +62,7 @@ function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettin
       securityContext: podSecurity(),
       ...scheduling(pool, spec),
       initContainers: [agentContainer(pool, agentImage)],
-      containers: [haproxyContainer(pool, spec, settings)],
+      containers: [haproxyContainer(spec, settings)],
       volumes: volumes(pool),
     },
   };
@@ -81,7 +80,7 @@ function podSecurity(): V1PodSecurityContext {
   };
 }
 
-function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): V1Container {
+function haproxyContainer(spec: PoolSpec, settings: ClusterSettings): V1Container {
   const call = { deadlineMs: durationMs(spec.drain.deadline), close: spec.drain.onDeadline === 'Close' };
   return {
     name: 'haproxy',
@@ -89,7 +88,7 @@ function haproxyContainer(pool: PoolIdentity, spec: PoolSpec, settings: ClusterS
     command: ['haproxy', '-W', '-db', '-S', `${RUN_FOLDER}/master.sock,mode,600`, '-f', `${RUN_FOLDER}/haproxy.cfg`],
     ports: [{ name: 'cccam', containerPort: PROXY_PORT, protocol: 'TCP' }],
     // Its sessions end first; when HAProxy is told to stop, there are none left to cut off.
-    lifecycle: { preStop: preStopHook(call, PROXY_AGENT.port, agentKey('end a proxy', pool.uid)) },
+    lifecycle: { preStop: preStopHook(call, PROXY_AGENT.port) },
     ...(spec.proxy.resources === undefined ? {} : { resources: spec.proxy.resources }),
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [{ name: 'run', mountPath: RUN_FOLDER }],
@@ -114,9 +113,8 @@ function agentContainer(pool: PoolIdentity, image: string): V1Container {
       CONFIG_FOLDER,
       '--http',
       `[${ANY_ADDRESS}]:${PROXY_AGENT.port}`,
-      '--drain-key',
-      agentKey('end a proxy', pool.uid),
     ],
+    env: [NODE_ADDRESS],
     ports: [{ name: 'agent', containerPort: PROXY_AGENT.port, protocol: 'TCP' }],
     startupProbe: { ...probe('/startz'), periodSeconds: 1, failureThreshold: 120 },
     readinessProbe: { ...probe('/readyz'), periodSeconds: 2 },
