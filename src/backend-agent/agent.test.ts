@@ -1,8 +1,10 @@
+import { request } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { throughout, until } from '../../test/support/until.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { LINK_PATH } from '../wire/agent-link.ts';
 import { preStopHook } from '../wire/pre-stop.ts';
 import { BackendAgent } from './agent.ts';
 import { UNREPORTED_MS } from './backend-state.ts';
@@ -86,12 +88,19 @@ describe('a drain', () => {
 
   it('is taken back that is given up within a second while the server serves on', async () => {
     await anAgent(async () => FULL);
+    const heard: string[] = [];
+    const link = request({ host: '127.0.0.1', port: http.port, path: LINK_PATH, method: 'POST' }, (response) => {
+      response.on('data', (chunk: Buffer) => heard.push(chunk.toString())).on('error', () => undefined);
+    });
+    link.on('error', () => undefined).flushHeaders();
+    await until('a proxy listens', () => heard.length === 1);
     const given = new AbortController();
     const call = drain(false, given.signal).catch(() => 0);
-    await until('it drains', async () => await says(1));
+    await until('the proxy is told', () => heard.at(-1)?.includes('"draining":true') === true);
     given.abort();
     await call;
-    await until('it serves again', async () => await says(0), 1_000);
+    await until('the proxy is told that it serves', () => heard.at(-1)?.includes('"draining":false') === true);
+    link.destroy();
   });
 
   it('is announced to nobody that is asked for from elsewhere than the node, and is answered when no session remains', async () => {

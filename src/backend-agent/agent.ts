@@ -90,7 +90,7 @@ export class BackendAgent {
       [PRE_STOP_PATH, async (request, response) => await this.#drain(request, response)],
       ['/listening', (_request, response) => this.#listening(response)],
       ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
-      ['/metrics', metricsRoute(this.#metrics.registry)],
+      ['/metrics', metricsRoute(this.#metrics.registry, this.#clock)],
     ]);
   }
 

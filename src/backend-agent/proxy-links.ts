@@ -6,7 +6,7 @@ import { readNdjson } from '../runtime/ndjson-reader.ts';
 import { type BackendLine, LINK_LIMITS, type ProxyLine, readProxyLine } from '../wire/agent-link.ts';
 
 /** More than the proxies of a pool on one node. */
-const LIMITS = { perAddress: 16, backlogBytes: 65_536, behindMs: 60_000 } as const;
+const LIMITS = { subscribers: 96, perAddress: 16, backlogBytes: 65_536, behindMs: 60_000 } as const;
 
 /** What the links of a server work with. */
 export interface ProxyLinksOptions {

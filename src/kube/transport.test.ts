@@ -188,7 +188,7 @@ describe('Transport', () => {
   it('reads no answer of more than 16 MiB', async () => {
     const mebibyte = Buffer.alloc(1_048_576, ' ');
     await serving(async (_call, response) => {
-      response.writeHead(200);
+      response.setMaxListeners(100).writeHead(200);
       for (let sent = 0; sent <= 66 && !response.destroyed; sent += 1) {
         if (!response.write(mebibyte)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
       }

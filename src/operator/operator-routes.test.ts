@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../runtime/clock.ts';
 import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { operatorRoutes } from './operator-routes.ts';
 
@@ -13,7 +14,11 @@ async function answers(watches: { stalledMs?: number; stuckMs?: number; synced?:
   const { stalledMs = 0, stuckMs = 0, synced = true } = watches;
   const longer = (than: number, ms: number): string[] => (ms > than ? ['Pod'] : []);
   const registry = { contentType: 'text/plain', metrics: async () => 'up 1\n' };
-  const routes = operatorRoutes({ stalled: (ms) => longer(ms, stalledMs), stuck: (ms) => longer(ms, stuckMs), synced }, registry);
+  const routes = operatorRoutes(
+    { stalled: (ms) => longer(ms, stalledMs), stuck: (ms) => longer(ms, stuckMs), synced },
+    registry,
+    systemClock,
+  );
   http = await serveHttp({ host: '127.0.0.1', port: 0, option: '--http' }, routes);
   const get = async (path: string): Promise<string> => {
     const response = await fetch(`http://127.0.0.1:${http?.port}${path}`);

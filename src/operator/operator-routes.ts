@@ -1,3 +1,4 @@
+import type { Clock } from '../runtime/clock.ts';
 import { metricsRoute, type Route, sendText } from '../runtime/http-server.ts';
 import type { Reflectors } from './reflectors.ts';
 
@@ -10,6 +11,7 @@ const BLIND_MS = 10_000;
 export function operatorRoutes(
   watches: Pick<Reflectors, 'stalled' | 'stuck' | 'synced'>,
   registry: Parameters<typeof metricsRoute>[0],
+  clock: Clock,
 ): ReadonlyMap<string, Route> {
   return new Map<string, Route>([
     [
@@ -29,6 +31,6 @@ export function operatorRoutes(
         else sendText(response, 200, 'ok\n');
       },
     ],
-    ['/metrics', metricsRoute(registry)],
+    ['/metrics', metricsRoute(registry, clock)],
   ]);
 }

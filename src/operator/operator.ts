@@ -150,7 +150,7 @@ class Operator {
   async run(signal: AbortSignal): Promise<'stopped' | 'lost'> {
     const http = await serveHttp(
       { ...this.#options.http, option: '--http' },
-      operatorRoutes(this.#watches.reflectors, this.#metrics.registry),
+      operatorRoutes(this.#watches.reflectors, this.#metrics.registry, this.#clock),
     );
     const end = new AbortController();
     const stop = (): void => end.abort();

@@ -8,7 +8,7 @@ import { backendDeployment, backendTemplateName } from './resources/backend-depl
 import type { NewPods } from './resources/deployment.ts';
 import { disruptionBudgets } from './resources/disruption-budgets.ts';
 import { backendName, proxyName } from './resources/identity.ts';
-import { networkPolicy, service } from './resources/network.ts';
+import { networkPolicies, service } from './resources/network.ts';
 import { proxyDeployment, proxyTemplateName } from './resources/proxy-deployment.ts';
 import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.ts';
 
@@ -72,7 +72,7 @@ function otherChildren(view: ClusterView, pool: CccamPool, candidates: readonly 
     role(identity),
     roleBinding(identity),
     service(identity, spec),
-    networkPolicy(identity, settings),
+    ...networkPolicies(identity, settings),
     ...disruptionBudgets(identity),
     ...managed.map((backend) => {
       const pods = newPods(view, backendName(identity, backend.name), templates.get(backend.name) ?? '');

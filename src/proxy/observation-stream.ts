@@ -5,7 +5,7 @@ import { NdjsonPublisher } from '../runtime/ndjson-publisher.ts';
 import { HEARTBEAT_MS, type ObservationLine } from '../wire/observation.ts';
 
 /** The operators of a pool are two; people and scripts may listen, too. One address must not keep out the others. */
-const LIMITS = { perAddress: 16, backlogBytes: 65_536, behindMs: 60_000 } as const;
+const LIMITS = { subscribers: 96, perAddress: 16, backlogBytes: 65_536, behindMs: 60_000 } as const;
 
 /** Publishes what a proxy observes: changes of state at once, counts every few seconds. */
 export class ObservationStream {

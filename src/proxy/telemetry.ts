@@ -8,6 +8,7 @@ import { ProxyMetrics } from './proxy-metrics.ts';
 
 /** What the agent of one proxy tells the outside: its observations as a stream, its metrics, and whether it is ready. */
 export class ProxyTelemetry {
+  readonly #clock: Clock;
   readonly #stream: ObservationStream;
   readonly #metrics = new ProxyMetrics();
   #latest: ProxyObservation | null = null;
@@ -15,6 +16,7 @@ export class ProxyTelemetry {
   #settled = false;
 
   constructor(clock: Clock) {
+    this.#clock = clock;
     this.#stream = new ObservationStream(clock);
   }
 
@@ -41,7 +43,7 @@ export class ProxyTelemetry {
   routes(): ReadonlyMap<string, Route> {
     return new Map<string, Route>([
       ['/v1/observations', (_request, response) => this.#stream.add(response)],
-      ['/metrics', metricsRoute(this.#metrics.registry)],
+      ['/metrics', metricsRoute(this.#metrics.registry, this.#clock)],
       ['/healthz', (_request, response) => sendText(response, 200, 'ok\n')],
       ['/readyz', (_request, response) => this.#ready(response)],
     ]);

@@ -1,14 +1,26 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/fakes/clock.ts';
 import { until } from '../../test/support/until.ts';
-import { type HttpServer, sendText, serveHttp } from './http-server.ts';
+import { type HttpServer, metricsRoute, type Route, sendText, serveHttp } from './http-server.ts';
 
 let http: HttpServer;
+/** Requests that are never answered. */
+let asked: number;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
-  const routes = new Map([['/here', (_request: unknown, response: Parameters<typeof sendText>[0]) => sendText(response, 200, 'ok\n')]]);
+  asked = 0;
+  const routes = new Map<string, Route>([
+    ['/here', (_request, response) => sendText(response, 200, 'ok\n')],
+    [
+      '/slow',
+      () => {
+        asked += 1;
+      },
+    ],
+  ]);
   http = await serveHttp({ host: '127.0.0.1', port: 0, option: '--http' }, routes, { connections: 5, perAddress: 3, headersMs: 200 });
 });
 
@@ -50,30 +62,45 @@ async function isServed(from: string): Promise<Talk> {
   return its;
 }
 
-async function isClosed(from: string): Promise<void> {
-  const its = await talk(`${REQUEST}\r\n`, from);
+async function isClosed(its: Talk): Promise<void> {
   await until('it is closed', () => its.ended);
-  expect(its.heard).toBe('');
+}
+
+/** Connections that say nothing, or half a request. */
+async function idle(count: number, from: string, said = ''): Promise<Talk[]> {
+  const all: Talk[] = [];
+  for (let index = 0; index < count; index += 1) all.push(await talk(said, from));
+  return all;
 }
 
 describe('an HTTP server', () => {
-  it('closes what one address opens beyond its share, and keeps serving the others', async () => {
-    const first = await isServed('127.0.0.2');
-    await isServed('127.0.0.2');
-    await isServed('127.0.0.2');
-    await isClosed('127.0.0.2');
-    await isServed('127.0.0.3');
-    first.socket.destroy();
-    await until('its place is free again', async () => {
-      const its = await talk(`${REQUEST}\r\n`, '127.0.0.2');
-      await until('it is answered or closed', () => its.ended || its.heard !== '');
-      return its.heard.includes('200 OK');
-    });
+  it('serves a newcomer, and closes the connection of its address that has been idle for longest', async () => {
+    const [first, second, third] = await idle(3, '127.0.0.2');
+    const its = await isServed('127.0.0.2');
+    await isClosed(first as Talk);
+    expect([second?.ended, third?.ended, its.ended]).toEqual([false, false, false]);
   });
 
-  it('closes what is opened beyond what it keeps in all', async () => {
-    for (const address of [2, 3, 4, 5, 6]) await isServed(`127.0.0.${address}`);
-    await isClosed('127.0.0.7');
+  it('is not shut by many addresses that open connections and say little', async () => {
+    const all = [...(await idle(3, '127.0.0.2')), ...(await idle(3, '127.0.0.3', REQUEST))];
+    for (let time = 0; time < 3; time += 1) (await isServed('127.0.0.4')).socket.destroy();
+    expect(all.filter(({ ended }) => ended).length).toBeGreaterThan(0);
+  });
+
+  it('keeps what it is answering: a newcomer beyond the bounds goes then', async () => {
+    const busy = [];
+    for (let index = 0; index < 3; index += 1) busy.push(await talk('GET /slow HTTP/1.1\r\nhost: here\r\n\r\n', '127.0.0.2'));
+    await until('they are being answered', () => asked === 3);
+    await isClosed(await talk(`${REQUEST}\r\n`, '127.0.0.2'));
+    expect(busy.map(({ ended }) => ended)).toEqual([false, false, false]);
+    await isServed('127.0.0.3');
+  });
+
+  it('counts a connection again as idle once it was answered', async () => {
+    const first = await isServed('127.0.0.2');
+    await idle(2, '127.0.0.2');
+    await isServed('127.0.0.2');
+    await isClosed(first);
   });
 
   it('does not wait for headers that never end', async () => {
@@ -104,5 +131,24 @@ describe('an HTTP server', () => {
     its.socket.write(`${REQUEST}\r\n`);
     await until('it is answered again', () => its.heard.includes('200 OK'));
     expect(its.ended).toBe(false);
+  });
+});
+
+describe('metrics', () => {
+  it('are summed up once a second, however many ask', async () => {
+    const [clock, answers] = [new FakeClock(), [] as string[]];
+    const sums: number[] = [];
+    const registry = { contentType: 'text/plain', metrics: async () => `sums ${sums.push(0)}\n` };
+    const route = metricsRoute(registry, clock);
+    const ask = async (): Promise<void> => {
+      const response = { writeHead: () => undefined, end: (text: string) => answers.push(text) };
+      await route({} as Parameters<Route>[0], response as unknown as Parameters<Route>[1]);
+    };
+    await Promise.all([ask(), ask(), ask()]);
+    await clock.advance(999);
+    await ask();
+    await clock.advance(1);
+    await ask();
+    expect(answers).toEqual(['sums 1\n', 'sums 1\n', 'sums 1\n', 'sums 1\n', 'sums 2\n']);
   });
 });

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from './clock.ts';
+import { type ConnectionBounds, ConnectionLimits } from './connection-limits.ts';
 import { CccamError, messageOf, systemCode } from './errors.ts';
 import { hostPort } from './host-port.ts';
 import { listenAddress } from './listen-address.ts';
@@ -25,11 +27,7 @@ export interface HttpEndpoint {
 }
 
 /** What those who ask may take up, so that one of them cannot keep out the others. */
-export interface HttpLimits {
-  /** Open connections in all. */
-  readonly connections: number;
-  /** Open connections from one address. */
-  readonly perAddress: number;
+export interface HttpLimits extends ConnectionBounds {
   /** How long the headers of a request may take, in milliseconds. */
   readonly headersMs: number;
 }
@@ -41,17 +39,16 @@ const LIMITS: HttpLimits = { connections: 256, perAddress: 32, headersMs: 10_000
  * Serves a few fixed paths.
  *
  * @param routes by path for GET and HEAD, by `METHOD path` for anything else
- * @param limits whatever is above them is closed at once
+ * @param limits beyond them the connection is closed that has been idle for longest
  * @throws CccamError CCP_SETTING_INVALID when the port is taken
  */
 export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Route>, limits: HttpLimits = LIMITS): Promise<HttpServer> {
-  const busy = new WeakSet<Socket>();
+  const connections = new ConnectionLimits(limits);
   const times = { headersTimeout: limits.headersMs, connectionsCheckingInterval: Math.ceil(limits.headersMs / 2) };
   const server = createServer(times, (request, response) => {
     // A client that sends requests before the answer could have thousands of answers made with one packet. None of ours does.
-    if (busy.has(request.socket)) return void request.socket.destroy();
-    busy.add(request.socket);
-    response.once('close', () => busy.delete(request.socket));
+    if (!connections.begin(request.socket)) return void request.socket.destroy();
+    response.once('close', () => connections.end(request.socket));
     if (hasBody(request)) response.shouldKeepAlive = false; // else one that never ends would keep the connection after the answer
     answer(routes, request, response).catch((thrown: unknown) => {
       response.statusCode = 500;
@@ -59,8 +56,7 @@ export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Ro
     });
   });
   server.requestTimeout = 0; // a link is a request that lasts as long as its pod; headers still have their time limit
-  server.maxConnections = limits.connections;
-  server.on('connection', atMost(limits.perAddress));
+  server.on('connection', (socket) => connections.opened(socket));
   await listen(server, { ...at, host: await listenAddress(at.host) });
   return {
     port: (server.address() as AddressInfo).port,
@@ -69,25 +65,6 @@ export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Ro
         server.close(() => resolve());
         server.closeAllConnections();
       }),
-  };
-}
-
-/** Closes what an address opens beyond so many connections. */
-function atMost(perAddress: number): (socket: Socket) => void {
-  const open = new Map<string, number>();
-  return (socket) => {
-    const address = socket.remoteAddress ?? ''; // asked for now: a closed socket has forgotten it
-    const count = (open.get(address) ?? 0) + 1;
-    if (count > perAddress) {
-      socket.destroy();
-      return;
-    }
-    open.set(address, count);
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
-    });
   };
 }
 
@@ -104,14 +81,16 @@ async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessa
   return sendText(response, 404, 'not found\n');
 }
 
-/** Tells metrics; however many ask at the same time, they are summed up once. */
-export function metricsRoute(registry: { readonly contentType: string; metrics(): Promise<string> }): Route {
-  let summing: Promise<string> | null = null;
+/** Metrics are summed up this often at most, in milliseconds, whoever asks. */
+const METRICS_MS = 1_000;
+
+/** Tells metrics. */
+export function metricsRoute(registry: { readonly contentType: string; metrics(): Promise<string> }, clock: Clock): Route {
+  let summed: { readonly at: number; readonly text: Promise<string> } | null = null;
   return async (_request, response) => {
-    summing ??= registry.metrics().finally(() => {
-      summing = null;
-    });
-    sendText(response, 200, await summing, registry.contentType);
+    const now = clock.monotonic();
+    if (summed === null || now - summed.at >= METRICS_MS) summed = { at: now, text: registry.metrics() };
+    sendText(response, 200, await summed.text, registry.contentType);
   };
 }
 

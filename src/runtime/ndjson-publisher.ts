@@ -4,7 +4,9 @@ import { sendText } from './http-server.ts';
 
 /** Bounds of a publisher. */
 export interface PublisherLimits {
-  /** Subscribers from one address. Of how many there are in all the HTTP server is the limit. */
+  /** Subscribers in all. */
+  readonly subscribers: number;
+  /** Subscribers from one address. */
   readonly perAddress: number;
   /** A subscriber that has not read so many bytes is behind. */
   readonly backlogBytes: number;
@@ -39,12 +41,12 @@ export class NdjsonPublisher {
    * Adds a subscriber for as long as its connection lives.
    *
    * @param first what it gets at once
-   * @returns false when its address has too many already; the client has its answer
+   * @returns false when there are too many already, or too many of its address; the client has its answer
    */
   add(response: ServerResponse, first: readonly object[]): boolean {
     const address = response.socket?.remoteAddress ?? '';
-    if (this.#count(address) >= this.#limits.perAddress) {
-      sendText(response, 503, 'this address has too many subscribers\n');
+    if (this.size >= this.#limits.subscribers || this.#count(address) >= this.#limits.perAddress) {
+      sendText(response, 503, 'there are too many subscribers\n');
       return false;
     }
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });

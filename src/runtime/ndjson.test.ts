@@ -206,7 +206,7 @@ describe('NdjsonClient', () => {
 
 describe('NdjsonPublisher', () => {
   it('sends what comes first, then what is published, to as many of an address as it may have', async () => {
-    const publisher = new NdjsonPublisher({ perAddress: 1, backlogBytes: 1_000, behindMs: 60_000 }, systemClock);
+    const publisher = new NdjsonPublisher({ subscribers: 2, perAddress: 1, backlogBytes: 1_000, behindMs: 60_000 }, systemClock);
     const port = await serve((_request, response) => void publisher.add(response, [{ first: true }]));
     const seen = subscribe(port);
     await until('the first line', () => seen.lines.length === 1);
@@ -220,7 +220,7 @@ describe('NdjsonPublisher', () => {
 
   it('gives a slow subscriber time for what it got first, and disconnects one that reads nothing', async () => {
     const clock = new FakeClock();
-    const publisher = new NdjsonPublisher({ perAddress: 1, backlogBytes: 1_000, behindMs: 60_000 }, clock);
+    const publisher = new NdjsonPublisher({ subscribers: 2, perAddress: 1, backlogBytes: 1_000, behindMs: 60_000 }, clock);
     const port = await serve((_request, response) => void publisher.add(response, [{ first: 'x'.repeat(20_000_000) }]));
     const reader = connect(port, '127.0.0.1', () => reader.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
     reader.pause();

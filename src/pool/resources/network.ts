@@ -2,13 +2,14 @@ import type {
   V1NetworkPolicy,
   V1NetworkPolicyIngressRule,
   V1NetworkPolicyPeer,
+  V1NetworkPolicyPort,
   V1NetworkPolicySpec,
   V1Service,
   V1ServiceSpec,
 } from '@kubernetes/client-node';
-import { durationMs, type PoolSpec, PROXY_AGENT, PROXY_PORT } from '../../api/v1alpha1/index.ts';
+import { BACKEND_AGENT, durationMs, type PoolSpec, PROXY_AGENT, PROXY_PORT } from '../../api/v1alpha1/index.ts';
 import type { Child, ChildOf } from '../child.ts';
-import { childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
+import { backendsName, type Component, childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';
 
 /** Where clients connect. */
@@ -55,27 +56,45 @@ function affinity({ balance: { stickiness }, proxy }: PoolSpec): Pick<V1ServiceS
 type IngressRule = Omit<V1NetworkPolicyIngressRule, '_from'> & { from?: V1NetworkPolicyPeer[] };
 type NetworkPolicy = Omit<V1NetworkPolicy, 'spec'> & { spec: Omit<V1NetworkPolicySpec, 'ingress'> & { ingress: IngressRule[] } };
 
-/** Who may reach the proxies: clients their port, the operator and the monitoring the agent's. */
-export function networkPolicy(pool: PoolIdentity, settings: ClusterSettings): Child {
+/** Who may reach what of a pool. */
+export function networkPolicies(pool: PoolIdentity, settings: ClusterSettings): readonly Child[] {
+  return [
+    policy(pool, 'proxy', proxyName(pool), [
+      // Clients reach the port, the operator and the monitoring the agent.
+      { ports: [{ protocol: 'TCP', port: PROXY_PORT }] },
+      ...agentRule(peers(settings), PROXY_AGENT.port),
+    ]),
+    policy(pool, 'backend', backendsName(pool), [
+      // What else runs in these pods is their owner's business; the agent is reached by the proxies and the monitoring.
+      { ports: everyPortBut(BACKEND_AGENT.port) },
+      ...agentRule([{ podSelector: { matchLabels: selector(pool, 'proxy') } }, ...peers(settings)], BACKEND_AGENT.port),
+    ]),
+  ];
+}
+
+function policy(pool: PoolIdentity, component: Component, name: string, ingress: IngressRule[]): Child {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: childMetadata(pool, proxyName(pool), 'proxy'),
-    spec: {
-      podSelector: { matchLabels: selector(pool, 'proxy') },
-      policyTypes: ['Ingress'],
-      ingress: [
-        { ports: [{ protocol: 'TCP', port: PROXY_PORT }] },
-        // No peers means no one; an empty list would mean everyone.
-        ...(settings.agentPeers.length === 0 ? [] : [agentRule(settings)]),
-      ],
-    },
+    metadata: childMetadata(pool, name, component),
+    spec: { podSelector: { matchLabels: selector(pool, component) }, policyTypes: ['Ingress'], ingress },
   } satisfies ChildOf<'NetworkPolicy', NetworkPolicy>;
 }
 
-function agentRule(settings: ClusterSettings): IngressRule {
-  return {
-    from: settings.agentPeers.map((namespace) => ({ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } })),
-    ports: [{ protocol: 'TCP', port: PROXY_AGENT.port }],
-  };
+function peers({ agentPeers }: ClusterSettings): V1NetworkPolicyPeer[] {
+  return agentPeers.map((namespace) => ({ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } }));
+}
+
+/** No rule means no one; a rule with an empty list of peers would mean everyone. */
+function agentRule(from: V1NetworkPolicyPeer[], port: number): IngressRule[] {
+  return from.length === 0 ? [] : [{ from, ports: [{ protocol: 'TCP', port }] }];
+}
+
+function everyPortBut(port: number): V1NetworkPolicyPort[] {
+  return [
+    { protocol: 'TCP', port: 1, endPort: port - 1 },
+    { protocol: 'TCP', port: port + 1, endPort: 65_535 },
+    { protocol: 'UDP', port: 1, endPort: 65_535 },
+    { protocol: 'SCTP', port: 1, endPort: 65_535 },
+  ];
 }
