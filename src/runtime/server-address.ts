@@ -14,8 +14,18 @@ const NEVER = subnets([
   ['224.0.0.0', 4, 'ipv4'],
   ['240.0.0.0', 4, 'ipv4'],
   ['::', 128, 'ipv6'],
+  ['::', 96, 'ipv6'], // IPv4-compatible; ::1 is loopback and judged as that
   ['fe80::', 10, 'ipv6'],
   ['ff00::', 8, 'ipv6'],
+]);
+
+/** Where clouds tell a machine its secrets, beside 169.254.169.254: Alibaba, Azure, Oracle, AWS and Google. */
+const METADATA = subnets([
+  ['100.100.100.200', 32, 'ipv4'],
+  ['168.63.129.16', 32, 'ipv4'],
+  ['192.0.0.192', 32, 'ipv4'],
+  ['fd00:ec2::254', 128, 'ipv6'],
+  ['fd20:ce::254', 128, 'ipv6'],
 ]);
 
 /** What reading an address gives: its one canonical spelling, or why it was refused. */
@@ -36,16 +46,51 @@ export function readAddress(text: string, options: { readonly loopback: boolean 
   const family = isIPv4(text) ? 'ipv4' : isIPv6(text) ? 'ipv6' : undefined;
   if (family === undefined) return { kind: 'refused', expected: EXPECTED };
   const canonical = family === 'ipv4' ? text : canonicalIpv6(text);
-  if (NEVER.check(text, family) || canonical.startsWith('::ffff:')) {
-    return {
-      kind: 'refused',
-      expected: 'expected an address that a server can have: not unspecified, link-local, multicast, broadcast or IPv4-mapped',
-    };
-  }
-  if (!options.loopback && LOOPBACK.check(text, family)) {
+  if (!options.loopback && LOOPBACK.check(canonical, family) && !canonical.startsWith('::ffff:')) {
     return { kind: 'refused', expected: 'expected an address other than loopback: a proxy in a cluster would reach itself' };
   }
+  const within = family === 'ipv6' ? embeddedIpv4(canonical) : null;
+  if (isNever(canonical, family) || (within !== null && (isNever(within, 'ipv4') || LOOPBACK.check(within, 'ipv4')))) {
+    return {
+      kind: 'refused',
+      expected:
+        'expected an address that a server can have: not unspecified, link-local, multicast, broadcast, IPv4-mapped or of a cloud metadata service',
+    };
+  }
   return { kind: 'address', canonical };
+}
+
+function isNever(address: string, family: 'ipv4' | 'ipv6'): boolean {
+  if (address.startsWith('::ffff:')) return true;
+  return !LOOPBACK.check(address, family) && (NEVER.check(address, family) || METADATA.check(address, family));
+}
+
+/** The IPv4 address that an IPv6 address leads to: by NAT64 (RFC 6052, RFC 8215), IPv4-translated, 6to4, Teredo or ISATAP; or null. */
+function embeddedIpv4(address: string): string | null {
+  const bits = asNumber(address, 'ipv6');
+  const prefix = (length: bigint): bigint => bits >> (128n - length);
+  const low = bits & 0xffff_ffffn;
+  if (prefix(96n) === 0x64_ff9b_0000_0000_0000_0000n || prefix(48n) === 0x64_ff9b_0001n || prefix(96n) === 0xffff_0000n) return ipv4(low);
+  if (prefix(16n) === 0x2002n) return ipv4((bits >> 80n) & 0xffff_ffffn);
+  if (prefix(32n) === 0x2001_0000n) return ipv4(low ^ 0xffff_ffffn);
+  if (((bits >> 32n) & 0xfdff_ffffn) === 0x5efen) return ipv4(low);
+  return null;
+}
+
+function ipv4(number: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => String((number >> shift) & 0xffn)).join('.');
+}
+
+/** Whether an address is in one of these networks. @param networks as `readNetwork` gives them */
+export function isWithin(address: string, networks: readonly string[]): boolean {
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+  const list = new BlockList();
+  for (const network of networks) {
+    const [base = '', bits = ''] = network.split('/');
+    list.addSubnet(base, Number(bits), isIPv4(base) ? 'ipv4' : 'ipv6');
+  }
+  const within = family === 'ipv6' ? embeddedIpv4(canonicalIpv6(address)) : null;
+  return list.check(address, family) || (within !== null && list.check(within, 'ipv4'));
 }
 
 /** What reading a network gives. */
