@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 import { durationMs } from '../runtime/duration.ts';
 import { hostPort } from '../runtime/host-port.ts';
-import { ANY_ADDRESS } from '../runtime/server-address.ts';
+import { ANY_ADDRESS, readNetwork } from '../runtime/server-address.ts';
 
 /** An address and a port to listen on. */
 export interface Endpoint {
@@ -49,11 +49,36 @@ export function duration(text: string): number {
 
 /** Names of Kubernetes namespaces, separated by commas. @throws InvalidArgumentError */
 export function names(text: string): string[] {
-  const list = text.split(',').filter((name) => name !== '');
+  const list = words(text);
   if (list.some((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)))
     throw new InvalidArgumentError('expected names, separated by commas');
   return list;
 }
+
+/** Networks, separated by commas, in canonical spelling. @throws InvalidArgumentError */
+export function networks(text: string): string[] {
+  return words(text).map((word) => {
+    const reading = readNetwork(word);
+    if (reading.kind === 'refused') throw new InvalidArgumentError(reading.expected);
+    return reading.canonical;
+  });
+}
+
+/** Words, separated by commas. */
+export function words(text: string): string[] {
+  return text.split(',').filter((word) => word !== '');
+}
+
+/** Types of Services, separated by commas. @throws InvalidArgumentError */
+export function serviceTypes(text: string): string[] {
+  const types = words(text);
+  if (types.length === 0 || types.some((type) => !SERVICE_TYPES.includes(type)))
+    throw new InvalidArgumentError(`expected one or more of ${SERVICE_TYPES.join(', ')}`);
+  return types;
+}
+
+/** Every type that the Service of a pool can have. */
+export const SERVICE_TYPES: readonly string[] = ['LoadBalancer', 'NodePort', 'ClusterIP'];
 
 /** Where a process in a cluster serves HTTP. @param what is served @param defaultPort on every address */
 export function http(what: string, defaultPort: number): Option {

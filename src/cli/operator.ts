@@ -1,5 +1,17 @@
 import { Command, Option } from 'commander';
-import { count, duration, type Endpoint, http, logLevel, names, serviceAccount } from './arguments.ts';
+import {
+  count,
+  duration,
+  type Endpoint,
+  http,
+  logLevel,
+  names,
+  networks,
+  SERVICE_TYPES,
+  serviceAccount,
+  serviceTypes,
+  words,
+} from './arguments.ts';
 
 interface Flags {
   readonly kubeconfig?: string | true;
@@ -11,6 +23,10 @@ interface Flags {
   readonly image: string;
   readonly haproxyImage: string;
   readonly agentPeers: readonly string[];
+  readonly allowOwnNamespace: boolean;
+  readonly serviceTypes: readonly string[];
+  readonly serviceAnnotations: readonly string[] | null;
+  readonly refusedNetworks: readonly string[];
   readonly serviceAccount: string;
   readonly callsPerSecond: number;
   readonly countsEvery: number;
@@ -43,6 +59,22 @@ export function operatorCommand(): Command {
         .argParser(names)
         .default(['cccam-system']),
     )
+    .option('--allow-own-namespace', 'allow pools in the namespace of the operator, whose pods could use its rights', false)
+    .addOption(
+      new Option('--service-types <list>', 'types that the Services of pools may have')
+        .argParser(serviceTypes)
+        .default(SERVICE_TYPES, 'all'),
+    )
+    .addOption(
+      new Option('--service-annotations <list>', 'what the annotations of these Services may begin with')
+        .argParser(words)
+        .default(null, 'anything'),
+    )
+    .addOption(
+      new Option('--refused-networks <list>', 'networks that no external server may be in, such as those of Services and nodes')
+        .argParser(networks)
+        .default([], 'none'),
+    )
     .addOption(serviceAccount())
     .option('--calls-per-second <number>', 'sustained calls per second to the API server', count, 200)
     .addOption(
@@ -68,6 +100,12 @@ async function operate(flags: Flags): Promise<void> {
     leaseName,
     http: flags.http,
     settings: { agentImage: image, haproxyImage, agentPeers, countsEveryMs: countsEvery },
+    policy: {
+      allowOwnNamespace: flags.allowOwnNamespace,
+      serviceTypes: flags.serviceTypes,
+      serviceAnnotations: flags.serviceAnnotations,
+      refusedNetworks: flags.refusedNetworks,
+    },
     callsPerSecond,
     workers,
     logLevel: flags.logLevel,

@@ -1,7 +1,7 @@
 import { APPLIED_ANNOTATION } from '../api/v1alpha1/index.ts';
 import { isStatus, KubeApiError } from '../kube/api-error.ts';
 import type { KubeObject, ObjectRef } from '../kube/resource.ts';
-import { type Child, type ChildKind, childKey, countOf } from '../pool/child.ts';
+import { type Child, type ChildKind, childKey, countOf, holdsMore } from '../pool/child.ts';
 import type { Outcome } from '../pool/cluster-view.ts';
 import { childRecord } from './child-record.ts';
 import { afterApply, contestWaitMs } from './contest.ts';
@@ -40,7 +40,12 @@ async function applyChildren(pass: Pass, children: readonly Child[], attempts: A
   const applying = new Map(children.map((child) => [childKey(child), contentOf(child)]));
   for (const [key, { applied }] of refused) if (applying.get(key) !== applied) refused.delete(key);
   const waits: (number | null)[] = [];
-  for (const child of children) waits.push(await attempts.try(applyChild(pass, child)));
+  const { notOwned } = pass.state;
+  const known = notOwned.size;
+  for (const child of children) {
+    waits.push(await attempts.try(applyChild(pass, child)));
+    if (notOwned.size > known) break; // the next pass knows what must not stand on it
+  }
   return soonest(waits);
 }
 
@@ -70,17 +75,32 @@ async function write({ signal, state, tools, view }: Pass, child: Child, owner: 
   const ours = owner.kind === 'ours';
   const body = (owner.kind === 'ours' ? { ...child, metadata: { ...child.metadata, uid: owner.uid } } : child) as unknown as KubeObject;
   if (ours) await keepCount({ signal, state, tools, view }, child);
-  const answer = {
-    ...(await tools.client.apply(ref, body, { manager: MANAGER, force: ours }, signal)),
-    apiVersion: child.apiVersion,
-    kind: child.kind,
-  };
+  const { apiVersion, kind } = child;
+  let answer: KubeObject = { ...(await tools.client.apply(ref, body, { manager: MANAGER, force: ours }, signal)), apiVersion, kind };
+  const clean = holdsMore(answer['spec'], child['spec']) ? withoutForeign(child, answer.metadata.uid) : null;
+  if (clean !== null) answer = { ...(await tools.client.mergeByName(ref, clean, MANAGER, signal)), apiVersion, kind };
   const record = childRecord(answer);
   state.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
   state.refused.delete(key);
   state.applied.set(key, afterApply(state.applied.get(key), contentOf(child), tools.clock.monotonic()));
   tools.watches.put(answer);
   tools.watches.settle(record);
+}
+
+/**
+ * Takes out what others have added to lists that go by names, such as containers: applying leaves that alone.
+ *
+ * @returns the patch that does it; null for a kind without such lists
+ */
+function withoutForeign(child: Child, uid: string | undefined): object | null {
+  const metadata = { uid };
+  if (child.kind === 'Service') {
+    const { ports } = child['spec'] as { readonly ports: readonly object[] };
+    return { metadata, spec: { ports: [{ $patch: 'replace' }, ...ports] } };
+  }
+  if (child.kind !== 'Deployment') return null;
+  const { template } = child['spec'] as { readonly template: { readonly spec: object } };
+  return { metadata, spec: { template: { spec: { $patch: 'replace', ...template.spec } } } };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { ClusterView, PoolReading } from '../pool/cluster-view.ts';
 import { proxyName } from '../pool/resources/identity.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type IsOwn, selfTargets, withoutSelfTargets } from '../pool/self-target.ts';
+import { policyIssues, type TenantPolicy } from '../pool/tenant-policy.ts';
 import type { ChildRecord } from './child-record.ts';
 import type { PodRecord } from './pod-record.ts';
 import { type PoolRecord, understand } from './pool-record.ts';
@@ -45,6 +46,7 @@ export function clusterView(
     generation: pool.generation,
     paused: pool.paused,
     reading: reading(
+      settings.policy,
       pool,
       map,
       ownTargets(
@@ -74,11 +76,11 @@ export function recordKey(record: Pick<ChildRecord, 'kind' | 'name'>): string {
   return `${record.kind}/${record.name}`;
 }
 
-function reading(pool: PoolRecord, map: ChildRecord | undefined, ownAt: (port: number) => IsOwn): PoolReading {
+function reading(policy: TenantPolicy, pool: PoolRecord, map: ChildRecord | undefined, ownAt: (port: number) => IsOwn): PoolReading {
   const asItStands = pool.reading.value;
   if (asItStands.kind === 'accepted') {
     const { spec } = asItStands.pool;
-    const issues = selfTargets(spec, ownAt(spec.port));
+    const issues = [...policyIssues(pool.namespace, asItStands.pool, policy), ...selfTargets(spec, ownAt(spec.port))];
     if (issues.length === 0) return asItStands;
     return { kind: 'refused', issues, lastGood: lastGood(pool, map, ownAt) };
   }

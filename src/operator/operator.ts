@@ -8,6 +8,7 @@ import { ServerClock } from '../kube/server-clock.ts';
 import { TokenBucket } from '../kube/token-bucket.ts';
 import { Transport } from '../kube/transport.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
+import type { TenantPolicy } from '../pool/tenant-policy.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import type { CccamError } from '../runtime/errors.ts';
 import { serveHttp } from '../runtime/http-server.ts';
@@ -35,7 +36,8 @@ export interface OperatorOptions {
   readonly leaseNamespace: string | null;
   readonly leaseName: string;
   readonly http: { readonly host: string; readonly port: number };
-  readonly settings: ClusterSettings;
+  readonly settings: Omit<ClusterSettings, 'policy'>;
+  readonly policy: Omit<TenantPolicy, 'ownNamespace'> & { readonly allowOwnNamespace: boolean };
   /** Calls to the API server per second, and at once after a rest. */
   readonly callsPerSecond: number;
   readonly workers: number;
@@ -203,7 +205,9 @@ class Operator {
       onEventLost,
       yieldToApplies: (signal: AbortSignal) => this.#queues.yieldToPasses(signal),
     };
-    const { settings } = this.#options;
+    const { allowOwnNamespace, ...policy } = this.#options.policy;
+    const ownNamespace = allowOwnNamespace ? null : this.#access.namespace;
+    const settings = { ...this.#options.settings, policy: { ...policy, ownNamespace } };
     await this.#queues.run(new Reconciler({ tools, listeners: this.#listeners, settings, states: this.#states }), term.signal);
   }
 

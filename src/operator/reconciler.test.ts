@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Call, FakeApiServer, json, refuse } from '../../test/fakes/api-server.ts';
 import { FakeClock } from '../../test/fakes/clock.ts';
+import { SETTINGS } from '../../test/fakes/settings.ts';
 import type { KubeObject } from '../kube/resource.ts';
 import { PoolReader } from './pool-record.ts';
 import { ReconcileStates } from './reconcile-state.ts';
 import { Reconciler } from './reconciler.ts';
 import { Watches } from './watches.ts';
 
-const SETTINGS = { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 };
 const signal = new AbortController().signal;
 
 function aPoolObject(changes: object = {}, spec: object = {}): KubeObject {

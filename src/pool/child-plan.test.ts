@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aClusterView, UID } from '../../test/fakes/cluster-views.ts';
 import { aPodOf } from '../../test/fakes/pools.ts';
 import { NOTHING_SAID } from '../../test/fakes/proxy-statement.ts';
+import { SETTINGS } from '../../test/fakes/settings.ts';
 import { TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
 import type { ChildFacts } from './child.ts';
 import type { ClusterView } from './cluster-view.ts';
@@ -140,8 +141,7 @@ describe('an apply', () => {
 
 describe('the NetworkPolicy of the proxies', () => {
   it('opens the agents to no pod when no peer is named', () => {
-    const settings = { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 };
-    const policy = reconcile(aClusterView({ backends: BACKENDS }, { settings }), NOW).changes.apply.find(
+    const policy = reconcile(aClusterView({ backends: BACKENDS }, { settings: SETTINGS }), NOW).changes.apply.find(
       (child) => child.kind === 'NetworkPolicy',
     );
     expect((policy?.['spec'] as { ingress: object[] } | undefined)?.ingress).toEqual([{ ports: [{ protocol: 'TCP', port: 12_000 }] }]);

@@ -7,7 +7,7 @@ import { role, roleBinding, serviceAccount } from './resources/access.ts';
 import { backendDeployment, backendTemplateName } from './resources/backend-deployment.ts';
 import type { NewPods } from './resources/deployment.ts';
 import { disruptionBudgets } from './resources/disruption-budgets.ts';
-import { backendName, proxyName } from './resources/identity.ts';
+import { backendName, type PoolIdentity, proxyName } from './resources/identity.ts';
 import { networkPolicies, service } from './resources/network.ts';
 import { proxyDeployment, proxyTemplateName } from './resources/proxy-deployment.ts';
 import { heldBackends, type RolloutCandidate, rollingBackends } from './rollout.ts';
@@ -46,9 +46,7 @@ export function planChildren(view: ClusterView, { frozen, map, pool, servers }: 
     wanted.filter((child) => isOurs(factsOf(child), identity.uid)),
     wanted.filter((child) => !isOurs(factsOf(child), identity.uid)),
   ];
-  // Proxies that would follow a ConfigMap that is not ours are worse than none.
-  const dependsOnConfigMap = (child: Child): boolean => child.kind === 'Service' || childKey(child) === `Deployment/${proxyName(identity)}`;
-  const safe = isOurs(factsOf(map), identity.uid) ? ours : ours.filter((child) => !dependsOnConfigMap(child));
+  const safe = others.some(isFoundation) ? ours.filter((child) => !standsOnIt(child, identity)) : ours;
   const apply = view.paused ? [] : safe.filter((child) => differs(child, factsOf(child), view.verified.get(childKey(child)) ?? null));
   const remove = view.paused || frozen ? [] : removals(view, pool, wanted, servers);
   const notOwned = others.map(childKey);
@@ -60,6 +58,15 @@ export function planChildren(view: ClusterView, { frozen, map, pool, servers }: 
     disruptive: remove.length > 0 || apply.some((child) => beginsRollout(child, factsOf(child)) || takesPods(child, factsOf(child))),
     events: childEvents(view, apply, remove, notOwned),
   };
+}
+
+/** What the proxies follow, and the account that they run as: with another's, they are worse than none. */
+function isFoundation({ kind }: Child): boolean {
+  return kind === 'ConfigMap' || kind === 'ServiceAccount' || kind === 'Role' || kind === 'RoleBinding';
+}
+
+function standsOnIt(child: Child, identity: PoolIdentity): boolean {
+  return child.kind === 'Service' || childKey(child) === `Deployment/${proxyName(identity)}`;
 }
 
 function otherChildren(view: ClusterView, pool: CccamPool, candidates: readonly RolloutCandidate[], held: ReadonlySet<string>): Child[] {

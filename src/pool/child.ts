@@ -127,8 +127,9 @@ function withoutCount(spec: unknown): unknown {
   return others;
 }
 
-/** Whether an object holds everything that is wanted: objects may hold more, lists may not. */
+/** Whether an object holds everything that is wanted: objects may hold more, lists may not. The API server leaves out what is false or empty. */
 export function covers(actual: unknown, wanted: unknown): boolean {
+  if (actual === undefined && (wanted === false || (Array.isArray(wanted) && wanted.length === 0))) return true;
   if (Array.isArray(wanted)) {
     return Array.isArray(actual) && actual.length === wanted.length && wanted.every((each, index) => covers(actual[index], each));
   }
@@ -137,4 +138,11 @@ export function covers(actual: unknown, wanted: unknown): boolean {
     return Object.entries(wanted).every(([key, value]) => covers(Reflect.get(actual, key), value));
   }
   return wanted === undefined ? true : actual === wanted;
+}
+
+/** Whether a list in an object has more entries than it should: others have added some. */
+export function holdsMore(actual: unknown, wanted: unknown): boolean {
+  if (typeof actual !== 'object' || actual === null || typeof wanted !== 'object' || wanted === null) return false;
+  if (Array.isArray(actual) && Array.isArray(wanted) && actual.length > wanted.length) return true;
+  return Object.entries(wanted).some(([key, value]) => holdsMore(Reflect.get(actual, key), value));
 }

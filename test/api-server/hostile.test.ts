@@ -35,6 +35,7 @@ beforeAll(async () => {
   );
   tenant = await Tenant.in(bad);
   operator = await start();
+  await good.untilReady(operator);
   await good.applyPool('p', { backends: [{ name: 'a', replicas: 1 }], podTemplate: aPodTemplate(), proxy: { maxConnections: 2_000 } });
   await good.untilCondition('p', 'Ready', 'True', 40_000);
 }, 120_000);
@@ -53,7 +54,6 @@ async function start(): Promise<RunningOperator> {
     args: ['--namespaces', `${good.namespace},${bad.namespace}`],
     env: { NODE_OPTIONS: HEAP },
   });
-  await good.untilReady(started);
   return started;
 }
 
@@ -92,6 +92,7 @@ async function peakKib(): Promise<number> {
 async function restart(): Promise<void> {
   await good.stopOperator(operator);
   operator = await start();
+  await good.untilReady(operator);
 }
 
 /** A pod that says that it is a proxy of a pool, at an address where a process of the tenant answers. */

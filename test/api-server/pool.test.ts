@@ -63,6 +63,7 @@ describe('a pool', () => {
         'ConfigMap/living-room-haproxy',
         'Deployment/living-room-haproxy',
         'Deployment/living-room-rack',
+        'NetworkPolicy/living-room-backends',
         'NetworkPolicy/living-room-haproxy',
         'PodDisruptionBudget/living-room-backends',
         'PodDisruptionBudget/living-room-haproxy',
@@ -202,43 +203,6 @@ describe('a pool that is invalid', () => {
     await cluster.applyPool('odd', SPEC);
     await cluster.untilCondition('odd', 'Accepted', 'True');
     await cluster.kubectl('delete', 'ccp', 'odd');
-  });
-});
-
-describe('an object with the name of a child that something else owns', () => {
-  it('is never touched, and is reported', async () => {
-    const name = 'kitchen-haproxy';
-    await cluster.create(
-      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: cluster.namespace }, data: { mine: 'yes' } },
-      'configmaps',
-    );
-    await cluster.create(
-      {
-        apiVersion: 'v1',
-        kind: 'ServiceAccount',
-        metadata: {
-          name,
-          namespace: cluster.namespace,
-          labels: { 'app.kubernetes.io/managed-by': 'cccam-operator', 'cccam.dev/pool': 'kitchen' },
-        },
-      },
-      'serviceaccounts',
-    );
-    const before = await cluster.get(CHILD_TYPES.ConfigMap, name);
-    await cluster.applyPool('kitchen', SPEC);
-    await cluster.untilCondition('kitchen', 'Degraded', 'True/NotOwned');
-    await until('both are named', async () => {
-      const message = (await cluster.condition('kitchen', 'Degraded'))?.message ?? '';
-      return message.includes(`ConfigMap/${name}`) && message.includes(`ServiceAccount/${name}`);
-    });
-    await throughout(
-      'it stays as it was',
-      1_000,
-      async () => (await cluster.get(CHILD_TYPES.ConfigMap, name))?.metadata.resourceVersion === before?.metadata.resourceVersion,
-    );
-    expect((await cluster.get(CHILD_TYPES.ServiceAccount, name))?.metadata.ownerReferences).toBeUndefined();
-    await cluster.kubectl('delete', 'ccp', 'kitchen');
-    expect(await cluster.get(CHILD_TYPES.ConfigMap, name)).not.toBeNull();
   });
 });
 

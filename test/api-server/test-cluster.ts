@@ -98,6 +98,7 @@ export class TestCluster extends Namespace {
       `127.0.0.1:${port}`,
       '--counts-every',
       '1s',
+      '--allow-own-namespace',
       '--log-level',
       'debug',
       ...(setup.args ?? []),
@@ -114,7 +115,7 @@ export class TestCluster extends Namespace {
 
   /** Waits until an operator says that it is ready. */
   async untilReady(operator: RunningOperator): Promise<void> {
-    await until('the operator is ready', async () => (await answer(operator, '/readyz')) === 200, 20_000);
+    await until('the operator is ready', async () => (await answer(operator, '/readyz')) === 200, 60_000);
   }
 
   /** Ends an operator. */

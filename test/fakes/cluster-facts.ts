@@ -3,12 +3,13 @@ import { type Child, type ChildFacts, comparable, contentName, type DeploymentFa
 import type { ProxyReport } from '../../src/pool/proxy-report.ts';
 import type { ModelPod } from './cluster-pods.ts';
 import type { ProxyConfigFacts } from './proxy-statement.ts';
+import { SETTINGS } from './settings.ts';
 
 /** What an operator knows of the pool that never changes here. */
 export const UNCHANGING = {
   identity: { namespace: 'n', name: 'p', uid: 'pool-uid' },
   paused: false,
-  settings: { haproxyImage: 'h', agentImage: 'a', agentPeers: [], countsEveryMs: 60_000 },
+  settings: SETTINGS,
   verified: new Map<string, string>(),
   refusals: [],
   address: '203.0.113.1:12000',

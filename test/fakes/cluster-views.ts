@@ -1,6 +1,8 @@
 import { understand } from '../../src/operator/pool-record.ts';
 import type { ClusterView } from '../../src/pool/cluster-view.ts';
 
+import { SETTINGS } from './settings.ts';
+
 /** Uid of the pool `n/p`. */
 export const UID = 'pool';
 
@@ -14,7 +16,7 @@ export function aClusterView(spec: object, changes: Partial<ClusterView> = {}): 
     paused: false,
     reading,
     roster: [],
-    settings: { haproxyImage: 'h', agentImage: 'a', agentPeers: ['cccam-system'], countsEveryMs: 60_000 },
+    settings: { ...SETTINGS, agentPeers: ['cccam-system'] },
     pods: [],
     children: new Map(),
     verified: new Map(),

@@ -23,6 +23,9 @@ export function service(pool: PoolIdentity, spec: PoolSpec): Child {
     spec: {
       type,
       ...affinity(spec),
+      // Said, so that what others write there is taken back.
+      externalIPs: [],
+      publishNotReadyAddresses: false,
       // Local keeps the clients' own addresses, by which they are remembered and limited.
       ...(type === 'ClusterIP' ? {} : { externalTrafficPolicy }),
       selector: selector(pool, 'proxy'),

@@ -58,6 +58,7 @@ function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettin
       serviceAccountName: proxyName(pool),
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      ...NOTHING_OF_THE_HOST,
       terminationGracePeriodSeconds: graceSeconds(spec.drain.deadline),
       securityContext: podSecurity(),
       ...scheduling(pool, spec),
@@ -67,6 +68,9 @@ function podTemplate(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettin
     },
   };
 }
+
+/** Said, so that what others write there is taken back. */
+const NOTHING_OF_THE_HOST = { hostNetwork: false, hostPID: false, hostIPC: false, shareProcessNamespace: false } as const;
 
 function podSecurity(): V1PodSecurityContext {
   return {

@@ -1,3 +1,5 @@
+import type { TenantPolicy } from '../tenant-policy.ts';
+
 /** What an installation adds to every pool. */
 export interface ClusterSettings {
   /** HAProxy image of pools that name none. */
@@ -8,4 +10,5 @@ export interface ClusterSettings {
   readonly agentPeers: readonly string[];
   /** How often numbers in a status that only moved are written, in milliseconds. */
   readonly countsEveryMs: number;
+  readonly policy: TenantPolicy;
 }
