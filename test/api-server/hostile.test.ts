@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { CHILD_TYPES, POD } from '../../src/operator/resources.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { anObservation, aServerObservation } from '../fakes/observations.ts';
-import { until } from '../support/until.ts';
+import { throughout, until } from '../support/until.ts';
 import { metrics, total } from './metrics.ts';
 import { HostileAgent, keepTalking, Tenant } from './tenant.ts';
 import { answer, aPodTemplate, type RunningOperator, TestCluster } from './test-cluster.ts';
@@ -266,5 +268,25 @@ describe('a tenant who may edit one namespace', () => {
     expect(passes).toBeLessThan(150 + 40 * seconds);
     await nobodyElseIsHurt();
     expect((await bad.get(CHILD_TYPES.ConfigMap, 'drains-haproxy'))?.metadata.name).toBe('drains-haproxy');
+  });
+
+  it.each([
+    ['from a pod of theirs, and holds the call', '127.0.0.9', 3_000],
+    ['as the node does, and gives the call up', '127.0.0.1', 300],
+  ])('asks a proxy of another tenant to end, %s: it goes on', async (_what, localAddress, holdMs) => {
+    const viewers = good.connect('p', 10);
+    await until('all are served', () => viewers.clients.every((client) => client.servedBy !== null));
+    for (const pod of good.kubelet.named('p-haproxy')) {
+      const call = request({ host: pod.address, port: 9_321, path: '/drain?deadlineMs=1000&close=true', localAddress });
+      call.on('error', () => undefined).end();
+      await systemClock.sleep(holdMs);
+      call.destroy();
+    }
+    await throughout('nobody is cut', 3_000, async () => good.lost === 0);
+    const newcomers = good.connect('p', 10);
+    await until('newcomers are served', () => newcomers.clients.every((client) => client.servedBy !== null));
+    await newcomers.leave();
+    await viewers.leave();
+    await nobodyElseIsHurt();
   });
 });

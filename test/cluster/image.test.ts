@@ -97,7 +97,7 @@ describe('the image', () => {
 
   it.each([
     { words: ['operator', '--kubeconfig', '/none'], code: 'CCP_CLUSTER_UNKNOWN' },
-    { words: ['proxy-agent', '--config-map', 'p', '--drain-key', 'key', '--run-dir', tmpdir()], code: 'CCP_CLUSTER_UNKNOWN' },
+    { words: ['proxy-agent', '--config-map', 'p', '--run-dir', tmpdir()], code: 'CCP_CLUSTER_UNKNOWN' },
     { words: ['run', '--file', '/none', '--haproxy', '/none'], code: 'CCP_POOL_FILE_UNREADABLE' },
   ])('for arm64 loads what it needs for `$words.0`', async ({ words, code }) => {
     const { status, errors } = await outcome(...words);
@@ -106,7 +106,7 @@ describe('the image', () => {
   });
 
   it('for arm64 has an agent that listens, answers and ends when it is asked to', async () => {
-    agent = start('backend-agent', '--port', '12000', '--http', '127.0.0.1:0', '--drain-key', 'key', '--link-key', 'key');
+    agent = start('backend-agent', '--port', '12000', '--http', '127.0.0.1:0');
     if (agent.stdout === null) throw new Error('it says nothing');
     const first = await lines(agent.stdout, 4_096).next();
     const { http, msg } = JSON.parse(String(first.value)) as { http: number; msg: string };
