@@ -6,6 +6,7 @@ import { type ChildFacts, type ChildKind, comparable, type DeploymentFacts } fro
 import { digest } from '../runtime/digest.ts';
 import { hostPort } from '../runtime/host-port.ts';
 import { readAddress } from '../runtime/server-address.ts';
+import { unpackText } from '../wire/packed-text.ts';
 import { CONFIG_KEYS, readSavedState, type SavedState } from '../wire/saved-state.ts';
 import { Packed } from './packed.ts';
 
@@ -38,7 +39,7 @@ export function childRecord(object: KubeObject, contentBytes = Number.POSITIVE_I
   const { apiVersion: _version, kind, metadata: _metadata, status, ...body } = object;
   const content = new Packed<Content>({ ...comparable(body), labels, annotations: ours(annotations), ownerReferences });
   const outline = childOutline(object);
-  const saved = kind === 'ConfigMap' ? readSaved(body['data']) : null;
+  const saved = kind === 'ConfigMap' ? readSaved(body) : null;
   return {
     ...outline,
     partial: false,
@@ -130,8 +131,8 @@ function serviceAddresses(spec: unknown, status: unknown): string[] {
 }
 
 /** What an earlier operator has saved. Changed by hand it counts as nothing: ids are given again, and pods keep their drains' clocks. */
-function readSaved(data: unknown): ChildRecord['saved'] {
-  const text = (data as Record<string, unknown> | undefined)?.[CONFIG_KEYS.state];
-  const saved = typeof text === 'string' ? readSavedState(text) : null;
+function readSaved(body: Readonly<Record<string, unknown>>): ChildRecord['saved'] {
+  const text = unpackText(body, CONFIG_KEYS.state);
+  const saved = text === undefined ? null : readSavedState(text);
   return saved === null ? null : new Packed(saved);
 }

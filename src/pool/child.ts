@@ -113,12 +113,19 @@ export function countOf(child: Child): number | undefined {
  * the data of a ConfigMap its name, for it is large, and the API server fills nothing in there.
  */
 export function comparable(body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const { data, spec, ...rest } = body;
+  const { binaryData, data, spec, ...rest } = body;
   return {
     ...rest,
     ...(spec === undefined ? {} : { spec: withoutCount(spec) }),
-    ...(data === undefined ? {} : { data: contentName(Object.entries(data as object).sort(([a], [b]) => (a < b ? -1 : 1))) }),
+    ...(data === undefined ? {} : { data: nameOf(data) }),
+    ...(binaryData === undefined ? {} : { binaryData: nameOf(binaryData) }),
   };
+}
+
+/** Whatever the order of its keys is; nothing for an empty one, which the API server leaves out. */
+function nameOf(data: unknown): string | undefined {
+  const entries = Object.entries(data as object);
+  return entries.length === 0 ? undefined : contentName(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function withoutCount(spec: unknown): unknown {

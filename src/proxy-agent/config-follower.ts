@@ -6,6 +6,7 @@ import type { KubeObject, ResourceType } from '../kube/resource.ts';
 import { Store, type Stored } from '../kube/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { systemCode } from '../runtime/errors.ts';
+import { packedName, unpackFile, unpackText } from '../wire/packed-text.ts';
 import { PROXY_CONFIG_KEY } from '../wire/proxy-config.ts';
 import { type AgentConfig, agentConfig, type ProxyRuntime } from './proxy-config.ts';
 
@@ -81,10 +82,10 @@ export class ConfigFollower {
     await this.#options.clock.sleep(MOUNTED_AFTER_MS, signal);
     if (signal.aborted || this.#taken !== undefined || this.#reflector.synced) return;
     try {
-      const text = await readFile(join(mounted, PROXY_CONFIG_KEY), 'utf8');
-      if (this.#taken === undefined) this.#take(text);
+      const text = await readMounted(mounted);
+      if (this.#taken === undefined && text !== null) this.#take(text);
     } catch (thrown) {
-      if (systemCode(thrown) !== 'ENOENT') this.#options.onError(thrown);
+      this.#options.onError(thrown);
     }
   }
 
@@ -100,7 +101,20 @@ export class ConfigFollower {
   }
 }
 
+/** The mounted copy, in whichever form it is; null where there is none. */
+async function readMounted(folder: string): Promise<string | undefined | null> {
+  const read = async (name: string): Promise<Buffer | null> =>
+    await readFile(join(folder, name)).catch((thrown: unknown) => {
+      if (systemCode(thrown) === 'ENOENT') return null;
+      throw thrown;
+    });
+  const plain = await read(PROXY_CONFIG_KEY);
+  if (plain !== null) return plain.toString('utf8');
+  const packed = await read(packedName(PROXY_CONFIG_KEY));
+  return packed === null ? null : unpackFile(packed);
+}
+
 function project(object: KubeObject): StoredConfig {
   const { name, namespace = '', uid = '', resourceVersion = '' } = object.metadata;
-  return { name, namespace, uid, resourceVersion, text: (object['data'] as Record<string, string> | undefined)?.[PROXY_CONFIG_KEY] };
+  return { name, namespace, uid, resourceVersion, text: unpackText(object, PROXY_CONFIG_KEY) };
 }

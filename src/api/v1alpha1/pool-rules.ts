@@ -8,10 +8,18 @@ import type { BackendSpec, PoolSpec } from './spec.ts';
 /** Where the pool is going to run; it decides which addresses and features make sense. */
 export type Environment = 'cluster' | 'standalone';
 
+/** A ConfigMap, which is 1 MiB at most, holds twice as many: while pods are replaced, the old ones and the new ones are there. */
+const MAX_SERVERS = 4_000;
+
 /** Rules that cross fields. */
 export function* crossFieldIssues(spec: PoolSpec, environment: Environment): Generator<Issue> {
   yield* duplicates(spec.backends);
   for (const [index, backend] of spec.backends.entries()) yield* backendIssues(spec, backend, ['spec', 'backends', index], environment);
+  const servers = spec.backends.reduce((sum, { external, replicas }) => sum + (external === undefined ? (replicas ?? 1) : 1), 0);
+  if (servers > MAX_SERVERS) {
+    const message = `expected at most ${MAX_SERVERS} servers in one pool, found ${servers}: make several pools`;
+    yield { path: ['spec', 'backends'], message };
+  }
   if (!spec.backends.some((backend) => backend.role === 'Active')) {
     yield { path: ['spec', 'backends'], message: 'expected at least one backend with role Active: a Backup waits until no Active is up' };
   }

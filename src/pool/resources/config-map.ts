@@ -1,9 +1,13 @@
 import type { V1ConfigMap } from '@kubernetes/client-node';
 import type { ProxyModel } from '../../haproxy/model.ts';
 import { renderConfig } from '../../haproxy/render.ts';
+import { packTexts } from '../../wire/packed-text.ts';
 import { CONFIG_KEYS } from '../../wire/saved-state.ts';
 import type { Child, ChildOf } from '../child.ts';
 import { childMetadata, type PoolIdentity, proxyName } from './identity.ts';
+
+/** What people read stays plain for as long as it fits (some 2 000 servers); what only programs read, for as long as it is small. */
+const PLAIN_BYTES = { people: 409_600, programs: 32_768 } as const;
 
 /** Texts that are written elsewhere. */
 export interface ConfigTexts {
@@ -25,10 +29,10 @@ export function configMap(pool: PoolIdentity, model: ProxyModel, { proxy, state 
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: childMetadata(pool, proxyName(pool), 'proxy'),
-    data: {
-      [CONFIG_KEYS.config]: renderConfig(model.structure, servers),
-      [CONFIG_KEYS.proxy]: proxy,
-      [CONFIG_KEYS.state]: state,
-    },
+    ...packTexts({
+      [CONFIG_KEYS.config]: { text: renderConfig(model.structure, servers), plainBytes: PLAIN_BYTES.people },
+      [CONFIG_KEYS.proxy]: { text: proxy, plainBytes: PLAIN_BYTES.programs },
+      [CONFIG_KEYS.state]: { text: state, plainBytes: PLAIN_BYTES.programs },
+    }),
   } satisfies ChildOf<'ConfigMap', V1ConfigMap>;
 }

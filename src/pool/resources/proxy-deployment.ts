@@ -10,7 +10,6 @@ import {
 } from '../../api/v1alpha1/index.ts';
 import { ANY_ADDRESS } from '../../runtime/server-address.ts';
 import { preStopHook } from '../../wire/pre-stop.ts';
-import { CONFIG_KEYS } from '../../wire/saved-state.ts';
 import { type Child, type ChildOf, contentName } from '../child.ts';
 import { CONTAINER_SECURITY, NODE_ADDRESS } from './agent-container.ts';
 import { ANY_IMAGE, type NewPods, progressDeadlineSeconds, REVISION_HISTORY } from './deployment.ts';
@@ -136,7 +135,7 @@ function agentContainer(pool: PoolIdentity, image: string): V1Container {
 function volumes(pool: PoolIdentity): V1Volume[] {
   return [
     { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
-    { name: 'config', configMap: { name: proxyName(pool), items: [{ key: CONFIG_KEYS.proxy, path: CONFIG_KEYS.proxy }] } },
+    { name: 'config', configMap: { name: proxyName(pool) } },
     {
       name: 'token',
       projected: {
