@@ -18,6 +18,7 @@ import { PortHandover } from './port-handover.ts';
 import { readBack } from './readback.ts';
 import { RefusalCounter } from './refusals.ts';
 import { Reloader } from './reloader.ts';
+import { RememberedCounts } from './remembered-counts.ts';
 import type { ControlSockets } from './runtime-socket.ts';
 import { type OnClosed, SessionCloser } from './session-closer.ts';
 import { readTraffic } from './sessions.ts';
@@ -67,6 +68,7 @@ export class Converger {
   readonly #reloader: Reloader;
   readonly #closer: SessionCloser;
   readonly #tables: TableKeeper;
+  readonly #remembered: RememberedCounts;
   readonly #handover = new PortHandover();
   readonly #refusals = new RefusalCounter();
   readonly #ports: LocalPortWatch;
@@ -88,6 +90,7 @@ export class Converger {
     this.#reloader = new Reloader(sockets, clock, report);
     this.#closer = new SessionCloser({ sockets, clock, report, onClosed });
     this.#tables = new TableKeeper(sockets, clock);
+    this.#remembered = new RememberedCounts({ socket: sockets.runtime, clock, report });
     this.#ports = new LocalPortWatch(clock);
     this.#health = new HealthMonitor({
       clock,
@@ -200,9 +203,8 @@ export class Converger {
     const forgotten = wanted.servers
       .filter((server) => server.state === 'drain' || (server.backup && this.#activeServes))
       .map(({ id }) => id);
-    const actual = await readBack(this.#options.sockets, {
-      countRemembered: wanted.structure.stickinessMs === null ? [] : [...forgotten, ...leaving],
-    });
+    const remembered = await this.#remembered.read(wanted.structure.stickinessMs === null ? [] : [...forgotten, ...leaving]);
+    const actual = await readBack(this.#options.sockets, remembered);
     this.#seen = actual.current.servers;
     return actual;
   }
@@ -216,6 +218,7 @@ export class Converger {
   async #execute(commands: readonly Command[]): Promise<boolean> {
     if (commands.some((command) => command.kind === 'state' && command.state === 'drain'))
       this.#drainedAt = this.#options.clock.monotonic();
+    this.#remembered.forgotten(commands.flatMap((command) => (command.kind === 'forget-clients' ? command.id : [])));
     const done = await this.#commands.run(commands);
     const rulings = this.#health.rulings;
     for (const command of done) {

@@ -17,19 +17,14 @@ const CHECK_ENABLED_BIT = 0x04;
 const CLIENT_ERRORS = ['dresp', 'econ', 'eresp', 'wretr', 'wredis'] as const;
 const OPERATIONAL = ['down', 'starting', 'up', 'stopping'] as const;
 
-/** What the readers below need from one HAProxy; a test hands them recorded answers. */
-export interface ReadbackOptions {
-  /** Ids of servers whose remembered clients should be counted: those that are drained. Empty without stickiness. */
-  readonly countRemembered: readonly number[];
-}
-
 /**
  * Reads what runs: the current worker in full, old workers for their sessions.
  *
+ * @param remembered clients in the stick table by server id, as far as they were counted
  * @throws CccamError CCP_HAPROXY_UNREACHABLE, or CCP_HAPROXY_ANSWER_UNREADABLE when an answer is not what every version since 2.6 gives
  */
-export async function readBack(sockets: ControlSockets, options: ReadbackOptions): Promise<ActualProxy> {
-  const [processes, current] = await Promise.all([readProcesses(sockets), readCurrent(sockets, options)]);
+export async function readBack(sockets: ControlSockets, remembered: ReadonlyMap<number, number>): Promise<ActualProxy> {
+  const [processes, current] = await Promise.all([readProcesses(sockets), readCurrent(sockets, remembered)]);
   const old: OldWorker[] = [];
   for (const pid of processes.oldPids) old.push({ pid, sessions: await readOldSessions(sockets, pid) });
   return { masterPid: processes.masterPid, current, old };
@@ -64,14 +59,17 @@ export function parseProcesses(text: string): Processes {
   };
 }
 
-async function readCurrent(sockets: ControlSockets, options: ReadbackOptions): Promise<ActualWorker> {
-  const tables = options.countRemembered.map((id) => `show table ${BACKEND} data.server_id eq ${id}`);
-  const [info = '', states = '', statistics = '', frontend = '', all = '', counters = '', ...remembered] = await runCommands(
-    sockets.runtime,
-    ['show info', `show servers state ${BACKEND}`, STATISTICS, DOOR, 'show table', `show table ${COUNTS}`, ...tables],
-  );
-  const counts = new Map(options.countRemembered.map((id, index) => [id, countEntries(remembered[index] ?? '')]));
-  return { ...parseInfo(info), servers: parseServers(states, statistics, counts), process: parseProcess(info, frontend, all, counters) };
+async function readCurrent(sockets: ControlSockets, remembered: ReadonlyMap<number, number>): Promise<ActualWorker> {
+  const [info = '', states = '', statistics = '', frontend = '', all = '', counters = ''] = await runCommands(sockets.runtime, [
+    'show info',
+    `show servers state ${BACKEND}`,
+    STATISTICS,
+    DOOR,
+    'show table',
+    `show table ${COUNTS}`,
+  ]);
+  const process = parseProcess(info, frontend, all, counters);
+  return { ...parseInfo(info), servers: parseServers(states, statistics, remembered), process };
 }
 
 /** Reads the few lines of `show info` that say who answered. @throws CccamError CCP_HAPROXY_ANSWER_UNREADABLE */
@@ -167,9 +165,4 @@ export async function countSessions(sockets: Pick<ControlSockets, 'master'>): Pr
 /** Live sessions by server name, from `show stat`. @throws CccamError CCP_HAPROXY_ANSWER_UNREADABLE */
 export function parseSessions(statistics: string): ReadonlyMap<string, number> {
   return new Map(statisticsRows(statistics).map((row) => [cell(row, 'svname') ?? '', figure(row, 'scur')]));
-}
-
-/** `# table: servers, …` and then one line per client. */
-function countEntries(table: string): number {
-  return table.split('\n').filter((line) => line.startsWith('0x')).length;
 }

@@ -20,7 +20,7 @@ describe('renderConfig', () => {
     ).toMatchInlineSnapshot(`
       "# Written by cccam-operator. Changes made here are overwritten.
       global
-          description "cccam-operator 5ebaeb919a40b508 *:12000"
+          description "cccam-operator 923c59733da8af27 *:12000"
           maxconn 1050
           localpeer proxy
           stats socket unix@/run/ccp/runtime.sock mode 600 level admin expose-fd listeners
@@ -56,18 +56,18 @@ describe('renderConfig', () => {
           tcp-request session sc-inc-gpc1(1) if proxy_full
           tcp-request session reject if proxy_full
           stick-table type ipv6 size 102400 expire 10m store conn_cur,conn_rate(10s),gpt0
-          tcp-request session set-var(sess.client_held) src_get_gpt0
-          acl client_refused src_conn_cur,add(sess.client_held) ge 20
-          acl client_refused src_conn_rate ge 30
+          tcp-request session set-var(sess.client_held) src,ipmask(32,64),table_gpt0(clients)
+          acl client_refused src,ipmask(32,64),table_conn_cur(clients),add(sess.client_held) ge 20
+          acl client_refused src,ipmask(32,64),table_conn_rate(clients) ge 30
           tcp-request session sc-inc-gpc0(1) if client_refused
           tcp-request session reject if client_refused
-          tcp-request session track-sc0 src
+          tcp-request session track-sc0 src,ipmask(32,64)
           default_backend servers
       backend servers
           balance leastconn
           option allbackups
           stick-table type ipv6 size 102400 expire 3900000ms peers itself
-          stick on src
+          stick on src,ipmask(32,64)
           option tcp-check
           tcp-check connect
           tcp-check expect min-recv 16 rbinary ^[0-9A-F]{32}

@@ -28,6 +28,8 @@ const HALF_CLOSED_MS = 30_000;
 /** Clients that wait for a full server are refused after this, and reconnect to another one: a remembered client is forgotten meanwhile. */
 const QUEUE_MS = 2_000;
 const TABLE_SIZE = 102_400;
+/** A client: its address, or its /64 where that is IPv6: whoever has one has 2^64 addresses. */
+const CLIENT = 'src,ipmask(32,64)';
 /**
  * HAProxy's own checks are a safety net for the time without the agent, which judges servers more closely: rare, because some servers ban
  * who connects five times in five minutes. They close no session, and the greeting and its time limit are in the backend.
@@ -191,17 +193,19 @@ function clientRules({ perClient: { connections, newPer10s } }: Structure): stri
     ...(connections === null
       ? []
       : [
-          '    tcp-request session set-var(sess.client_held) src_get_gpt0',
-          `    acl client_refused src_conn_cur,add(sess.client_held) ge ${integer('connections', connections, 1, 100_000)}`,
+          `    tcp-request session set-var(sess.client_held) ${CLIENT},table_gpt0(${FRONTEND})`,
+          `    acl client_refused ${CLIENT},table_conn_cur(${FRONTEND}),add(sess.client_held) ge ${integer('connections', connections, 1, 100_000)}`,
         ]),
-    ...(newPer10s === null ? [] : [`    acl client_refused src_conn_rate ge ${integer('newPer10s', newPer10s, 1, 100_000)}`]),
+    ...(newPer10s === null
+      ? []
+      : [`    acl client_refused ${CLIENT},table_conn_rate(${FRONTEND}) ge ${integer('newPer10s', newPer10s, 1, 100_000)}`]),
   ];
   return [
     `    stick-table type ipv6 size ${TABLE_SIZE} expire 10m store conn_cur,conn_rate(10s),gpt0`,
     ...conditions,
     '    tcp-request session sc-inc-gpc0(1) if client_refused',
     '    tcp-request session reject if client_refused',
-    '    tcp-request session track-sc0 src',
+    `    tcp-request session track-sc0 ${CLIENT}`,
   ];
 }
 
@@ -216,7 +220,7 @@ function backendSection(structure: Structure): string[] {
       ? []
       : [
           `    stick-table type ipv6 size ${TABLE_SIZE} expire ${milliseconds('ttl', structure.stickinessMs + stickyRefreshMs(structure.stickinessMs))} peers itself`,
-          '    stick on src',
+          `    stick on ${CLIENT}`,
         ]),
     '    option tcp-check',
     '    tcp-check connect',

@@ -32,6 +32,19 @@ describe('runCommands', () => {
     expect((await runCommands(fake.path, ['show stat']))[0]).toHaveLength(2_000_000);
   });
 
+  it('reads no more than 16 MiB of an answer that does not end', async () => {
+    let sent = 0;
+    fake = await FakeHaproxySocket.listen((_request, socket) => {
+      const more = (): void => {
+        while (!socket.destroyed && socket.write('z'.repeat(1_048_576))) sent += 1;
+      };
+      socket.on('drain', more).on('error', () => undefined);
+      more();
+    });
+    await expect(runCommands(fake.path, ['show info'])).rejects.toMatchObject({ message: expect.stringContaining('more than') });
+    expect(sent).toBeLessThan(30);
+  });
+
   it('gives up after a second on a socket that hangs', async () => {
     fake = await FakeHaproxySocket.listen(() => undefined);
     const begun = performance.now();

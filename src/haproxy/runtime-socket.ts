@@ -6,6 +6,8 @@ import { CccamError, messageOf } from '../runtime/errors.ts';
 const TIME_LIMIT_MS = 1_000;
 /** A line over 16 kB resets the connection; batches stay far below, so that the command after a long one is not cut. */
 const BATCH_BYTES = 8_192;
+/** Longest answer: ten times what ten thousand servers or a full table give. Whoever owns the socket must not own our memory. */
+const MOST_BYTES = 16 * 1_048_576;
 const PROMPT = '\n> ';
 
 /** The control sockets of one HAProxy. Every call opens its own connection: after a reload a kept one would go on speaking to the old worker. */
@@ -96,7 +98,12 @@ async function exchange(path: string, request: string, timeLimitMs = TIME_LIMIT_
 
 async function readAll(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  let size = 0;
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MOST_BYTES) throw new Error(`an answer of more than ${MOST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks).toString('utf8');
 }
 

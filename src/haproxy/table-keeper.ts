@@ -1,12 +1,15 @@
 import type { Clock } from '../runtime/clock.ts';
 import { CccamError } from '../runtime/errors.ts';
+import { lines } from '../runtime/lines.ts';
 import type { ActualProxy } from './actual.ts';
 import type { Command } from './command.ts';
 import { BACKEND, FRONTEND, type ProxyModel, stickyRefreshMs } from './model.ts';
-import { type ControlSockets, runCommands, runMasterCommand } from './runtime-socket.ts';
+import { type ControlSockets, runMasterCommand, streamCommand } from './runtime-socket.ts';
 
 /** How often the current worker is told what clients hold in earlier ones. */
 const HELD_EVERY_MS = 2_000;
+/** Longest line of a table by far. */
+const LINE_BYTES = 4_096;
 
 /**
  * Keeps the tables of the current worker true about what it cannot know: which clients still have sessions in earlier workers, and which
@@ -31,7 +34,6 @@ export class TableKeeper {
    * Commands that are due now.
    *
    * @param connected addresses of clients with a session, as tables print them
-   * @throws CccamError CCP_HAPROXY_UNREACHABLE
    */
   async due(wanted: ProxyModel, actual: ActualProxy, connected: ReadonlySet<string>): Promise<readonly Command[]> {
     const now = this.#clock.monotonic();
@@ -73,11 +75,30 @@ export class TableKeeper {
     if (stickinessMs === null || !actual.current.process.tables.has(BACKEND)) return [];
     if (now - this.#refreshedAt < stickyRefreshMs(stickinessMs)) return [];
     this.#refreshedAt = now;
-    const [table = ''] = await runCommands(this.#sockets.runtime, [`show table ${BACKEND}`]);
-    return parseRemembered(table)
-      .filter(({ client }) => connected.has(client))
-      .map((entry) => ({ kind: 'remember-client', ...entry }));
+    try {
+      return (await this.#rememberedOf(connected)).map((entry) => ({ kind: 'remember-client', ...entry }));
+    } catch (thrown) {
+      if (thrown instanceof CccamError) return []; // a slow table is no sign that HAProxy is gone, and this is tried again
+      throw thrown;
+    }
   }
+
+  /** A table may hold a hundred thousand clients: it is read line by line, and only those with a session are kept. */
+  async #rememberedOf(connected: ReadonlySet<string>): Promise<Remembered[]> {
+    const found: Remembered[] = [];
+    const answer = streamCommand(this.#sockets.runtime, `show table ${BACKEND}`, new AbortController().signal);
+    for await (const line of lines(answer, LINE_BYTES)) {
+      const [entry] = parseRemembered(line);
+      if (entry !== undefined && connected.has(entry.client)) found.push(entry);
+    }
+    return found;
+  }
+}
+
+/** A client, and the id of the server that it comes back to. */
+interface Remembered {
+  readonly client: string;
+  readonly id: number;
 }
 
 /** Sessions by client, from `show table` of the frontend. */
@@ -86,6 +107,6 @@ export function parseClientCounts(table: string): ReadonlyMap<string, number> {
 }
 
 /** Remembered clients, each with the id of its server. */
-export function parseRemembered(table: string): { readonly client: string; readonly id: number }[] {
+export function parseRemembered(table: string): Remembered[] {
   return [...table.matchAll(/^0x\S+: key=(\S+) .*\bserver_id=(\d+)/gm)].map(([, client = '', id]) => ({ client, id: Number(id) }));
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isAnyAddress, isWithin, readAddress } from './server-address.ts';
+import { isAnyAddress, isWithin, readAddress, subnet64 } from './server-address.ts';
 
 describe('readAddress', () => {
   it('prints an address in its one canonical spelling', () => {
@@ -90,6 +90,19 @@ describe('isWithin', () => {
     expect(inside.map((address) => isWithin(address, networks))).toEqual(inside.map(() => true));
     expect(['10.95.0.1', 'fd00:2::7', '64:ff9b::10.95.0.1'].map((address) => isWithin(address, networks))).toEqual([false, false, false]);
     expect(isWithin('10.96.0.1', [])).toBe(false);
+  });
+});
+
+describe('subnet64', () => {
+  it.each([
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::'],
+    ['2001:db8::7', '2001:db8::'],
+    ['fd00:0:0:7::1', 'fd00:0:0:7::'],
+    ['::1', '::'],
+    ['192.0.2.1', '192.0.2.1'],
+    ['unix', 'unix'],
+  ])('of %s is %s', (address, expected) => {
+    expect(subnet64(address)).toBe(expected);
   });
 });
 

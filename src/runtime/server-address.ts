@@ -135,6 +135,14 @@ function subnets(rows: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]):
   return list;
 }
 
+/** First address of the /64 that an IPv6 address is in, in canonical spelling; anything else as it is. */
+export function subnet64(address: string): string {
+  if (!isIPv6(address)) return address;
+  const high = asNumber(canonicalIpv6(address), 'ipv6') >> 64n;
+  const words = [48n, 32n, 16n, 0n].map((shift) => ((high >> shift) & 0xffffn).toString(16));
+  return canonicalIpv6(`${words.join(':')}::`);
+}
+
 /** Every address of this machine, of both families. */
 export const ANY_ADDRESS = '::';
 /** Every address of IPv4. */

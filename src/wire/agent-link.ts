@@ -28,11 +28,11 @@ export const LINK_PATH = '/v1/link';
 /** Each side sends a line at least this often, so that a dead connection is noticed; in milliseconds. */
 export const LINK_HEARTBEAT_MS = 5_000;
 
-/** What either side may send: a line a second would be much. */
+/** What either side may send: a line a second would be much, and each that changes something is acted on. */
 export const LINK_LIMITS: StreamLimits = {
   lineBytes: 4_096,
   bytes: { perSecond: 16_384, burst: 65_536 },
-  lines: { perSecond: 50, burst: 200 },
+  lines: { perSecond: 10, burst: 50 },
   silenceMs: 12_000,
 };
 

@@ -69,7 +69,7 @@ describe('a configuration made from any accepted pool', () => {
           }),
         );
         const backendLines = lines.get('backend servers') ?? [];
-        expect(backendLines.includes('stick on src')).toBe(spec.balance.stickiness.mode === 'SourceAddress');
+        expect(backendLines.includes('stick on src,ipmask(32,64)')).toBe(spec.balance.stickiness.mode === 'SourceAddress');
         expect(backendLines.some((line) => line.startsWith('tcp-response'))).toBe(spec.health.probe === 'Greeting');
         expect(lines.get('defaults')).toContain(`timeout tunnel ${durationMs(spec.timeouts.idle)}ms`);
         expect(lines.get('frontend clients')).toContain(`bind 127.0.0.1:${spec.port} transparent`);

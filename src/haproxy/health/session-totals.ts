@@ -1,3 +1,4 @@
+import { subnet64 } from '../../runtime/server-address.ts';
 import { BACKEND } from '../model.ts';
 
 /** Sessions that are read of one worker: more than that tell nothing more. HAProxy needs some 13 ms for a thousand, 1.4 MB. */
@@ -51,9 +52,9 @@ export class SessionTotalsReader {
   }
 }
 
-/** Tables hold IPv6 addresses, and IPv4 ones behind `::ffff:`. */
+/** As tables hold it: an IPv4 address behind `::ffff:`, or the /64 of an IPv6 address. */
 function clientOf(line: string): string | null {
   const [, family, address] = / proto=tcpv([46]) source=(\S+):\d+$/.exec(line) ?? [];
   if (address === undefined) return null;
-  return family === '4' ? `::ffff:${address}` : address;
+  return family === '4' ? `::ffff:${address}` : subnet64(address);
 }

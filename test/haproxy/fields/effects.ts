@@ -152,8 +152,11 @@ export const EFFECTS: Readonly<Record<string, Effect>> = {
   },
   'timeouts.connect': { ...ofPool({ timeouts: { connect: '7s' } }), ...runsWith(() => /timeout connect 7000ms/) },
   'timeouts.idle': { ...ofPool({ timeouts: { idle: '45m' } }), ...runsWith(() => /timeout client 2700000ms/) },
-  'limits.perClient.connections': { ...ofPool({ limits: { perClient: { connections: 3 } } }), ...runsWith(() => /src_conn_cur\S* ge 3\b/) },
-  'limits.perClient.newPer10s': { ...ofPool({ limits: { perClient: { newPer10s: 9 } } }), ...runsWith(() => /src_conn_rate ge 9\b/) },
+  'limits.perClient.connections': {
+    ...ofPool({ limits: { perClient: { connections: 3 } } }),
+    ...runsWith(() => /table_conn_cur\S* ge 3\b/),
+  },
+  'limits.perClient.newPer10s': { ...ofPool({ limits: { perClient: { newPer10s: 9 } } }), ...runsWith(() => /table_conn_rate\S* ge 9\b/) },
   'drain.deadline': {
     ...draining({ deadline: '1h' }),
     change: (box) => ({ drain: { deadline: '1s' }, backends: [box.backend(1, { drain: { enabled: true } }), box.backend(2)] }),

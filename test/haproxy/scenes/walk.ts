@@ -102,7 +102,7 @@ interface Facts {
 
 /** What HAProxy is, but for ids, and for limits of servers that have shown one of their own. */
 async function facts(box: TestBox, spoiled: ReadonlySet<string>): Promise<Facts> {
-  const { current, old } = await readBack(box.sockets, { countRemembered: [] });
+  const { current, old } = await readBack(box.sockets, new Map());
   const servers = current.servers.map(({ admin, backup, maxConnections, name, operational, weight }): [string, ServerFacts] => {
     const elsewhere = old.reduce((sum, worker) => sum + (worker.sessions?.get(name) ?? 0), 0); // they take places of the server
     const allHeld = elsewhere > 0 && operational === 'down';
