@@ -23,6 +23,7 @@ export const PROXY_EVENT_REASONS = {
   HaproxyStarted: 'HAProxy was started',
   HaproxyAdopted: 'HAProxy was already running and keeps all its sessions',
   HaproxyDied: 'HAProxy has exited and is started again',
+  SocketsDeleted: 'control sockets of HAProxy were deleted; they are made again, and sessions continue',
   TableUnread: 'the table of clients could not be read in time; a client may come back to a drained server meanwhile',
   Unreachable: 'HAProxy does not answer on its sockets',
   Reachable: 'HAProxy answers again',

@@ -20,6 +20,8 @@ export interface HaproxyProcess {
   readonly binary: string;
   readonly configFile: string;
   readonly logFile: string;
+  /** Where HAProxy writes the pid of its master. */
+  readonly pidFile: string;
   readonly sockets: ControlSockets;
 }
 
@@ -79,12 +81,16 @@ function isAbsent(thrown: unknown): boolean {
  */
 export async function startHaproxy(process: HaproxyProcess, bind: Structure['bind'], clock: Clock, signal: AbortSignal): Promise<number> {
   await assertPortFree(bind);
-  const log = await open(process.logFile, 'w', 0o600);
+  const log = await open(process.logFile, 'a', 0o600); // appended to, so that it can be cut while HAProxy has it open
   try {
-    const child = spawn(process.binary, ['-W', '-S', `${process.sockets.master},mode,600`, '-f', process.configFile], {
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
-    });
+    const child = spawn(
+      process.binary,
+      ['-W', '-S', `${process.sockets.master},mode,600`, '-p', process.pidFile, '-f', process.configFile],
+      {
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+      },
+    );
     child.unref();
     return await waitUntilUp(process, child, clock, signal);
   } finally {

@@ -1,10 +1,15 @@
+import { basename } from 'node:path';
+import { deletedSockets, findMaster, makeSocketsAgain } from '../haproxy/control-sockets.ts';
 import type { Report } from '../haproxy/event.ts';
 import type { Structure } from '../haproxy/model.ts';
 import { findRunning, type HaproxyProcess, isAlive, startHaproxy } from '../haproxy/supervisor.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
+import { boundLog } from './haproxy-log.ts';
 
 const LOOK_MS = 100;
+/** Looks between two at the files of HAProxy: they are looked at once a second. */
+const FILES_EVERY = 10;
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 30_000;
 /** A HAProxy that lived so long had started well: its end is a new story, and it is started again at once. */
@@ -17,6 +22,8 @@ export class Keeper {
   readonly #clock: Clock;
   readonly #report: Report;
   #masterPid: number | null = null;
+  /** Whether it was already said that the files cannot be tended. */
+  #complained = false;
 
   /** @param bind where clients should connect now */
   constructor(process: HaproxyProcess, bind: () => Structure['bind'], clock: Clock, report: Report) {
@@ -37,6 +44,7 @@ export class Keeper {
    * @throws CccamError CCP_PORT_UNUSABLE, CCP_HAPROXY_NOT_STARTED or CCP_HAPROXY_UNREACHABLE
    */
   async begin(prepare: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    await this.#makeSocketsAgain(await findMaster(this.#process));
     this.#masterPid = await findRunning(this.#process, this.#clock, signal);
     if (this.#masterPid !== null) {
       this.#say('Normal', 'HaproxyAdopted', `goes on with all its sessions (pid ${this.#masterPid})`);
@@ -51,9 +59,13 @@ export class Keeper {
   async run(onStart: () => void, signal: AbortSignal): Promise<void> {
     let delayMs = 0;
     let startedAt = this.#clock.monotonic();
-    while (!signal.aborted) {
+    for (let look = 1; !signal.aborted; look += 1) {
       await this.#clock.sleep(LOOK_MS, signal);
-      if (signal.aborted || (this.#masterPid !== null && isAlive(this.#masterPid))) continue;
+      if (signal.aborted) return;
+      if (this.#masterPid !== null && isAlive(this.#masterPid)) {
+        if (look % FILES_EVERY === 0) await this.#tendFiles(this.#masterPid);
+        continue;
+      }
       if (this.#masterPid !== null) this.#say('Warning', 'HaproxyDied', 'it ended by itself; it is started again');
       this.#masterPid = null;
       if (this.#clock.monotonic() - startedAt > GOOD_LIFE_MS) delayMs = 0;
@@ -62,6 +74,25 @@ export class Keeper {
       startedAt = this.#clock.monotonic();
       await this.#restart(onStart, signal);
     }
+  }
+
+  /** Sockets that were deleted are made again, and the log is kept short. A disk that is full must not end the program. */
+  async #tendFiles(masterPid: number): Promise<void> {
+    try {
+      await this.#makeSocketsAgain(masterPid);
+      await boundLog(this.#process.logFile);
+      this.#complained = false;
+    } catch (thrown) {
+      if (!this.#complained) this.#say('Warning', 'SocketsDeleted', messageOf(thrown));
+      this.#complained = true;
+    }
+  }
+
+  async #makeSocketsAgain(masterPid: number | null): Promise<void> {
+    const deleted = masterPid === null ? [] : await deletedSockets(this.#process);
+    if (masterPid === null || deleted.length === 0) return;
+    await makeSocketsAgain(this.#process, masterPid, this.#clock);
+    this.#say('Warning', 'SocketsDeleted', `${deleted.map((path) => basename(path)).join(', ')} had been deleted; made again by reloads`);
   }
 
   async #restart(onStart: () => void, signal: AbortSignal): Promise<void> {
@@ -74,7 +105,11 @@ export class Keeper {
     }
   }
 
-  #say(severity: 'Normal' | 'Warning', reason: 'HaproxyAdopted' | 'HaproxyStarted' | 'HaproxyDied', message: string): void {
+  #say(
+    severity: 'Normal' | 'Warning',
+    reason: 'HaproxyAdopted' | 'HaproxyStarted' | 'HaproxyDied' | 'SocketsDeleted',
+    message: string,
+  ): void {
     this.#report({ severity, reason, server: null, message });
   }
 }

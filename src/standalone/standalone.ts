@@ -115,7 +115,7 @@ async function assemble({ first, folder, host, options, output, time }: Ground, 
     },
   });
   const keeper = new Keeper(
-    { binary: options.haproxy, configFile: folder.configFile, logFile: folder.logFile, sockets: folder.sockets },
+    { binary: options.haproxy, configFile: folder.configFile, logFile: folder.logFile, pidFile: folder.pidFile, sockets: folder.sockets },
     () => ({ address: options.bind, port: controller.pool.spec.port }),
     clock,
     report,

@@ -1,4 +1,5 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { aBackend, aPool } from '../../test/fakes/pools.ts';
 import type { Roster } from '../pool/roster.ts';
@@ -27,15 +28,33 @@ describe('the state folder', () => {
     expect(await loadRoster(folder)).toEqual({ roster, clock: NOW, setAside: null });
   });
 
-  it.each(['', '{', '{"version":2,"servers":[]}', '{"version":1,"servers":[{"name":"x"}]}'])(
-    'sets aside what it cannot read: %j',
-    async (text) => {
-      const folder = await open();
-      await writeFile(folder.rosterFile, text);
-      expect(await loadRoster(folder)).toEqual({ roster: [], clock: null, setAside: `${folder.rosterFile}.unreadable` });
-      expect(await readFile(`${folder.rosterFile}.unreadable`, 'utf8')).toBe(text);
-    },
-  );
+  it.each(['', '{', '{"version":1}', '{"version":"x","servers":[]}'])('sets aside what it cannot read: %j', async (text) => {
+    const folder = await open();
+    await writeFile(folder.rosterFile, text);
+    expect(await loadRoster(folder)).toEqual({ roster: [], clock: null, setAside: `${folder.rosterFile}.unreadable` });
+    expect(await readFile(`${folder.rosterFile}.unreadable`, 'utf8')).toBe(text);
+  });
+
+  it('takes what it understands of a newer version, and of a file with wrong entries, which is kept aside', async () => {
+    const folder = await open();
+    await saveRoster(folder, roster, NOW);
+    const saved = JSON.parse(await readFile(folder.rosterFile, 'utf8')) as { servers: { name: string; deadlineMs: number }[] };
+    await writeFile(folder.rosterFile, JSON.stringify({ ...saved, version: 2, more: true }));
+    expect(await loadRoster(folder)).toEqual({ roster, clock: NOW, setAside: null });
+    const [first] = saved.servers;
+    for (const wrong of [{}, null, { ...first, name: 'A;b' }, { ...first, deadlineMs: 1e300 }, first]) {
+      await writeFile(folder.rosterFile, JSON.stringify({ ...saved, servers: [...saved.servers, wrong] }));
+      expect(await loadRoster(folder)).toEqual({ roster, clock: NOW, setAside: `${folder.rosterFile}.unreadable` });
+    }
+  });
+
+  it('is locked by a name that other users cannot know', async () => {
+    const folder = await open();
+    const lock = join(folder.path, 'lock');
+    expect((await stat(lock)).mode & 0o777).toBe(0o600);
+    const used = await readFile('/proc/net/unix', 'utf8');
+    expect(used).toContain(`@cccam-operator-${(await readFile(lock, 'utf8')).slice(0, 32)}`);
+  });
 
   it('belongs to one process at a time', async () => {
     await open();

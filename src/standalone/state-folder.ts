@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { chmod, mkdir, realpath, rename, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, copyFile, link, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -9,17 +9,18 @@ import { isSocketPath, SOCKET_PATH_WORDS } from '../haproxy/token.ts';
 import type { Roster } from '../pool/roster.ts';
 import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
-import { savedRoster, savedServers } from '../wire/saved-roster.ts';
+import { readableServers } from '../wire/saved-roster.ts';
 
 /** What time it was when the state was written. */
 const savedClock = z.object({ boot: z.string().max(64), monotonic: z.number(), now: z.number() });
 /** A moment by the clock of the pool, by the monotonic clock of one boot of the machine, and which boot that was. */
 export type SavedClock = z.output<typeof savedClock>;
 
+/** Of a newer version what is understood is taken: a program that was put back must not begin every drain anew. */
 const rosterFile = z.object({
-  version: z.literal(1),
+  version: z.int().min(1),
   clock: savedClock.optional(),
-  servers: savedRoster,
+  servers: z.array(z.unknown()),
 });
 
 /** Paths of everything that a pool on one box keeps on disk. */
@@ -27,6 +28,7 @@ export interface StateFolder {
   readonly path: string;
   readonly configFile: string;
   readonly logFile: string;
+  readonly pidFile: string;
   readonly rosterFile: string;
   readonly sockets: { readonly runtime: string; readonly master: string; readonly peers: string };
 }
@@ -60,6 +62,7 @@ export async function openStateFolder(path: string): Promise<StateFolder> {
     path: real,
     configFile: join(real, 'haproxy.cfg'),
     logFile: join(real, 'haproxy.log'),
+    pidFile: join(real, 'haproxy.pid'),
     rosterFile: join(real, 'state.json'),
     sockets: { runtime: join(real, RUNTIME_SOCKET), master: join(real, 'master.sock'), peers: join(real, 'peers.sock') },
   };
@@ -95,9 +98,12 @@ function unusable(path: string, message: string, remedy: string, cause?: unknown
   return new CccamError('CCP_STATE_UNWRITABLE', { subject: printable(path), message, remedy, cause });
 }
 
-/** A Unix socket in the abstract namespace is a lock that the kernel lets go when the process ends, however it ends. */
+/**
+ * A Unix socket in the abstract namespace is a lock that the kernel lets go when the process ends, however it ends. Its name is a secret in
+ * the folder: a name that can be guessed could be taken by every user of the machine, and keep the pool from starting.
+ */
 async function holdLock(path: string): Promise<void> {
-  const name = `\0cccam-operator-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
+  const name = `\0cccam-operator-${await lockName(join(path, 'lock'))}`;
   const lock = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     lock.once('error', reject);
@@ -113,6 +119,21 @@ async function holdLock(path: string): Promise<void> {
   lock.unref();
 }
 
+/** The name in the file; whoever comes first writes it, as a whole. */
+async function lockName(file: string): Promise<string> {
+  const draft = `${file}.${process.pid}`;
+  try {
+    await writeFile(draft, randomBytes(16).toString('hex'), { mode: 0o600 });
+    await link(draft, file);
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'EEXIST')
+      throw unusable(file, `cannot be written (${systemCode(thrown) ?? messageOf(thrown)})`, ELSEWHERE, thrown);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return (await readFile(file, 'utf8')).slice(0, 32);
+}
+
 /** What an earlier run has left. */
 export interface SavedRoster {
   readonly roster: Roster;
@@ -122,7 +143,7 @@ export interface SavedRoster {
 }
 
 /**
- * The saved servers. A file that cannot be read is moved aside, so that the pool starts anyway.
+ * The saved servers. What of the file cannot be read is left out, and the file is kept aside, so that the pool starts anyway.
  *
  * @returns the roster, what time it was then, and where an unreadable file was put
  * @throws CccamError CCP_STATE_UNREADABLE when the file may not be opened at all
@@ -130,11 +151,14 @@ export interface SavedRoster {
 export async function loadRoster(folder: StateFolder): Promise<SavedRoster> {
   const text = await readIfThere(folder.rosterFile);
   if (text === null) return { roster: [], clock: null, setAside: null };
+  const aside = `${folder.rosterFile}.unreadable`; // what was wrong with it can be seen there
   try {
     const { clock = null, servers } = rosterFile.parse(JSON.parse(text));
-    return { roster: savedServers(servers), clock, setAside: null };
-  } catch {
-    const aside = `${folder.rosterFile}.unreadable`; // what was wrong with it can be seen there
+    const readable = readableServers(servers);
+    if (readable.dropped > 0) await copyFile(folder.rosterFile, aside);
+    return { roster: readable.servers, clock, setAside: readable.dropped > 0 ? aside : null };
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError || thrown instanceof z.ZodError)) throw thrown;
     await rename(folder.rosterFile, aside);
     return { roster: [], clock: null, setAside: aside };
   }

@@ -1,12 +1,20 @@
 import * as z from 'zod/mini';
 import { readAddress } from '../runtime/server-address.ts';
+import { LONGEST_DRAIN_MS } from './drain-times.ts';
+
+/** Later than any drain: what comes after it is no date any more (ECMA-262, 8.64e15 ms). */
+const LAST_TIME = 8e15;
 
 const port = z.int().check(z.minimum(1), z.maximum(65_535));
 const count = z.int().check(z.minimum(0), z.maximum(1_000_000));
 
 const drain = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('active') }),
-  z.object({ kind: z.literal('draining'), reason: z.enum(['requested', 'removed']), since: z.number().check(z.minimum(0)) }),
+  z.object({
+    kind: z.literal('draining'),
+    reason: z.enum(['requested', 'removed']),
+    since: z.number().check(z.minimum(0), z.maximum(LAST_TIME)),
+  }),
 ]);
 
 const savedServer = z.object({
@@ -19,7 +27,7 @@ const savedServer = z.object({
   maxConnections: z.int().check(z.minimum(1), z.maximum(1_000_000)),
   role: z.enum(['Active', 'Backup']),
   drain,
-  deadlineMs: z.number().check(z.minimum(0)),
+  deadlineMs: z.number().check(z.minimum(0), z.maximum(LONGEST_DRAIN_MS)),
   pod: z.optional(z.object({ name: z.string(), uid: z.string() })),
   containersNotReady: z.optional(z.literal(true)),
   shares: z.optional(z.record(z.string().check(z.maxLength(253)), count)),
@@ -49,6 +57,20 @@ export function savedServers(servers: readonly Read[]): SavedServer[] {
     ...(containersNotReady === undefined ? {} : { containersNotReady }),
     ...(shares === undefined ? {} : { shares }),
   }));
+}
+
+/**
+ * The servers of a list of which not everything may be readable.
+ *
+ * @returns those that are, each id and each name once, and how many are not
+ */
+export function readableServers(list: readonly unknown[]): { readonly servers: SavedServer[]; readonly dropped: number } {
+  const found: Read[] = [];
+  for (const each of list) {
+    const { data, success } = savedServer.safeParse(each);
+    if (success && !found.some(({ id, name }) => id === data.id || name === data.name)) found.push(data);
+  }
+  return { servers: savedServers(found), dropped: list.length - found.length };
 }
 
 function isCanonical(text: string): boolean {

@@ -1,0 +1,19 @@
+import { copyFile, stat, truncate } from 'node:fs/promises';
+import { systemCode } from '../runtime/errors.ts';
+
+/** HAProxy writes a line for each change of a server and some for each reload: this is months of them. */
+const MOST_BYTES = 4 * 1_048_576;
+
+/** Keeps HAProxy's log, and the one before it beside it, from growing without end. HAProxy appends, so it goes on in the empty file. */
+export async function boundLog(path: string): Promise<void> {
+  const size = await stat(path).then(
+    (found) => found.size,
+    (thrown: unknown) => {
+      if (systemCode(thrown) === 'ENOENT') return 0;
+      throw thrown;
+    },
+  );
+  if (size <= MOST_BYTES) return;
+  await copyFile(path, `${path}.1`);
+  await truncate(path);
+}
