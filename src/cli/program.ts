@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { CccamError } from '../runtime/errors.ts';
-import { printable } from '../runtime/printable.ts';
+import { printable, withoutControls } from '../runtime/printable.ts';
 import { VERSION } from '../runtime/version.ts';
 import { backendAgentCommand } from './backend-agent.ts';
 import { operatorCommand } from './operator.ts';
@@ -25,6 +25,6 @@ export function program(): Command {
 
 /** Says why the program cannot go on, and ends it: whatever it has opened must not keep it running. */
 export function fail(error: CccamError): never {
-  process.stderr.write(`${error.code} ${error.message}\n${printable(error.remedy, 500)}\n`);
+  process.stderr.write(withoutControls(`${error.code} ${error.message}\n${printable(error.remedy, 500)}\n`));
   process.exit(1);
 }

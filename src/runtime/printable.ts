@@ -1,3 +1,8 @@
+/** Text for people, in any script, without what moves a terminal's cursor, forges a line or turns letters around. */
+export function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => (character === '\n' ? character : printable(character)));
+}
+
 /**
  * Text from outside, made safe to show: everything but printable ASCII becomes a `\u{…}` escape, so that no pool, file name or
  * server can move a terminal's cursor, forge a log line or hide letters; cut to `limit` characters.

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import type { PoolStatus } from '../api/v1alpha1/index.ts';
 import { withoutNumbers } from '../pool/status-damping.ts';
+import { withoutControls } from '../runtime/printable.ts';
 import { rfc3339 } from '../runtime/rfc3339.ts';
 
 /** One event line for the person or script that started the program. */
@@ -20,6 +21,9 @@ export interface Output {
   end(): void;
 }
 
+/** Where the output goes. */
+export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
 /** How `run` reports, as its flag says it. */
 export type OutputKind = 'auto' | 'table' | 'lines' | 'json';
 
@@ -28,9 +32,7 @@ export type OutputKind = 'auto' | 'table' | 'lines' | 'json';
  *
  * @param once whether only the end result is wanted: one table or one JSON document
  */
-export function createOutput(kind: OutputKind, once: boolean, stream: NodeJS.WriteStream, now: () => number): Output {
-  // A full disk or a closed pipe behind the output must not stop the program, and there is nowhere to report it.
-  stream.on('error', () => undefined);
+export function createOutput(kind: OutputKind, once: boolean, stream: OutputStream, now: () => number): Output {
   if (once) return new Final(stream, kind === 'json' ? (status) => JSON.stringify(status, null, 2) : statusTable);
   const resolved = kind === 'auto' ? (stream.isTTY ? 'table' : 'lines') : kind;
   switch (resolved) {
@@ -90,12 +92,12 @@ const NO_BORDERS = Object.fromEntries(
 );
 
 class LiveTable implements Output {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: OutputStream;
   readonly #now: () => number;
   readonly #update: ReturnType<typeof createLogUpdate>;
   #latest: PoolStatus | null = null;
 
-  constructor(stream: NodeJS.WriteStream, now: () => number) {
+  constructor(stream: OutputStream, now: () => number) {
     this.#stream = stream;
     this.#now = now;
     this.#update = createLogUpdate(stream);
@@ -119,11 +121,11 @@ class LiveTable implements Output {
 
 /** For `--once`: says nothing until the end, and then how things ended. */
 class Final implements Output {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: OutputStream;
   readonly #show: (status: PoolStatus) => string;
   #latest: PoolStatus | null = null;
 
-  constructor(stream: NodeJS.WriteStream, show: (status: PoolStatus) => string) {
+  constructor(stream: OutputStream, show: (status: PoolStatus) => string) {
     this.#stream = stream;
     this.#show = show;
   }
@@ -142,10 +144,10 @@ class Final implements Output {
 }
 
 class Lines implements Output {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: OutputStream;
   readonly #now: () => number;
 
-  constructor(stream: NodeJS.WriteStream, now: () => number) {
+  constructor(stream: OutputStream, now: () => number) {
     this.#stream = stream;
     this.#now = now;
   }
@@ -164,11 +166,11 @@ class Lines implements Output {
 }
 
 class JsonLines implements Output {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: OutputStream;
   readonly #now: () => number;
   #written = '';
 
-  constructor(stream: NodeJS.WriteStream, now: () => number) {
+  constructor(stream: OutputStream, now: () => number) {
     this.#stream = stream;
     this.#now = now;
   }
@@ -199,5 +201,5 @@ class JsonLines implements Output {
 
 function eventLine(event: RunEvent, now: number): string {
   const time = rfc3339(now); // with its zone: logs of several machines are laid side by side
-  return `${time} ${event.severity === 'Warning' ? 'WARN ' : ''}${event.reason} ${event.subject}: ${event.message}`;
+  return withoutControls(`${time} ${event.severity === 'Warning' ? 'WARN ' : ''}${event.reason} ${event.subject}: ${event.message}`);
 }

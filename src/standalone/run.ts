@@ -5,6 +5,7 @@ import type { CccamError } from '../runtime/errors.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { followFile } from './file-follower.ts';
 import { createOutput, type Output, type OutputKind } from './output.ts';
+import { PatientStream } from './patient-stream.ts';
 import { openStandalone, type Standalone, type StandaloneOptions } from './standalone.ts';
 
 /** Options of `cccam-operator run`. */
@@ -25,7 +26,7 @@ const ONCE_LOOK_MS = 50;
  * @throws CccamError for everything that keeps it from starting
  */
 export async function run(options: RunOptions, base: Clock = systemClock): Promise<number> {
-  const output = createOutput(options.output, options.once, process.stdout, () => base.wall());
+  const output = createOutput(options.output, options.once, new PatientStream(1, base), () => base.wall());
   const shutdown = new Shutdown();
   try {
     const standalone = await openStandalone(options, output, base, shutdown.stopping);

@@ -1,4 +1,5 @@
 import { type Document, isPair, isScalar, type Scalar, visit } from 'yaml';
+import { printable } from '../runtime/printable.ts';
 
 /** A value that `kubectl apply` would read differently. */
 export interface TwoReadings {
@@ -54,7 +55,7 @@ function same(here: unknown, there: unknown): boolean {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string') return `the text "${value}"`;
+  if (typeof value === 'string') return `the text "${printable(value, 60)}"`;
   return value === null ? 'nothing' : String(value);
 }
 
