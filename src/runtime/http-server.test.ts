@@ -54,7 +54,7 @@ async function talk(said: string, from = '127.0.0.1'): Promise<Talk> {
   return its;
 }
 
-const REQUEST = 'GET /here HTTP/1.1\r\nhost: here\r\n';
+const REQUEST = 'GET /here HTTP/1.1\r\nhost: localhost\r\n';
 
 async function isServed(from: string): Promise<Talk> {
   const its = await talk(`${REQUEST}\r\n`, from);
@@ -89,7 +89,7 @@ describe('an HTTP server', () => {
 
   it('keeps what it is answering: a newcomer beyond the bounds goes then', async () => {
     const busy = [];
-    for (let index = 0; index < 3; index += 1) busy.push(await talk('GET /slow HTTP/1.1\r\nhost: here\r\n\r\n', '127.0.0.2'));
+    for (let index = 0; index < 3; index += 1) busy.push(await talk('GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n', '127.0.0.2'));
     await until('they are being answered', () => asked === 3);
     await isClosed(await talk(`${REQUEST}\r\n`, '127.0.0.2'));
     expect(busy.map(({ ended }) => ended)).toEqual([false, false, false]);
@@ -103,6 +103,23 @@ describe('an HTTP server', () => {
     await isClosed(first);
   });
 
+  it.each(['localhost', 'LOCALHOST:80', '127.0.0.1', '127.3.2.1:9321', '[::1]:9321'])(
+    'answers on loopback whoever calls it %s',
+    async (host) => {
+      const its = await talk(`GET /here HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+      await until('it is answered', () => its.heard.includes('200 OK'));
+    },
+  );
+
+  it.each(['evil.example', 'evil.example:9321', '127.0.0.1.evil.example', 'localhost.evil.example', ''])(
+    'answers nobody who came by the name %j, which a web page may have made lead here',
+    async (host) => {
+      const its = await talk(`GET /here HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+      await until('it is answered', () => its.heard !== '');
+      expect(its.heard).toContain('421');
+    },
+  );
+
   it('does not wait for headers that never end', async () => {
     const its = await talk(REQUEST);
     await until('it is closed', () => its.ended);
@@ -112,7 +129,7 @@ describe('an HTTP server', () => {
   it.each(['content-length: 5', 'transfer-encoding: chunked'])(
     'does not keep a connection whose request never ends after its answer: %s',
     async (header) => {
-      const its = await talk(`POST /nowhere HTTP/1.1\r\nhost: here\r\n${header}\r\n\r\n`);
+      const its = await talk(`POST /nowhere HTTP/1.1\r\nhost: localhost\r\n${header}\r\n\r\n`);
       await until('it is closed', () => its.ended);
       expect(its.heard).toContain('404');
     },

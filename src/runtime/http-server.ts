@@ -49,6 +49,7 @@ export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Ro
     // A client that sends requests before the answer could have thousands of answers made with one packet. None of ours does.
     if (!connections.begin(request.socket)) return void request.socket.destroy();
     response.once('close', () => connections.end(request.socket));
+    if (!isMeantFor(at.host, request)) return sendText(response, 421, 'expected a request for this machine\n');
     if (hasBody(request)) response.shouldKeepAlive = false; // else one that never ends would keep the connection after the answer
     answer(routes, request, response).catch((thrown: unknown) => {
       response.statusCode = 500;
@@ -66,6 +67,16 @@ export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Ro
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * On loopback only names of this machine are answered: a web page that somebody here looks at could have its own name lead to 127.0.0.1, and
+ * its scripts read what is served (DNS rebinding).
+ */
+function isMeantFor(host: string, { headers }: IncomingMessage): boolean {
+  if (!/^(127\.|::1$)/.test(host)) return true;
+  const name = (headers.host ?? '').replace(/:[0-9]+$/, '').toLowerCase();
+  return name === 'localhost' || name === '[::1]' || /^127(\.[0-9]{1,3}){3}$/.test(name);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
