@@ -1,7 +1,7 @@
 import { assertNever } from '../runtime/errors.ts';
 import { BACKEND, COUNTS, FRONTEND, type WantedServer } from './model.ts';
 import { serverOptions } from './render.ts';
-import { clientKey, integer, serverIp, serverName } from './token.ts';
+import { clientKey, foundName, integer, serverIp, serverName } from './token.ts';
 
 /** One command of the runtime API, as data. Those that speak of no server are about the worker as a whole. */
 export type Command =
@@ -29,7 +29,7 @@ export type Command =
 export function commandText(command: Command): string {
   switch (command.kind) {
     case 'add':
-      return `add server ${target(command.server.name)} ${serverOptions(command.server)}`;
+      return `add server ${BACKEND}/${serverName(command.server.name)} ${serverOptions(command.server)}`;
     case 'checks':
       return `${command.on ? 'enable' : 'disable'} health ${target(command.name)}`;
     case 'state':
@@ -75,6 +75,7 @@ function connections(limit: number): string {
   return integer('maxconn', limit, 1, 1_001_000);
 }
 
+/** A server that is there, whoever has added it. */
 function target(name: string): string {
-  return `${BACKEND}/${serverName(name)}`;
+  return `${BACKEND}/${foundName(name)}`;
 }

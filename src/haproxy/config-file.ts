@@ -58,7 +58,8 @@ export async function checkConfig(binary: string, path: string): Promise<void> {
   try {
     await run(binary, ['-c', '-f', path], { timeout: 10_000 });
   } catch (thrown) {
-    const output = thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr) : messageOf(thrown);
+    const said = thrown instanceof Error && 'stderr' in thrown ? String(thrown.stderr) : '';
+    const output = said.trim() === '' ? messageOf(thrown) : said; // a binary that is gone says nothing itself
     const complaint = output.split('\n').find((line) => line.includes('[ALERT]')) ?? output.split('\n')[0] ?? '';
     throw new CccamError('CCP_HAPROXY_CONFIG_REFUSED', {
       subject: path,

@@ -7,6 +7,8 @@ import { type ControlSockets, runMasterCommand } from './runtime-socket.ts';
 export const RELOAD_SPACING_MS = 15_000;
 const WAIT_LIMIT_MS = 10_000;
 const POLL_MS = 20;
+/** A master that becomes another version never answers, and holds the connection open (3.0 to 2.6): its table of processes tells. */
+const ASK_LIMIT_MS = 1_000;
 
 /**
  * Lets the master start a new worker with the file as it stands, and waits until the master says that it took over. Version 2.6
@@ -17,7 +19,7 @@ const POLL_MS = 20;
 export async function reload(sockets: ControlSockets, clock: Clock, signal: AbortSignal): Promise<void> {
   const before = await readProcesses(sockets);
   const deadline = clock.monotonic() + WAIT_LIMIT_MS;
-  await runMasterCommand(sockets.master, 'reload', WAIT_LIMIT_MS).catch(ignoreBrokenAnswer);
+  await runMasterCommand(sockets.master, 'reload', ASK_LIMIT_MS).catch(ignoreBrokenAnswer);
   while (!signal.aborted && clock.monotonic() < deadline) {
     const after = await readProcesses(sockets).catch(ignoreBrokenAnswer);
     if (after !== null && after.failedReloads > before.failedReloads) throw failed('the new worker did not start');
@@ -28,7 +30,8 @@ export async function reload(sockets: ControlSockets, clock: Clock, signal: Abor
 }
 
 function tookOver(before: Processes, after: Processes): boolean {
-  return after.reloads > before.reloads && after.currentPid !== null && after.currentPid !== before.currentPid;
+  // The master's count of reloads begins anew where another version of HAProxy takes over.
+  return after.currentPid !== null && after.currentPid !== before.currentPid && !before.oldPids.includes(after.currentPid);
 }
 
 /** While the master re-executes itself its socket refuses; the loop asks again, and the time limit ends it. */

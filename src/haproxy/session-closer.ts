@@ -14,6 +14,9 @@ export const CLOSE_REASONS = ['drain_deadline', 'hung'] as const;
 /** Why sessions were closed. */
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
+/** Longest time for closing in one round. Twenty sessions take some 20 ms, more where there are many to look through. */
+const ROUND_MS = 100;
+
 /** Told of every session that is closed by us. */
 export type OnClosed = (reason: CloseReason, sessions: number) => void;
 
@@ -58,26 +61,39 @@ export class SessionCloser {
       this.#overdueClosing.clear();
       return this.#pace.reset();
     }
+    const isOver = this.#timeLimit();
     let permits = this.#pace.take(wanted.closePerSecond, clock.monotonic());
     for (const server of servers) {
       if (permits === 0) break;
-      const closed = await closeSessions(sockets, workers(actual), { server: server.name, count: permits, ending: this.#overdueClosing });
+      const closed = await closeSessions(sockets, workers(actual), {
+        server: server.name,
+        count: permits,
+        ending: this.#overdueClosing,
+        isOver,
+      });
       onClosed('drain_deadline', closed);
       permits -= closed;
     }
     this.#pace.giveBack(permits);
   }
 
+  #timeLimit(): () => boolean {
+    const { clock } = this.#options;
+    const end = clock.monotonic() + ROUND_MS;
+    return () => clock.monotonic() > end;
+  }
+
   /** Closes the sessions of hung servers, so that their clients are served elsewhere: as many as others have places for. */
   async closeHung(effective: EffectiveModel, actual: ActualProxy, health: Hanging): Promise<void> {
     const { clock, onClosed, report, sockets } = this.#options;
     if (health.hung.length === 0) this.#hungClosing.clear();
+    const isOver = this.#timeLimit();
     for (const name of health.hung) {
       const now = clock.monotonic();
       const room = freePlaces(effective, actual, health.proven) - this.#promises.outstanding(sessionsElsewhere(actual, health.hung), now);
       const count = Math.min(sessionsOf(actual, name), room);
       if (count <= 0) continue;
-      const closed = await closeSessions(sockets, workers(actual), { server: name, count, ending: this.#hungClosing });
+      const closed = await closeSessions(sockets, workers(actual), { server: name, count, ending: this.#hungClosing, isOver });
       if (closed === 0) continue;
       this.#promises.add(closed, sessionsElsewhere(actual, health.hung), now);
       onClosed('hung', closed);

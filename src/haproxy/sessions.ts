@@ -25,6 +25,8 @@ export interface Closing {
    * until that time is over.
    */
   readonly ending: Set<string>;
+  /** Whether the time for it is over: the rest comes in the next round, so that no change waits behind thousands of sessions. */
+  readonly isOver: () => boolean;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface Closing {
 export async function closeSessions(sockets: ControlSockets, pids: readonly number[], closing: Closing): Promise<number> {
   let closed = 0;
   for (const pid of pids) {
-    while (closed < closing.count) {
+    while (closed < closing.count && !closing.isOver()) {
       const batch = Math.min(PER_LISTING, closing.count - closed);
       const ended = await closeSome(sockets, pid, { ...closing, count: batch });
       closed += ended;

@@ -9,6 +9,8 @@ import { readAddress, readNetwork } from '../runtime/server-address.ts';
  */
 const CLIENT_KEY = /^[0-9a-f]{0,4}:[0-9a-f:]{1,38}$|^::ffff:[0-9]{1,3}(\.[0-9]{1,3}){3}$/;
 const SERVER_NAME = /^[a-z0-9]([-a-z0-9.:]{0,198}[a-z0-9])?$/;
+/** What HAProxy itself takes for a name (`invalid_char`): no space, no semicolon, nothing that ends a command. */
+const FOUND_NAME = /^[A-Za-z0-9_.:-]{1,300}$/;
 const PATH = /^(\/[A-Za-z0-9._-]{1,100}){1,12}$/;
 const UNIX_NAME = /^[a-z]([-a-z0-9_]{0,30}[a-z0-9])?$/;
 /** Unix socket addresses hold 108 bytes with the closing zero; HAProxy adds a suffix of its own while it binds. */
@@ -17,6 +19,11 @@ const SOCKET_PATH_MAX = 94;
 /** A server's name. @throws CccamError CCP_CONFIG_UNSAFE */
 export function serverName(text: string): string {
   return SERVER_NAME.test(text) ? text : refuse('server name', text, 'lower-case letters, digits, dots, colons and dashes');
+}
+
+/** The name of a server that HAProxy has told us of, whoever has added it. @throws CccamError CCP_CONFIG_UNSAFE */
+export function foundName(text: string): string {
+  return FOUND_NAME.test(text) ? text : refuse('server name', text, 'letters, digits, dots, colons, dashes and underscores');
 }
 
 /** A server's address and port in HAProxy's form, IPv6 in brackets. @throws CccamError CCP_CONFIG_UNSAFE */

@@ -161,7 +161,7 @@ describe('a pool', () => {
 
 describe('a pool that is invalid', () => {
   it('is told where and why, and the last valid one stays active, pods and all', async () => {
-    const served = async () => ({ ...(await proxyConfig('living-room')), shares: [] }); // a proxy that was one too many may still be leaving
+    const served = async () => ({ ...(await proxyConfig('living-room')), shares: [], ends: [] }); // a proxy that was one too many may still be leaving
     const before = await served();
     const twice = { name: 'cellar', external: { address: '192.0.2.1' }, port: 12_003 };
     await cluster.applyPool('living-room', { ...SPEC, backends: [...SPEC.backends, twice] });
