@@ -4,7 +4,7 @@ import { selfTargets } from '../pool/self-target.ts';
 import { specWarnings } from '../pool/spec-warnings.ts';
 import { CccamError, messageOf } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
-import { aliasLine, errorOffset, lineAt } from './yaml-location.ts';
+import { aliasLine, errorOffset, lineAt, secondKey } from './yaml-location.ts';
 import { lookalike, yamlProblem } from './yaml-problem.ts';
 import { twoReadings } from './yaml-readings.ts';
 
@@ -44,11 +44,15 @@ export function refusalError(path: string, reading: Extract<FileReading, { kind:
  */
 export function parsePoolFile(text: string, own: (address: string) => boolean): FileReading {
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
+  // The parser itself compares each key with each other one: seconds for some thousand keys.
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false });
   const lineOf = (position: number): number => counter.linePos(position).line;
   const [problem] = document.errors;
   if (problem !== undefined)
     return broken(text, { line: lineOf(errorOffset(problem, document)), field: 'pool', message: yamlProblem(problem) });
+  const twice = secondKey(document);
+  if (twice !== null)
+    return broken(text, { line: lineOf(twice), field: 'pool', message: yamlProblem({ code: 'DUPLICATE_KEY', message: '' }) });
   if (document.contents === null) return broken(text, { line: 1, field: 'pool', message: EMPTY });
   const doubtful = twoReadings(document).map(
     ({ here, node, path, there }): FileIssue => ({

@@ -17,6 +17,7 @@ export const RUN_EVENT_REASONS = {
   StateSetAside: 'saved state could not be read, and was moved aside',
   WorkerUser: 'HAProxy runs with more rights than it needs',
   Listening: 'observations and metrics can be read there',
+  NotListening: 'the port for observations and metrics is taken; the pool is served without them, and it is tried again',
   Stopping: 'the program is stopping; sessions may continue for a while',
   Stopped: 'the program has stopped; how many sessions were cut off',
   ServerState: 'the state of a server has changed',

@@ -57,9 +57,10 @@ async function serve(standalone: Standalone, options: RunOptions, output: Output
     standalone.converger.run(work.signal),
     standalone.keeper.run(() => standalone.converger.wake(), work.signal),
     follow(standalone, options.file, work.signal),
+    standalone.http?.keepTrying(work.signal),
   ]);
   try {
-    await Promise.race([shutdown.requested(), tasks]); // a task only ends by itself when it fails
+    await Promise.race([shutdown.requested(), tasks]); // together they only end by themselves when one fails
   } finally {
     work.abort();
     await tasks;

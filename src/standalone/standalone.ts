@@ -6,8 +6,8 @@ import { haproxyVersion } from '../haproxy/supervisor.ts';
 import type { Roster } from '../pool/roster.ts';
 import { ProxyTelemetry } from '../proxy/telemetry.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type HttpServer, serveHttp } from '../runtime/http-server.ts';
 import { Acceptance } from './acceptance.ts';
+import { BoxHttp } from './box-http.ts';
 import { Controller } from './controller.ts';
 import { Host } from './host.ts';
 import { Keeper } from './keeper.ts';
@@ -45,7 +45,7 @@ export interface Standalone {
   readonly keeper: Keeper;
   /** Waits until everything that should be on disk is. */
   readonly flush: () => Promise<void>;
-  readonly http: HttpServer | null;
+  readonly http: BoxHttp | null;
 }
 
 /** What is known before anything is made. */
@@ -120,8 +120,10 @@ async function assemble({ first, folder, host, options, output, time }: Ground, 
     clock,
     report,
   );
-  // Before HAProxy is touched: a taken port must not leave one behind that nothing manages.
-  const http = options.once ? null : await openHttp(options.httpPort, telemetry, output);
+  const onEvent = (event: RunEvent): void => output.event(event);
+  const http =
+    options.once || options.httpPort === null ? null : new BoxHttp({ port: options.httpPort, routes: telemetry.routes(), clock, onEvent });
+  await http?.open();
   controller.decide();
   await keeper.begin(async () => {
     if (model !== undefined) await config.writeForStart(model);
@@ -134,12 +136,4 @@ async function assemble({ first, folder, host, options, output, time }: Ground, 
 
 function warning(reason: RunEventReason, subject: string, message: string): RunEvent {
   return { severity: 'Warning', reason, subject, message };
-}
-
-async function openHttp(port: number | null, telemetry: ProxyTelemetry, output: Output): Promise<HttpServer | null> {
-  if (port === null) return null;
-  const http = await serveHttp({ host: '127.0.0.1', port, option: '--http-port' }, telemetry.routes());
-  const subject = `http://127.0.0.1:${http.port}`;
-  output.event({ severity: 'Normal', reason: 'Listening', subject, message: '/v1/observations /metrics /healthz /readyz' });
-  return http;
 }

@@ -48,3 +48,23 @@ function nodeAt(document: Document.Parsed, path: FieldPath): unknown {
     return undefined; // the line above it is as good
   }
 }
+
+/** Offset of the first key that its map has a second time, or null. */
+export function secondKey(document: Document.Parsed): number | null {
+  let offset: number | null = null;
+  visit(document, {
+    Map(_key, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          offset = key.range?.[0] ?? 0;
+          return visit.BREAK;
+        }
+        seen.add(key.value);
+      }
+      return undefined;
+    },
+  });
+  return offset;
+}
