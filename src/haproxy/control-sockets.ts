@@ -2,10 +2,17 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import type { Clock } from '../runtime/clock.ts';
 import { CccamError, systemCode } from '../runtime/errors.ts';
 import { readIfThere, replaceFile } from './config-file.ts';
+import { readProcesses } from './readback.ts';
 import type { HaproxyProcess } from './supervisor.ts';
 
-const MADE_LIMIT_MS = 10_000;
+const MADE_LIMIT_MS = 20_000;
+const SIGNAL_EVERY_MS = 4_000;
 const LOOK_MS = 50;
+
+/** A HAProxy that lives, whatever was deleted. */
+interface Living extends Pick<HaproxyProcess, 'sockets'> {
+  readonly masterPid: number;
+}
 
 /** Which control sockets of a running HAProxy have been deleted. */
 export async function deletedSockets({ sockets }: Pick<HaproxyProcess, 'sockets'>): Promise<string[]> {
@@ -14,35 +21,46 @@ export async function deletedSockets({ sockets }: Pick<HaproxyProcess, 'sockets'
 }
 
 /**
- * Makes control sockets again that somebody has deleted. A reload makes the master's; but a new worker takes over the runtime socket that the
- * old one listens on, whose path is gone (seen on 2.6.12 and 3.0.11), so there it is first given another path and then its own. Sessions
+ * Makes control sockets again that somebody has deleted. A reload makes the master's; but a new worker takes over the runtime socket that
+ * the old one listens on, whose path is gone (seen on 2.6.12 and 3.0.11), so that is first given another path and then its own. Sessions
  * stay with their workers.
  *
- * @throws CccamError CCP_HAPROXY_UNREACHABLE when HAProxy does not make one within ten seconds
+ * @throws CccamError CCP_HAPROXY_UNREACHABLE when HAProxy does not make one within twenty seconds
  */
 export async function makeSocketsAgain(process: HaproxyProcess, masterPid: number, clock: Clock): Promise<void> {
   const { configFile, sockets } = process;
-  await reloadUntil(sockets.master, masterPid, clock);
+  const living = { masterPid, sockets };
+  await reloadUntil(sockets.master, living, clock);
   if (await isThere(sockets.runtime)) return;
   const text = await readFile(configFile, 'utf8');
   const other = `${sockets.runtime}.new`;
   try {
     await replaceFile(configFile, text.replaceAll(sockets.runtime, other));
-    await reloadUntil(other, masterPid, clock);
+    await reloadUntil(other, living, clock);
   } finally {
     await replaceFile(configFile, text); // whatever happens, the next start must read what was meant
   }
-  await reloadUntil(sockets.runtime, masterPid, clock);
+  await reloadUntil(sockets.runtime, living, clock);
   await rm(other, { force: true });
 }
 
-async function reloadUntil(path: string, masterPid: number, clock: Clock): Promise<void> {
-  process.kill(masterPid, 'SIGUSR2');
+/** Reloads until a socket is there and a worker runs. A signal that comes in the middle of another reload may be lost, so it is sent again. */
+async function reloadUntil(path: string, { masterPid, sockets }: Living, clock: Clock): Promise<void> {
   const deadline = clock.monotonic() + MADE_LIMIT_MS;
-  while (!(await isThere(path))) {
+  let signalled = Number.NEGATIVE_INFINITY;
+  while (!(await isThere(path)) || !(await hasWorker(sockets))) {
     if (clock.monotonic() > deadline) throw notMade(path);
+    if (!(await isThere(path)) && clock.monotonic() - signalled > SIGNAL_EVERY_MS) {
+      process.kill(masterPid, 'SIGUSR2');
+      signalled = clock.monotonic();
+    }
     await clock.sleep(LOOK_MS);
   }
+}
+
+async function hasWorker(sockets: HaproxyProcess['sockets']): Promise<boolean> {
+  const processes = await readProcesses(sockets).catch(() => null); // refused while the master becomes itself again; the deadline ends it
+  return processes !== null && processes.currentPid !== null;
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -44,7 +44,8 @@ export class Keeper {
    * @throws CccamError CCP_PORT_UNUSABLE, CCP_HAPROXY_NOT_STARTED or CCP_HAPROXY_UNREACHABLE
    */
   async begin(prepare: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    await this.#makeSocketsAgain(await findMaster(this.#process));
+    const living = await findMaster(this.#process);
+    if (living !== null) await this.#makeSocketsAgain(living);
     this.#masterPid = await findRunning(this.#process, this.#clock, signal);
     if (this.#masterPid !== null) {
       this.#say('Normal', 'HaproxyAdopted', `goes on with all its sessions (pid ${this.#masterPid})`);
@@ -88,9 +89,9 @@ export class Keeper {
     }
   }
 
-  async #makeSocketsAgain(masterPid: number | null): Promise<void> {
-    const deleted = masterPid === null ? [] : await deletedSockets(this.#process);
-    if (masterPid === null || deleted.length === 0) return;
+  async #makeSocketsAgain(masterPid: number): Promise<void> {
+    const deleted = await deletedSockets(this.#process);
+    if (deleted.length === 0) return;
     await makeSocketsAgain(this.#process, masterPid, this.#clock);
     this.#say('Warning', 'SocketsDeleted', `${deleted.map((path) => basename(path)).join(', ')} had been deleted; made again by reloads`);
   }
