@@ -86,7 +86,7 @@ describe('a drain', () => {
     expect(await answers).toEqual([200, 200]);
   }, 20_000);
 
-  it('is taken back that is given up within a second while the server serves on', async () => {
+  it('is taken back that is given up within a second while the server continues', async () => {
     await anAgent(async () => FULL);
     const heard: string[] = [];
     const link = request({ host: '127.0.0.1', port: http.port, path: LINK_PATH, method: 'POST' }, (response) => {
@@ -103,7 +103,7 @@ describe('a drain', () => {
     link.destroy();
   });
 
-  it('is announced to nobody that is asked for from elsewhere than the node, and is answered when no session remains', async () => {
+  it('is not announced when it is asked for from elsewhere than the node, and is answered when no session remains', async () => {
     let sockets = FULL;
     await anAgent(async () => sockets, '192.0.2.1');
     let answers = 0;

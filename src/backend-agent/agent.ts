@@ -163,7 +163,7 @@ export class BackendAgent {
   }
 
   /**
-   * Anyone else calls, or a kubelet of a network that hides where it calls from: it is answered in time, which harms nobody, and the proxies
+   * Anyone else calls, or a kubelet of a network that hides where it calls from: it is answered in time, which does no harm, and the proxies
    * are told nothing; a pod that really ends is drained by the operator.
    */
   async #wait(call: PreStopCall, from: string, signal: AbortSignal): Promise<void> {

@@ -55,7 +55,7 @@ export function drainOver(state: BackendState, now: number): BackendState {
 }
 
 /**
- * The call that began the drain was given up at once. Where the server serves on, nothing ends.
+ * The call that began the drain was given up at once. Where the server continues, nothing ends.
  *
  * @param begun when that call came
  */

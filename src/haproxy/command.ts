@@ -75,7 +75,7 @@ function connections(limit: number): string {
   return integer('maxconn', limit, 1, 1_001_000);
 }
 
-/** A server that is there, whoever has added it. */
+/** A server that HAProxy has, added by us or by hand. */
 function target(name: string): string {
   return `${BACKEND}/${foundName(name)}`;
 }

@@ -21,7 +21,7 @@ export async function deletedSockets({ sockets }: Pick<HaproxyProcess, 'sockets'
 }
 
 /**
- * Makes control sockets again that somebody has deleted. A reload makes the master's; but a new worker takes over the runtime socket that
+ * Makes control sockets again that were deleted. A reload makes the master's; but a new worker takes over the runtime socket that
  * the old one listens on, whose path is gone (seen on 2.6.12 and 3.0.11), so that is first given another path and then its own. Sessions
  * stay with their workers.
  *

@@ -30,7 +30,7 @@ export async function reload(sockets: ControlSockets, clock: Clock, signal: Abor
 }
 
 function tookOver(before: Processes, after: Processes): boolean {
-  // The master's count of reloads begins anew where another version of HAProxy takes over.
+  // The master's count of reloads begins again where another version of HAProxy takes over.
   return after.currentPid !== null && after.currentPid !== before.currentPid && !before.oldPids.includes(after.currentPid);
 }
 

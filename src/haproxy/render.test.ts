@@ -181,7 +181,7 @@ describe('the second wall', () => {
     }
   });
 
-  it('takes out a server that somebody has added by hand under a name that we would not give', () => {
+  it('takes out a server that was added by hand under a name that we would not give', () => {
     expect(commandText({ kind: 'delete', name: 'Odd_Name' })).toBe('del server servers/Odd_Name');
     expect(() => commandText({ kind: 'delete', name: 'x'.repeat(301) })).toThrow(unsafe);
   });

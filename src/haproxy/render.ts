@@ -28,7 +28,7 @@ const HALF_CLOSED_MS = 30_000;
 /** Clients that wait for a full server are refused after this, and reconnect to another one: a remembered client is forgotten meanwhile. */
 const QUEUE_MS = 2_000;
 const TABLE_SIZE = 102_400;
-/** A client: its address, or its /64 where that is IPv6: whoever has one has 2^64 addresses. */
+/** A client: its address, or its /64 where that is IPv6: one subscriber has 2^64 addresses. */
 const CLIENT = 'src,ipmask(32,64)';
 /**
  * HAProxy's own checks are a safety net for the time without the agent, which judges servers more closely: rare, because some servers ban

@@ -6,7 +6,7 @@ import { CccamError, messageOf } from '../runtime/errors.ts';
 const TIME_LIMIT_MS = 1_000;
 /** A line over 16 kB resets the connection; batches stay far below, so that the command after a long one is not cut. */
 const BATCH_BYTES = 8_192;
-/** Longest answer: ten times what ten thousand servers or a full table give. Whoever owns the socket must not own our memory. */
+/** Longest answer: ten times what ten thousand servers or a full table give. The process behind the socket must not own our memory. */
 const MOST_BYTES = 16 * 1_048_576;
 const PROMPT = '\n> ';
 

@@ -21,7 +21,7 @@ export function serverName(text: string): string {
   return SERVER_NAME.test(text) ? text : refuse('server name', text, 'lower-case letters, digits, dots, colons and dashes');
 }
 
-/** The name of a server that HAProxy has told us of, whoever has added it. @throws CccamError CCP_CONFIG_UNSAFE */
+/** The name of a server that HAProxy has told us of, added by us or by hand. @throws CccamError CCP_CONFIG_UNSAFE */
 export function foundName(text: string): string {
   return FOUND_NAME.test(text) ? text : refuse('server name', text, 'letters, digits, dots, colons, dashes and underscores');
 }

@@ -33,7 +33,7 @@ const MERGE_PATCH = 'application/merge-patch+json';
 const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 /** Large enough for few calls, small enough that the text of a page is soon forgotten. */
 const PAGE = 100;
-/** Largest page: whoever may write objects chooses how large they are, and a page is parsed as a whole, into up to ten times its size. */
+/** Largest page: a user who may write objects chooses how large they are, and a page is parsed as a whole, into up to ten times its size. */
 const PAGE_BYTES = 2 * 1_048_576;
 /** Listing is the slowest call there is; the API server’s own promise is thirty seconds. */
 const LIST_TIMEOUT_MS = 30_000;

@@ -1,7 +1,7 @@
 /** Content that is kept of the objects of one kind of one pool until it was compared. What has no room is applied again instead. */
 const BYTES = 131_072;
 
-/** Bounds what is kept of the objects of each pool: whoever owns a pool can make many of them, and large ones. */
+/** Bounds what is kept of the objects of each pool: a user who owns a pool can make many of them, and large ones. */
 export class ContentBudget {
   /** Bytes by name of the object, by kind and pool. */
   readonly #kept = new Map<string, Map<string, number>>();

@@ -141,7 +141,7 @@ describe('ProxyListener', () => {
     expect(lost.map(({ code }) => code)).toEqual(['CCP_STREAM_LOST']);
   });
 
-  it('asks an agent that sends too much more and more seldom, and does not let it begin anew each time', async () => {
+  it('asks an agent that sends too much more and more seldom, and does not forget what it sent each time', async () => {
     answer = write('\n'.repeat(300));
     await until('it is lost', () => lost.length > 0);
     for (let second = 0; second < 300; second += 1) {

@@ -143,7 +143,7 @@ export class Watches {
     this.#contents.keep(contentGroup(known), name, 0);
   }
 
-  /** Whoever may make objects can label them as ours: only of those that a pool owns more than the outline is kept, and of no pool much. */
+  /** A user who may make objects can label them as ours: only of those that a pool owns more than the outline is kept, and of no pool much. */
   #child(object: KubeObject): ChildRecord {
     const outline = childOutline(object);
     const pool = this.pools.get(outline.namespace, outline.pool.slice(outline.namespace.length + 1));

@@ -16,7 +16,7 @@ interface Open {
 
 /**
  * Keeps the connections of a server within bounds. Beyond them the one goes that has been idle for longest, and not the newest comer: else
- * whoever opens many and says nothing shuts out everybody else. One whose request is being answered stays.
+ * a client that opens many and says nothing shuts out all others. One whose request is being answered stays.
  */
 export class ConnectionLimits {
   readonly #bounds: ConnectionBounds;

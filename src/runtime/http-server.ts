@@ -70,7 +70,7 @@ export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Ro
 }
 
 /**
- * On loopback only names of this machine are answered: a web page that somebody here looks at could have its own name lead to 127.0.0.1, and
+ * On loopback only names of this machine are answered: a web page that a user here looks at could have its own name lead to 127.0.0.1, and
  * its scripts read what is served (DNS rebinding).
  */
 function isMeantFor(host: string, { headers }: IncomingMessage): boolean {
@@ -92,7 +92,7 @@ async function answer(routes: ReadonlyMap<string, Route>, request: IncomingMessa
   return sendText(response, 404, 'not found\n');
 }
 
-/** Metrics are summed up this often at most, in milliseconds, whoever asks. */
+/** Metrics are summed up this often at most, in milliseconds, however many ask. */
 const METRICS_MS = 1_000;
 
 /** Tells metrics. */

@@ -37,7 +37,7 @@ export interface NdjsonClientOptions<Line> extends Omit<NdjsonStream<Line>, 'met
   readonly onRetry?: () => void;
 }
 
-/** Whoever sends too much is asked again seldom: each try costs what it sends. */
+/** A peer that sends too much is asked again seldom: each try costs what it sends. */
 const EXCESS_RETRY = { firstMs: 2_000, capMs: 60_000, jitter: 0.3 } as const;
 
 /**

@@ -21,7 +21,7 @@ export interface NdjsonStream<Line> {
   readonly onLine: (line: Line) => void;
 }
 
-/** Counts what one sender sends: who is disconnected and comes back has not begun anew. */
+/** Counts what one sender sends: one that is disconnected and comes back keeps its count. */
 export class Meter {
   readonly #bytes: Allowance;
   readonly #lines: Allowance;

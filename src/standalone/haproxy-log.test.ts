@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 describe('boundLog', () => {
-  it('puts a long log aside, and whoever has it open goes on at its beginning', async () => {
+  it('puts a long log aside, and a program that has it open goes on at its beginning', async () => {
     const path = join(folder, 'haproxy.log');
     const writer = await open(path, 'a');
     await writer.write('x'.repeat(5_000_000));

@@ -29,7 +29,7 @@ describe('PatientStream', () => {
     expect([stream.isTTY, stream.columns]).toEqual([false, 80]);
   });
 
-  it('holds nothing up while nobody reads, keeps a little, and goes on when somebody does', async () => {
+  it('holds nothing up while nothing reads, keeps a little, and goes on when something does', async () => {
     const path = join(folder, 'pipe');
     execFileSync('mkfifo', [path]);
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -11,7 +11,7 @@ const FULL_PAUSE_MS = 50;
 type WriteDone = (error: Error | null | undefined) => void;
 
 /**
- * Writes to a file descriptor without ever waiting for whoever reads it. Node itself writes to terminals and pipes synchronously: one Ctrl-S,
+ * Writes to a file descriptor without ever waiting for its reader. Node itself writes to terminals and pipes synchronously: one Ctrl-S,
  * or a pager that is not scrolled, would stop drains and health with the output.
  */
 export class PatientStream extends Writable {

@@ -16,7 +16,7 @@ const savedClock = z.object({ boot: z.string().max(64), monotonic: z.number(), n
 /** A moment by the clock of the pool, by the monotonic clock of one boot of the machine, and which boot that was. */
 export type SavedClock = z.output<typeof savedClock>;
 
-/** Of a newer version what is understood is taken: a program that was put back must not begin every drain anew. */
+/** Of a newer version what is understood is taken: a program that was put back must not begin every drain again. */
 const rosterFile = z.object({
   version: z.int().min(1),
   clock: savedClock.optional(),
@@ -119,7 +119,7 @@ async function holdLock(path: string): Promise<void> {
   lock.unref();
 }
 
-/** The name in the file; whoever comes first writes it, as a whole. */
+/** The name in the file; the first process writes it, as a whole. */
 async function lockName(file: string): Promise<string> {
   const draft = `${file}.${process.pid}`;
   try {

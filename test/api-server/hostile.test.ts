@@ -144,7 +144,7 @@ const snapshot = (): string =>
     .join('');
 
 describe('a tenant who may edit one namespace', () => {
-  it('makes a pool that is nested 5 000 deep: it is refused by name, and all others are looked after, after a restart, too', async () => {
+  it('makes a pool that is nested 5 000 deep: it is refused by name, and all others are reconciled, after a restart, too', async () => {
     const podTemplate = `${'{"a":'.repeat(5_000)}{}${'}'.repeat(5_000)}`;
     await tenant.createText(
       `{"apiVersion":"cccam.dev/v1alpha1","kind":"CccamPool","metadata":{"name":"deep"},"spec":{"backends":[{"name":"a","replicas":1}],"podTemplate":${podTemplate}}}`,

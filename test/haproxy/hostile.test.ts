@@ -57,7 +57,7 @@ describe.each(BINARIES)('what hands and neighbours do to HAProxy $version', (bin
     await worksOn(clients);
   });
 
-  it('a server with an odd name that somebody has added is taken out, and changes go on', async () => {
+  it('a server with an odd name that was added by hand is taken out, and changes go on', async () => {
     await serving();
     const clients = await box.heldSessions(10);
     await box.commands('add server servers/Odd_Name 127.0.0.1:9', 'set server servers/Odd_Name state ready');
@@ -98,7 +98,7 @@ describe('a terminal that does not read', () => {
   let box: TestBox | undefined;
   afterEach(async () => await box?.dispose());
 
-  it('holds up no change: a pipe that nobody reads stands for one that was stopped with Ctrl-S', async () => {
+  it('holds up no change: a pipe that is not read stands for one that was stopped with Ctrl-S', async () => {
     box = await TestBox.create(NEWEST, 2);
     await box.save({ backends: box.backends(1, 2) });
     const pipe = join(box.folder, 'pipe');
