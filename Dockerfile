@@ -3,7 +3,7 @@ FROM --platform=$BUILDPLATFORM node:24-trixie-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-fund --no-audit --loglevel=error
-COPY scripts/build.ts scripts/
+COPY scripts/build.ts scripts/notices.ts scripts/
 COPY src src
 RUN node scripts/build.ts && rm dist/*.map
 

@@ -95,6 +95,16 @@ describe('the image', () => {
     expect((await outcome('--version')).said).toBe(`${foreign.config.Labels['org.opencontainers.image.version']}\n`);
   });
 
+  it('tells what is in it, with the licences, and has nothing of what a pod never loads', async () => {
+    const app = join(native.root, 'app');
+    const sbom = JSON.parse(await readFile(join(app, 'sbom.cdx.json'), 'utf8')) as { components: { name: string; licenses: unknown[] }[] };
+    const names = sbom.components.map(({ name }) => name);
+    for (const name of ['@kubernetes/client-node', 'pino', 'prom-client', 'yaml', 'zod']) expect(names).toContain(name);
+    expect(sbom.components.every(({ licenses }) => licenses.length > 0)).toBe(true);
+    expect(names).not.toContain('jsonpath-plus');
+    expect(await readFile(join(app, 'THIRD-PARTY-NOTICES.txt'), 'utf8')).toContain('Permission is hereby granted');
+  });
+
   it.each([
     { words: ['operator', '--kubeconfig', '/none'], code: 'CCP_CLUSTER_UNKNOWN' },
     { words: ['proxy-agent', '--config-map', 'p', '--run-dir', tmpdir()], code: 'CCP_CLUSTER_UNKNOWN' },
