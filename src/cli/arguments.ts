@@ -102,6 +102,11 @@ export function nodeAddress(): Option {
     .default('127.0.0.1');
 }
 
+/** Options that running pods of an earlier version still give to the agent that is put into them; they have no meaning any more. */
+export function earlierOptions(): Option[] {
+  return ['--drain-key <key>', '--link-key <key>'].map((flags) => new Option(flags).hideHelp());
+}
+
 /** How much is logged. */
 export function logLevel(): Option {
   return new Option('--log-level <level>', 'log level').env('CCCAM_LOG_LEVEL').choices(['debug', 'info', 'warn', 'error']).default('info');

@@ -3,7 +3,7 @@ import { listenAddress } from '../runtime/listen-address.ts';
 import { nodeAddresses } from '../runtime/node-addresses.ts';
 import { ANY_ADDRESS } from '../runtime/server-address.ts';
 import { keepSmall } from '../runtime/small-process.ts';
-import { address, type Endpoint, http, logLevel, nodeAddress, serviceAccount } from './arguments.ts';
+import { address, type Endpoint, earlierOptions, http, logLevel, nodeAddress, serviceAccount } from './arguments.ts';
 
 interface Flags {
   readonly configMap: string;
@@ -19,7 +19,7 @@ interface Flags {
 
 /** `cccam-operator proxy-agent`. */
 export function proxyAgentCommand(): Command {
-  return new Command('proxy-agent')
+  const command = new Command('proxy-agent')
     .description("make the HAProxy of this pod match its pool's ConfigMap")
     .requiredOption('--config-map <name>', 'ConfigMap to follow')
     .requiredOption('--run-dir <path>', 'folder shared with HAProxy')
@@ -41,4 +41,6 @@ export function proxyAgentCommand(): Command {
         haproxy: flags.haproxy ?? null,
       });
     });
+  for (const option of earlierOptions()) command.addOption(option);
+  return command;
 }
