@@ -100,6 +100,7 @@ describe('subnet64', () => {
     ['fd00:0:0:7::1', 'fd00:0:0:7::'],
     ['::1', '::'],
     ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.1'],
     ['unix', 'unix'],
   ])('of %s is %s', (address, expected) => {
     expect(subnet64(address)).toBe(expected);

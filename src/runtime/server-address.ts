@@ -135,9 +135,9 @@ function subnets(rows: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]):
   return list;
 }
 
-/** First address of the /64 that an IPv6 address is in, in canonical spelling; anything else as it is. */
+/** First address of the /64 that an IPv6 address is in, in canonical spelling; anything else as it is, IPv4 behind `::ffff:` among it. */
 export function subnet64(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
   const high = asNumber(canonicalIpv6(address), 'ipv6') >> 64n;
   const words = [48n, 32n, 16n, 0n].map((shift) => ((high >> shift) & 0xffffn).toString(16));
   return canonicalIpv6(`${words.join(':')}::`);

@@ -8,6 +8,7 @@ import type { PoolStatus, ServerStatus } from '../../src/api/v1alpha1/index.ts';
 import { readProcesses } from '../../src/haproxy/readback.ts';
 import { runCommands } from '../../src/haproxy/runtime-socket.ts';
 import { isAlive } from '../../src/haproxy/supervisor.ts';
+import { systemCode } from '../../src/runtime/errors.ts';
 import type { SimulatedClient } from '../../src/simulate/client.ts';
 import { SimulatedServer } from '../../src/simulate/server.ts';
 import { poolObject } from '../fakes/pools.ts';
@@ -247,8 +248,7 @@ export class TestBox {
     const master = await this.processes().catch(() => null);
     await this.#end('SIGKILL');
     if (master !== null) {
-      for (const pid of [master.masterPid, master.currentPid, ...master.oldPids])
-        if (pid !== null && isAlive(pid)) process.kill(pid, 'SIGKILL');
+      for (const pid of [master.masterPid, master.currentPid, ...master.oldPids]) if (pid !== null) endNow(pid);
       await until('HAProxy has ended', () => !isAlive(master.masterPid));
     }
     await Promise.all(this.servers.map((server) => server.kill()));
@@ -274,5 +274,14 @@ export class TestBox {
     const gone = new Promise((resolve) => program.once('exit', resolve));
     program.kill(signal);
     await gone;
+  }
+}
+
+/** Ends a process, which may end by itself in the same moment. */
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'ESRCH') throw thrown;
   }
 }

@@ -25,6 +25,22 @@ describe('SessionTotalsReader', () => {
     expect(read(text).servers.size).toBe(0);
   });
 
+  it.each([
+    ['tcpv4 source=192.0.2.7:1', '::ffff:192.0.2.7'],
+    ['tcpv6 source=::ffff:192.0.2.7:1', '::ffff:192.0.2.7'],
+    ['tcpv6 source=2001:db8:1:2:3::7:1', '2001:db8:1:2::'],
+  ])('knows a client as tables do: %s', (source, client) => {
+    const reader = new SessionTotalsReader(1);
+    for (const line of [
+      `0x1: [x] id=1 proto=${source}`,
+      '  backend=servers (id=3 mode=tcp)',
+      '  server=s1 (id=1)',
+      '  res=0x1 (f=0x0 total=48)',
+    ])
+      reader.read(line);
+    expect([...reader.clients.keys()]).toEqual([client]);
+  });
+
   it('stops at ten thousand sessions', () => {
     const reader = new SessionTotalsReader(1);
     for (let index = 0; index < 9_999; index += 1) reader.read('0x1: [x] id=1 proto=tcpv4 source=127.0.0.1:1');
