@@ -148,6 +148,23 @@ describe('the NetworkPolicy of the proxies', () => {
   });
 });
 
+describe('the NetworkPolicy of the servers', () => {
+  it('names the ports of servers one by one, for networks that know no ranges, and the agent’s only for the proxies and peers', () => {
+    const podTemplate = { spec: { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 12_000 }, { containerPort: 8_888 }] }] } };
+    const backends = [
+      { name: 'a', replicas: 1 },
+      { name: 'b', replicas: 1, port: 13_000 },
+    ];
+    const policy = reconcile(aClusterView({ backends, podTemplate }), NOW).changes.apply.find(
+      ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'p-backends',
+    );
+    const rules = (policy?.['spec'] as { ingress: { from?: object[]; ports: { port: number }[] }[] } | undefined)?.ingress ?? [];
+    expect(rules[0]?.ports.map(({ port }) => port)).toEqual([8_888, 12_000, 13_000]);
+    expect(rules[0]?.from).toBeUndefined();
+    expect(rules.filter(({ ports }) => ports.some(({ port }) => port === 9_322)).map(({ from }) => from?.length)).toEqual([2]);
+  });
+});
+
 describe('heldBackends', () => {
   const whole = { agentImage: 'a', template: 'old', paused: false, observed: true, wanted: 2, updated: 2, total: 2, available: 2 };
 

@@ -79,7 +79,7 @@ function otherChildren(view: ClusterView, pool: CccamPool, candidates: readonly 
     role(identity),
     roleBinding(identity),
     service(identity, spec),
-    ...networkPolicies(identity, settings),
+    ...networkPolicies(identity, spec, settings),
     ...disruptionBudgets(identity),
     ...managed.map((backend) => {
       const pods = newPods(view, backendName(identity, backend.name), templates.get(backend.name) ?? '');

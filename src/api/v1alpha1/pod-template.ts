@@ -58,6 +58,11 @@ function list(value: unknown): readonly Json[] {
   return Array.isArray(value) ? value.map(json) : [];
 }
 
+/** TCP ports that a container names; whatever is none is left out. */
+export function containerPorts(container: Json): number[] {
+  return ports(container).filter((port): port is number => Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535);
+}
+
 function ports(container: Json): readonly unknown[] {
   return list(container['ports']).map((port) => port['containerPort']);
 }

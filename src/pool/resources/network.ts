@@ -7,7 +7,15 @@ import type {
   V1Service,
   V1ServiceSpec,
 } from '@kubernetes/client-node';
-import { BACKEND_AGENT, durationMs, type PoolSpec, PROXY_AGENT, PROXY_PORT } from '../../api/v1alpha1/index.ts';
+import {
+  BACKEND_AGENT,
+  containerPorts,
+  durationMs,
+  type PoolSpec,
+  PROXY_AGENT,
+  PROXY_PORT,
+  readTemplate,
+} from '../../api/v1alpha1/index.ts';
 import type { Child, ChildOf } from '../child.ts';
 import { backendsName, type Component, childMetadata, type PoolIdentity, proxyName, selector } from './identity.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -60,7 +68,7 @@ type IngressRule = Omit<V1NetworkPolicyIngressRule, '_from'> & { from?: V1Networ
 type NetworkPolicy = Omit<V1NetworkPolicy, 'spec'> & { spec: Omit<V1NetworkPolicySpec, 'ingress'> & { ingress: IngressRule[] } };
 
 /** Who may reach what of a pool. */
-export function networkPolicies(pool: PoolIdentity, settings: ClusterSettings): readonly Child[] {
+export function networkPolicies(pool: PoolIdentity, spec: PoolSpec, settings: ClusterSettings): readonly Child[] {
   return [
     policy(pool, 'proxy', proxyName(pool), [
       // Clients reach the port, the operator and the monitoring the agent.
@@ -68,6 +76,8 @@ export function networkPolicies(pool: PoolIdentity, settings: ClusterSettings): 
       ...agentRule(peers(settings), PROXY_AGENT.port),
     ]),
     policy(pool, 'backend', backendsName(pool), [
+      // Some networks take a range for its first port alone (cilium/cilium#28684): ports that are known are named one by one.
+      { ports: knownPorts(spec).map((port) => ({ protocol: 'TCP', port })) },
       // What else runs in these pods is their owner's business; the agent is reached by the proxies and the monitoring.
       { ports: everyPortBut(BACKEND_AGENT.port) },
       ...agentRule([{ podSelector: { matchLabels: selector(pool, 'proxy') } }, ...peers(settings)], BACKEND_AGENT.port),
@@ -91,6 +101,15 @@ function peers({ agentPeers }: ClusterSettings): V1NetworkPolicyPeer[] {
 /** No rule means no one; a rule with an empty list of peers would mean everyone. */
 function agentRule(from: V1NetworkPolicyPeer[], port: number): IngressRule[] {
   return from.length === 0 ? [] : [{ from, ports: [{ protocol: 'TCP', port }] }];
+}
+
+/** Ports of the servers, and of whatever else their templates name. */
+function knownPorts(spec: PoolSpec): number[] {
+  const managed = spec.backends.filter(({ external }) => external === undefined);
+  const templates = [spec.podTemplate, ...managed.map(({ podTemplate }) => podTemplate)].map(readTemplate);
+  const named = templates.flatMap(({ containers, initContainers }) => [...containers, ...initContainers].flatMap(containerPorts));
+  const ports = [PROXY_PORT, ...managed.map(({ port }) => port), ...named];
+  return [...new Set(ports)].filter((port) => port !== BACKEND_AGENT.port).sort((a, b) => a - b);
 }
 
 function everyPortBut(port: number): V1NetworkPolicyPort[] {
