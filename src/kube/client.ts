@@ -175,7 +175,7 @@ export class KubeClient {
       for (const item of answer.items ?? []) items.push(read({ ...item, apiVersion: type.apiVersion, kind: type.kind }));
       const { continue: next, resourceVersion } = answer.metadata;
       if (next === undefined || next === '') return { items, resourceVersion };
-      page = { ...page, from: next };
+      page = { limit: Math.min(PAGE, 2 * page.limit), from: next }; // one large object must not make all that follow slow
     }
   }
 

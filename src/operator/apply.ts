@@ -77,7 +77,7 @@ async function write({ signal, state, tools, view }: Pass, child: Child, owner: 
   if (ours) await keepCount({ signal, state, tools, view }, child);
   const { apiVersion, kind } = child;
   let answer: KubeObject = { ...(await tools.client.apply(ref, body, { manager: MANAGER, force: ours }, signal)), apiVersion, kind };
-  const clean = holdsMore(answer['spec'], child['spec']) ? withoutForeign(child, answer.metadata.uid) : null;
+  const clean = withoutForeign(child, answer);
   if (clean !== null) answer = { ...(await tools.client.mergeByName(ref, clean, MANAGER, signal)), apiVersion, kind };
   const record = childRecord(answer);
   state.verified.set(key, { uid: record.uid, fingerprint: record.facts.fingerprint });
@@ -90,10 +90,16 @@ async function write({ signal, state, tools, view }: Pass, child: Child, owner: 
 /**
  * Takes out what others have added to lists that go by names, such as containers: applying leaves that alone.
  *
- * @returns the patch that does it; null for a kind without such lists
+ * @returns the patch that does it; null where there is nothing of the kind
  */
-function withoutForeign(child: Child, uid: string | undefined): object | null {
-  const metadata = { uid };
+function withoutForeign(child: Child, answer: KubeObject): object | null {
+  const metadata = { uid: answer.metadata.uid };
+  if (child.kind === 'ConfigMap') {
+    // A text that is compressed now must not be found plain, as another manager has left it.
+    const extra = ['data', 'binaryData'].map((field) => [field, extraKeys(answer[field], child[field])] as const);
+    return extra.some(([, keys]) => keys !== null) ? { metadata, ...Object.fromEntries(extra.filter(([, keys]) => keys !== null)) } : null;
+  }
+  if (!holdsMore(answer['spec'], child['spec'])) return null;
   if (child.kind === 'Service') {
     const { ports } = child['spec'] as { readonly ports: readonly object[] };
     return { metadata, spec: { ports: [{ $patch: 'replace' }, ...ports] } };
@@ -101,6 +107,12 @@ function withoutForeign(child: Child, uid: string | undefined): object | null {
   if (child.kind !== 'Deployment') return null;
   const { template } = child['spec'] as { readonly template: { readonly spec: object } };
   return { metadata, spec: { template: { spec: { $patch: 'replace', ...template.spec } } } };
+}
+
+/** Nothing for each key that is not ours, which takes it away; null where there is none. */
+function extraKeys(actual: unknown, wanted: unknown): Record<string, null> | null {
+  const keys = Object.keys(actual ?? {}).filter((key) => !Object.hasOwn(wanted ?? {}, key));
+  return keys.length === 0 ? null : Object.fromEntries(keys.map((key) => [key, null]));
 }
 
 /**

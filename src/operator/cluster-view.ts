@@ -6,6 +6,7 @@ import { proxyName } from '../pool/resources/identity.ts';
 import type { ClusterSettings } from '../pool/resources/settings.ts';
 import { type IsOwn, selfTargets, withoutSelfTargets } from '../pool/self-target.ts';
 import { policyIssues, type TenantPolicy } from '../pool/tenant-policy.ts';
+import { isWithin } from '../runtime/server-address.ts';
 import type { ChildRecord } from './child-record.ts';
 import type { PodRecord } from './pod-record.ts';
 import { type PoolRecord, understand } from './pool-record.ts';
@@ -78,13 +79,18 @@ export function recordKey(record: Pick<ChildRecord, 'kind' | 'name'>): string {
 
 function reading(policy: TenantPolicy, pool: PoolRecord, map: ChildRecord | undefined, ownAt: (port: number) => IsOwn): PoolReading {
   const asItStands = pool.reading.value;
+  // What was saved may be older than what the installation forbids now, or be changed by hand.
+  const never = (port: number): IsOwn => {
+    const isOwn = ownAt(port);
+    return (address, at) => isOwn(address, at) || isWithin(address, policy.refusedNetworks);
+  };
   if (asItStands.kind === 'accepted') {
     const { spec } = asItStands.pool;
     const issues = [...policyIssues(pool.namespace, asItStands.pool, policy), ...selfTargets(spec, ownAt(spec.port))];
     if (issues.length === 0) return asItStands;
-    return { kind: 'refused', issues, lastGood: lastGood(pool, map, ownAt) };
+    return { kind: 'refused', issues, lastGood: lastGood(pool, map, never) };
   }
-  return { ...asItStands, lastGood: lastGood(pool, map, ownAt) };
+  return { ...asItStands, lastGood: lastGood(pool, map, never) };
 }
 
 /** The last valid pool, as it was saved. An address may have become the pool's own after it was accepted. */

@@ -1,24 +1,36 @@
+import type { ChildRecord } from './child-record.ts';
+
 /** Content that is kept of the objects of one kind of one pool until it was compared. What has no room is applied again instead. */
 const BYTES = 131_072;
 
 /** Bounds what is kept of the objects of each pool: a user who owns a pool can make many of them, and large ones. */
 export class ContentBudget {
-  /** Bytes by name of the object, by kind and pool. */
-  readonly #kept = new Map<string, Map<string, number>>();
+  /** By kind and pool. What holds a record is the store; one that it has dropped costs nothing any more. */
+  readonly #kept = new Map<string, Set<WeakRef<ChildRecord>>>();
 
-  /** Bytes that one more object may take. @param group kind and pool */
-  room(group: string, name: string): number {
+  /** Bytes that one more object may take. */
+  room({ kind, pool }: Pick<ChildRecord, 'kind' | 'pool'>): number {
+    const group = this.#kept.get(`${kind} ${pool}`);
     let left = BYTES;
-    for (const [other, bytes] of this.#kept.get(group) ?? []) if (other !== name) left -= bytes;
+    for (const reference of group ?? []) {
+      const bytes = reference.deref()?.facts.content?.size ?? 0;
+      if (bytes === 0) group?.delete(reference);
+      left -= bytes;
+    }
     return left;
   }
 
-  /** So much is kept of an object now. */
-  keep(group: string, name: string, bytes: number): void {
-    const names = this.#kept.get(group) ?? new Map<string, number>();
-    if (bytes === 0) names.delete(name);
-    else names.set(name, bytes);
-    if (names.size === 0) this.#kept.delete(group);
-    else this.#kept.set(group, names);
+  /** An object is kept from now on, for as long as the store holds it. */
+  keep(record: ChildRecord): void {
+    if (record.facts.content === null) return;
+    const key = `${record.kind} ${record.pool}`;
+    const group = this.#kept.get(key) ?? new Set<WeakRef<ChildRecord>>();
+    group.add(new WeakRef(record));
+    this.#kept.set(key, group);
+  }
+
+  /** A pool is gone. @param pool its key */
+  forget(pool: string): void {
+    for (const key of this.#kept.keys()) if (key.endsWith(` ${pool}`)) this.#kept.delete(key);
   }
 }

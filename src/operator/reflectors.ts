@@ -33,6 +33,8 @@ interface Following {
   readonly kind: string;
   readonly namespace: string;
   /** A reflector of any kind of object. */
+  /** Whether it follows already, and does not wait for another one. */
+  begun: boolean;
   readonly reflector: Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'stuckMs' | 'run'>;
 }
 
@@ -66,7 +68,7 @@ export class Reflectors {
     for (const namespace of this.#scopes) {
       const told = (said: ReflectorReport): void => report(type.kind, said);
       const reflector = new Reflector<T>({ client, type, namespace, selectors, store, project, clock, random, report: told });
-      this.#all.push({ kind: type.kind, namespace, reflector });
+      this.#all.push({ kind: type.kind, namespace, begun: false, reflector });
     }
     return store;
   }
@@ -93,7 +95,7 @@ export class Reflectors {
 
   /** Kinds whose watch has done nothing at all for so long. */
   stalled(ms: number): readonly string[] {
-    return this.#all.filter(({ reflector }) => reflector.stalledMs > ms).map(({ kind }) => kind);
+    return this.#all.filter(({ begun, reflector }) => begun && reflector.stalledMs > ms).map(({ kind }) => kind);
   }
 
   /** Kinds whose watch has been answered for so long with what it cannot take in. */
@@ -111,9 +113,11 @@ export class Reflectors {
     await Promise.all(this.#all.map((each) => this.#follow(each, signal)));
   }
 
-  async #follow({ namespace, reflector }: Following, signal: AbortSignal): Promise<void> {
+  async #follow(following: Following, signal: AbortSignal): Promise<void> {
+    const { namespace, reflector } = following;
     const first = this.#of(namespace)[0] ?? reflector;
     while (first !== reflector && !first.synced && !first.refused && !signal.aborted) await this.#options.clock.sleep(SYNC_LOOK_MS, signal);
+    following.begun = true;
     await reflector.run(signal);
   }
 

@@ -50,7 +50,10 @@ export class Watches {
       unreadable: unreadablePool,
       indexOf: keyOf,
       onChange: (change) => {
-        if (change.after === null && change.before !== null) pools.forget(change.before.namespace, change.before.name);
+        if (change.after === null && change.before !== null) {
+          pools.forget(change.before.namespace, change.before.name);
+          this.#contents.forget(keyOf(change.before));
+        }
         if (change.before === null || change.after === null) onProxies(keyOf(either(change)));
         if (!isStatusOnly(change)) onPool(keyOf(either(change)), urgency(change));
       },
@@ -81,11 +84,7 @@ export class Watches {
         project: (object) => this.#child(object),
         unreadable: childOutline,
         indexOf: (child) => child.pool,
-        onChange: (change) => {
-          if (change.after === null && change.before !== null) this.#contents.keep(contentGroup(change.before), change.before.name, 0);
-          if (kind === 'Deployment') wakeForOwner(change);
-          else wake(change);
-        },
+        onChange: kind === 'Deployment' ? wakeForOwner : wake,
       });
       this.#children.set(kind, store);
     }
@@ -140,7 +139,6 @@ export class Watches {
     const known = this.#children.get(kind)?.get(namespace, name);
     if (known?.facts.fingerprint !== facts.fingerprint) return;
     known.facts = { ...known.facts, content: null };
-    this.#contents.keep(contentGroup(known), name, 0);
   }
 
   /** A user who may make objects can label them as ours: only of those that a pool owns more than the outline is kept, and of no pool much. */
@@ -148,15 +146,10 @@ export class Watches {
     const outline = childOutline(object);
     const pool = this.pools.get(outline.namespace, outline.pool.slice(outline.namespace.length + 1));
     if (pool === null || !isChildOf(outline.facts.ownerUid, outline, pool)) return outline;
-    const group = contentGroup(outline);
-    const record = childRecord(object, this.#contents.room(group, outline.name));
-    this.#contents.keep(group, outline.name, record.facts.content?.size ?? 0);
+    const record = childRecord(object, this.#contents.room(outline));
+    this.#contents.keep(record);
     return record;
   }
-}
-
-function contentGroup({ kind, pool }: ChildRecord): string {
-  return `${kind} ${pool}`;
 }
 
 /** The index of the proxies of a pool: they are few, and its servers may be thousands. */
