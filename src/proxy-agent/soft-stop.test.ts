@@ -37,7 +37,13 @@ function stopping(deadlineMs: number, close: boolean, structure: () => Structure
     } as unknown as ProxyObservation);
     await clock.advance(500);
   };
-  return { clock, softStop, see, answered, isOver: () => over, giveUp: () => void response.emit('close') };
+  /** A second call, and how it is given up. */
+  const askAgain = (): (() => void) => {
+    const another = new ServerResponse(request);
+    void softStop.answer(request, another);
+    return () => void another.emit('close');
+  };
+  return { clock, softStop, see, answered, askAgain, isOver: () => over, giveUp: () => void response.emit('close') };
 }
 
 describe('the soft end of a proxy', () => {
@@ -159,5 +165,16 @@ describe('the soft end of a proxy', () => {
     const { clock, isOver, softStop } = stopping(60_000, true, undefined, '192.0.2.9');
     await clock.advance(61_000);
     expect([softStop.end, isOver()]).toEqual([null, true]);
+  });
+
+  it('goes on while one call waits, whatever becomes of another', async () => {
+    const { askAgain, clock, softStop } = stopping(600_000, true);
+    await clock.advance(SHUT_MS);
+    const giveUpOther = askAgain();
+    await clock.advance(300);
+    expect(softStop.end?.frontend).toBe('paused');
+    giveUpOther();
+    await clock.advance(200_000);
+    expect(softStop.end?.frontend).toBe('paused');
   });
 });

@@ -42,6 +42,8 @@ export class SoftStop {
   #sessions: number | null = null;
   /** Observations since the frontend was paused. */
   #looks = 0;
+  /** Calls that wait for an answer: a kubelet that was restarted asks again. */
+  #calls = 0;
   /** When the last call was given up, on the monotonic clock; null while one waits. */
   #givenUpAt: number | null = null;
   /** Since when HAProxy has not answered, or null. */
@@ -83,8 +85,10 @@ export class SoftStop {
     const begun = this.#options.clock.monotonic();
     if (await this.#isMeant(call, request, given.signal)) {
       this.#givenUpAt = null;
+      this.#calls += 1;
       await this.#drain(call, begun, given.signal);
-      if (given.signal.aborted) this.#giveUp(begun);
+      this.#calls -= 1;
+      if (given.signal.aborted && this.#calls === 0) this.#giveUp(begun);
     }
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
   }
@@ -102,7 +106,7 @@ export class SoftStop {
   async #drain(call: PreStopCall, begun: number, signal: AbortSignal): Promise<void> {
     const { clock, log, structure } = this.#options;
     log.info({ sessions: this.#sessions, ...call }, 'soft stop begins');
-    this.#end = { structure: structure(), frontend: 'open', deadlineAt: null };
+    this.#end ??= { structure: structure(), frontend: 'open', deadlineAt: null };
     await clock.sleep(Math.min(LAST_CALL_MS, call.deadlineMs), signal);
     if (signal.aborted) return;
     this.#change({ frontend: 'paused' });
