@@ -33,7 +33,7 @@ export async function makeSocketsAgain(process: HaproxyProcess, masterPid: numbe
   await reloadUntil(sockets.master, living, clock);
   if (await isThere(sockets.runtime)) return;
   const text = await readFile(configFile, 'utf8');
-  const other = `${sockets.runtime}.new`;
+  const other = `${sockets.runtime.slice(0, -1)}_`; // as long as its own: longer ones may be refused
   try {
     await replaceFile(configFile, text.replaceAll(sockets.runtime, other));
     await reloadUntil(other, living, clock);

@@ -12,45 +12,53 @@ function asked(): number[][] {
   return fake.requests.map((request) => [...request.matchAll(/eq (\d+)/g)].map((match) => Number(match[1])));
 }
 
-async function counting(answer: (id: number) => string | null) {
-  fake = await FakeHaproxySocket.listen((request, socket) => {
-    const answers = [...request.matchAll(/eq (\d+)/g)].map((match) => answer(Number(match[1])));
-    if (!answers.includes(null)) socket.end(`\n> ${answers.map((text) => `${text}\n\n> `).join('')}`);
-  });
+/** @param eachMs how long HAProxy takes for one count */
+async function counting(answer: (id: number) => string | null, eachMs = 0) {
   const [clock, events] = [new FakeClock(), [] as ProxyEvent[]];
+  fake = await FakeHaproxySocket.listen((request, socket) => {
+    const ids = [...request.matchAll(/eq (\d+)/g)].map((match) => Number(match[1]));
+    const answers = ids.map(answer);
+    if (answers.includes(null)) return;
+    void clock.advance(eachMs * ids.length).then(() => socket.end(`\n> ${answers.map((text) => `${text}\n\n> `).join('')}`));
+  });
   const counts = new RememberedCounts({ socket: fake.path, clock, report: (event) => void events.push(event) });
   return { clock, counts, events };
 }
+
+const IDS = Array.from({ length: 20 }, (_, index) => index + 1);
 
 const table = (clients: number): string =>
   ['# table: servers', ...Array.from({ length: clients }, () => '0x1: key=::1 server_id=1')].join('\n');
 
 describe('RememberedCounts', () => {
-  it('counts a few servers per look, each in its turn', async () => {
-    const { clock, counts } = await counting((id) => table(id));
-    expect([...(await counts.read([1, 2, 3, 4, 5, 6]))]).toEqual([1, 2, 3, 4].map((id) => [id, id]));
-    await clock.advance(500);
-    await counts.read([1, 2, 3, 4, 5, 6]);
-    await clock.advance(500);
-    await counts.read([1, 2, 3, 4, 5, 6]);
-    expect(asked()).toEqual([
+  it('counts so many servers per look as there is time for, each in its turn', async () => {
+    const { counts } = await counting((id) => table(id), 10);
+    expect([...(await counts.read(IDS))]).toEqual(IDS.slice(0, 16).map((id) => [id, id]));
+    for (let look = 0; look < 3; look += 1) await counts.read(IDS);
+    expect(asked().slice(1)).toEqual([
+      [17, 18, 19, 20],
       [1, 2, 3, 4],
-      [5, 6, 1, 2],
-      [3, 4, 1, 2],
+      [5, 6, 7, 8],
     ]);
   });
 
+  it('counts all of them at each look where that is quick', async () => {
+    const { counts } = await counting(() => table(0));
+    await counts.read(IDS);
+    await counts.read(IDS);
+    expect(asked()[1]).toHaveLength(20);
+  });
+
   it('looks first at servers whose clients were forgotten a moment ago', async () => {
-    const { clock, counts } = await counting(() => table(0));
-    await counts.read([1, 2, 3, 4, 5, 6]);
+    const { clock, counts } = await counting(() => table(0), 10);
+    await counts.read(IDS);
     counts.forgotten([2]);
-    await clock.advance(20);
-    await counts.read([1, 2, 3, 4, 5, 6]);
+    await counts.read(IDS);
     await clock.advance(200);
-    await counts.read([1, 2, 3, 4, 5, 6]);
+    await counts.read(IDS);
     expect(asked().slice(1)).toEqual([
-      [2, 5, 6, 1],
-      [3, 4, 1, 2],
+      [2, 17, 18, 19],
+      [20, 1, 3, 4],
     ]);
   });
 

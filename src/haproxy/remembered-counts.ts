@@ -4,8 +4,10 @@ import type { Report } from './event.ts';
 import { BACKEND } from './model.ts';
 import { runCommands } from './runtime-socket.ts';
 
-/** Counts of one look. HAProxy walks through the whole table for each: 10 ms where it holds a hundred thousand clients. */
-const PER_LOOK = 4;
+/** Counts of one look: HAProxy walks through the whole table for each, which takes 10 ms where it holds a hundred thousand clients. */
+const PER_LOOK = { least: 4, first: 16, most: 128 } as const;
+/** Time that the counts of one look may take, in milliseconds. */
+const LOOK_MS = 40;
 /** Clients that connected in the moment of a drain are remembered just after the table was cleared: they are looked for again and again. */
 const HOT_MS = 200;
 
@@ -25,6 +27,7 @@ export class RememberedCounts {
   /** When the clients of a server were forgotten last. */
   readonly #forgottenAt = new Map<number, number>();
   #slow = false;
+  #perLook: number = PER_LOOK.first;
 
   constructor(options: RememberedCountsOptions) {
     this.#options = options;
@@ -46,20 +49,28 @@ export class RememberedCounts {
     if (some.length === 0) return new Map();
     const { clock, report, socket } = this.#options;
     for (const id of some) this.#countedAt.set(id, clock.monotonic());
+    const begun = clock.monotonic();
     try {
       const answers = await runCommands(
         socket,
         some.map((id) => `show table ${BACKEND} data.server_id eq ${id}`),
       );
       this.#slow = false;
+      this.#adjust((clock.monotonic() - begun) / some.length);
       return new Map(some.map((id, index) => [id, countEntries(answers[index] ?? '')]));
     } catch (thrown) {
       if (!(thrown instanceof CccamError)) throw thrown;
       const message = `the table of clients could not be read (${thrown.message}); a client may come back to a drained server meanwhile`;
       if (!this.#slow) report({ severity: 'Warning', reason: 'TableUnread', server: null, message });
       this.#slow = true;
+      this.#perLook = PER_LOOK.least;
       return new Map();
     }
+  }
+
+  /** @param eachMs how long one count took */
+  #adjust(eachMs: number): void {
+    this.#perLook = Math.round(Math.min(PER_LOOK.most, Math.max(PER_LOOK.least, LOOK_MS / Math.max(eachMs, 0.1))));
   }
 
   /** Those that were forgotten a moment ago, then those that were counted the longest time ago. */
@@ -67,7 +78,7 @@ export class RememberedCounts {
     const now = this.#options.clock.monotonic();
     const isHot = (id: number): boolean => now - (this.#forgottenAt.get(id) ?? Number.NEGATIVE_INFINITY) < HOT_MS;
     const age = (id: number): number => this.#countedAt.get(id) ?? Number.NEGATIVE_INFINITY;
-    return [...ids].sort((a, b) => Number(isHot(b)) - Number(isHot(a)) || age(a) - age(b) || a - b).slice(0, PER_LOOK);
+    return [...ids].sort((a, b) => Number(isHot(b)) - Number(isHot(a)) || age(a) - age(b) || a - b).slice(0, this.#perLook);
   }
 }
 

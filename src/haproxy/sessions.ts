@@ -39,8 +39,8 @@ export interface Closing {
 export async function closeSessions(sockets: ControlSockets, pids: readonly number[], closing: Closing): Promise<number> {
   let closed = 0;
   for (const pid of pids) {
-    while (closed < closing.count && !closing.isOver()) {
-      const batch = Math.min(PER_LISTING, closing.count - closed);
+    // At least one batch of each worker: those that come last must have their turn, too.
+    for (let batch = nextBatch(closing, closed); batch > 0; batch = closing.isOver() ? 0 : nextBatch(closing, closed)) {
       const ended = await closeSome(sockets, pid, { ...closing, count: batch });
       closed += ended;
       if (ended < batch) break;
@@ -51,6 +51,10 @@ export async function closeSessions(sockets: ControlSockets, pids: readonly numb
 
 /** Closed per listing, so that no id is older than some milliseconds when it is used. */
 const PER_LISTING = 20;
+
+function nextBatch({ count }: Closing, closed: number): number {
+  return Math.min(PER_LISTING, count - closed);
+}
 
 async function closeSome(sockets: ControlSockets, pid: number, { count, ending, server }: Closing): Promise<number> {
   const listed = parseSessionIds(await runMasterCommand(sockets.master, `@!${pid} show sess`), server);

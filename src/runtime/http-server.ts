@@ -75,7 +75,8 @@ export async function serveHttp(at: HttpEndpoint, routes: ReadonlyMap<string, Ro
  */
 function isMeantFor(host: string, { headers }: IncomingMessage): boolean {
   if (!/^(127\.|::1$)/.test(host)) return true;
-  const name = (headers.host ?? '').replace(/:[0-9]+$/, '').toLowerCase();
+  if (headers.host === undefined) return true; // no browser leaves it out
+  const name = headers.host.replace(/:[0-9]+$/, '').toLowerCase();
   return name === 'localhost' || name === '[::1]' || /^127(\.[0-9]{1,3}){3}$/.test(name);
 }
 

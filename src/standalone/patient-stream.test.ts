@@ -54,6 +54,20 @@ describe('PatientStream', () => {
     for (const fd of [reader, writer]) closeSync(fd);
   });
 
+  it('lets go of what is not read at the end', async () => {
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(path, 'w'); // blocks, as a shell gives it
+    const stream = new PatientStream(writer, systemClock);
+    stream.write('x'.repeat(200_000));
+    const begun = performance.now();
+    await stream.finish();
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    await until('nothing is kept', () => stream.writableLength === 0, 2_000);
+    for (const fd of [reader, writer]) closeSync(fd);
+  });
+
   it('goes on after an error, such as of a pipe that was closed', async () => {
     const stream = new PatientStream(openSync('/dev/full', 'w'), systemClock);
     stream.write('lost');

@@ -26,13 +26,15 @@ const ONCE_LOOK_MS = 50;
  * @throws CccamError for everything that keeps it from starting
  */
 export async function run(options: RunOptions, base: Clock = systemClock): Promise<number> {
-  const output = createOutput(options.output, options.once, new PatientStream(1, base), () => base.wall());
+  const stream = new PatientStream(1, base);
+  const output = createOutput(options.output, options.once, stream, () => base.wall());
   const shutdown = new Shutdown();
   try {
     const standalone = await openStandalone(options, output, base, shutdown.stopping);
     return options.once ? await serveOnce(standalone, shutdown) : await serve(standalone, options, output, shutdown);
   } finally {
     output.end();
+    await stream.finish();
     shutdown.dispose();
   }
 }

@@ -119,6 +119,8 @@ async function holdLock(path: string): Promise<void> {
   lock.unref();
 }
 
+const LOCK_NAME = /^[0-9a-f]{32}$/;
+
 /** The name in the file; the first process writes it, as a whole. */
 async function lockName(file: string): Promise<string> {
   const draft = `${file}.${process.pid}`;
@@ -131,7 +133,10 @@ async function lockName(file: string): Promise<string> {
   } finally {
     await rm(draft, { force: true });
   }
-  return (await readFile(file, 'utf8')).slice(0, 32);
+  const name = await readFile(file, 'utf8');
+  if (LOCK_NAME.test(name)) return name;
+  await replaceFile(file, randomBytes(16).toString('hex')); // cut off by a loss of power
+  return await readFile(file, 'utf8');
 }
 
 /** What an earlier run has left. */
@@ -155,13 +160,18 @@ export async function loadRoster(folder: StateFolder): Promise<SavedRoster> {
   try {
     const { clock = null, servers } = rosterFile.parse(JSON.parse(text));
     const readable = readableServers(servers);
-    if (readable.dropped > 0) await copyFile(folder.rosterFile, aside);
+    if (readable.dropped > 0) await copyFile(folder.rosterFile, aside).catch(ignoreFull);
     return { roster: readable.servers, clock, setAside: readable.dropped > 0 ? aside : null };
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError || thrown instanceof z.ZodError)) throw thrown;
-    await rename(folder.rosterFile, aside);
+    await rename(folder.rosterFile, aside).catch(ignoreFull);
     return { roster: [], clock: null, setAside: aside };
   }
+}
+
+/** A copy that cannot be kept, on a full disk, must not keep the pool from starting. */
+function ignoreFull(thrown: unknown): void {
+  if (systemCode(thrown) === undefined) throw thrown;
 }
 
 /** Keeps the servers for the next start. @throws CccamError CCP_STATE_UNWRITABLE */
