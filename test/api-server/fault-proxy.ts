@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { systemClock } from '../../src/runtime/clock.ts';
 import type { Access } from './control-plane.ts';
 
 /** What becomes of a call: null lets it through. */
@@ -10,6 +11,8 @@ export type Fault = (call: IncomingMessage, response: ServerResponse) => 'answer
 /** Stands between an operator and the real API server, and does what networks and busy servers do. Speaks plain HTTP to the operator. */
 export class FaultProxy {
   fault: Fault = () => null;
+  /** How long each call takes longer, in milliseconds. */
+  delayMs = 0;
   /** Calls by `method path`, to see what is hot. */
   readonly calls: { readonly method: string; readonly path: string; readonly watch: boolean; readonly at: number }[] = [];
   readonly #server: Server;
@@ -19,7 +22,7 @@ export class FaultProxy {
 
   private constructor(access: Access) {
     this.#access = access;
-    this.#server = createServer((call, response) => this.#forward(call, response));
+    this.#server = createServer((call, response) => void this.#serve(call, response));
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -57,6 +60,11 @@ export class FaultProxy {
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  async #serve(call: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.delayMs > 0) await systemClock.sleep(this.delayMs);
+    if (!response.destroyed) this.#forward(call, response);
   }
 
   #forward(call: IncomingMessage, response: ServerResponse): void {
