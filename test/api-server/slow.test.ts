@@ -69,7 +69,7 @@ function signal(): AbortSignal {
 }
 
 describe('an operator', () => {
-  it('loses nobody while each call takes five seconds longer, and does what is due when they do not', async () => {
+  it('loses no session while each call takes five seconds longer, and does what is due when they do not', async () => {
     proxy.delayMs = 5_000;
     weight += 1;
     await cluster.applyPool('p', spec());
