@@ -108,6 +108,7 @@ export class Reflector<T extends Stored> {
   async run(signal: AbortSignal): Promise<void> {
     if (this.#started) throw new Error('a reflector runs once');
     this.#started = true;
+    this.#lastActivityAt = this.#options.clock.monotonic();
     while (!signal.aborted) {
       try {
         const isDue = this.#options.clock.monotonic() >= this.#relistAt; // a quiet watch always ends by silence

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Answer, FakeApiServer, json, refuse } from '../../test/fakes/api-server.ts';
+import { type Answer, type Call, FakeApiServer, json, refuse } from '../../test/fakes/api-server.ts';
 import { UID } from '../../test/fakes/cluster-views.ts';
 import { aChild, anOutcome, aPass } from '../../test/fakes/passes.ts';
 import type { ChildFacts } from '../pool/child.ts';
@@ -35,6 +35,10 @@ async function serving(objects: Readonly<Record<string, object>> = {}, answer: A
 
 function writes(): string[] {
   return server.calls.filter(({ method }) => method !== 'GET').map(({ method, path }) => `${method} ${path.split('/').at(-1)}`);
+}
+
+function isApply({ headers }: Call): boolean {
+  return headers['content-type']?.startsWith('application/apply-patch') === true;
 }
 
 function owned(ownerUid: string, uid = 'u') {
@@ -152,5 +156,37 @@ describe('applyOutcome', () => {
       ['cccam-operator-count', null, { replicas: 3 }],
       ['cccam-operator', 'true', { template: {} }],
     ]);
+  });
+
+  it('takes out what others have added to what it applies, for those lists and texts go by names', async () => {
+    const foreign: Readonly<Record<string, object>> = {
+      'p-haproxy': { data: { 'haproxy.cfg': 'ours', 'extra.cfg': 'theirs' }, binaryData: { 'state.json.gz': 'theirs' } },
+      p: { spec: { ports: [{ port: 12_000 }, { port: 22 }] } },
+      'p-a': { spec: { template: { spec: { containers: [{ name: 'cccam' }, { name: 'theirs' }] } } } },
+    };
+    const { pass } = aPass(
+      await serving({}, (call, response) => {
+        const name = call.path.split('/').at(-1) ?? '';
+        const added = isApply(call) ? foreign[name] : {};
+        if (call.method === 'PATCH') json(response, 200, { ...(call.body as object), ...added });
+      }),
+    );
+    const map = { ...MAP, data: { 'haproxy.cfg': 'ours' } };
+    const service = aChild('Service', 'p', { ports: [{ port: 12_000 }] });
+    const deployment = aChild('Deployment', 'p-a', { template: { spec: { containers: [{ name: 'cccam' }] } } });
+    await applyOutcome(pass, anOutcome({ apply: [map, service, deployment] }));
+    const merged = server.calledWith('PATCH').filter((call) => !isApply(call));
+    expect(merged.map(({ body }) => body)).toMatchObject([
+      { data: { 'extra.cfg': null }, binaryData: { 'state.json.gz': null } },
+      { spec: { ports: [{ $patch: 'replace' }, { port: 12_000 }] } },
+      { spec: { template: { spec: { $patch: 'replace', containers: [{ name: 'cccam' }] } } } },
+    ]);
+    expect(merged.map(({ body }) => Object.keys((body as { data?: object }).data ?? {}))).toEqual([['extra.cfg'], [], []]);
+  });
+
+  it('patches nothing more where no one has added anything', async () => {
+    const { pass } = aPass(await serving());
+    await applyOutcome(pass, anOutcome({ apply: [MAP, SERVICE] }));
+    expect(writes()).toEqual(['PATCH p-haproxy', 'PATCH p']);
   });
 });

@@ -32,9 +32,9 @@ export interface Watched<T extends Stored> {
 interface Following {
   readonly kind: string;
   readonly namespace: string;
-  /** A reflector of any kind of object. */
   /** Whether it follows already, and does not wait for another one. */
   begun: boolean;
+  /** A reflector of any kind of object. */
   readonly reflector: Pick<Reflector<Stored>, 'synced' | 'refused' | 'silentMs' | 'stalledMs' | 'stuckMs' | 'run'>;
 }
 

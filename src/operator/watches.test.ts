@@ -109,6 +109,23 @@ describe('Watches', () => {
     expect(kept.filter(([partial]) => partial)).toHaveLength(0);
   });
 
+  it('have room again for what was let go of, and for what is told again', () => {
+    const watches = watching();
+    watches.put(aPool());
+    const put = (name: string, version: number): void => {
+      const { metadata } = aMap('p', { name, uid: name, resourceVersion: String(version) });
+      watches.put({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { template: { text: `${version} `.padEnd(60_000, 'x') } } });
+    };
+    const kept = (): string[] => watches.childrenOf('n/p').flatMap(({ facts, name }) => (facts.content === null ? [] : [name]));
+    for (const name of ['p-a', 'p-b', 'p-c']) put(name, 1);
+    expect(kept()).toEqual(['p-a', 'p-b']);
+    put('p-c', 2);
+    expect(kept()).toEqual(['p-a', 'p-b']);
+    for (const record of watches.childrenOf('n/p')) watches.settle(record);
+    for (const name of ['p-b', 'p-c']) put(name, 3);
+    expect(kept()).toEqual(['p-b', 'p-c']);
+  });
+
   it('know which objects came before their pool, and take the same version of them again', () => {
     const watches = watching();
     const map = aMap('p', {}, { a: '1' });
