@@ -25,6 +25,8 @@ const BETWEEN_BINDS = '+';
 const KEEPALIVE = { idleMs: 120_000, intervalMs: 60_000, count: 8 } as const;
 /** How long one side may stay half-closed; without it a client that only shut down its writing side holds a slot for the idle time. */
 const HALF_CLOSED_MS = 30_000;
+/** How long a trusted load balancer may take to say who its client is; without it such a connection is held for the idle time. */
+const HEADER_MS = 10_000;
 /** Clients that wait for a full server are refused after this, and reconnect to another one: a remembered client is forgotten meanwhile. */
 const QUEUE_MS = 2_000;
 const TABLE_SIZE = 102_400;
@@ -156,10 +158,20 @@ function frontendSection(structure: Structure): string[] {
     `frontend ${FRONTEND}`,
     ...[structure.bind, ...structure.alsoBind].map(bindLine),
     `    maxconn ${limitText(structure)}`,
-    ...(trusted.length === 0 ? [] : [`    tcp-request connection expect-proxy layer4 if { src ${trusted.join(' ')} }`]),
+    ...(trusted.length === 0 ? [] : headerRules(trusted)),
     ...fullRules(structure),
     ...clientRules(structure),
     `    default_backend ${BACKEND}`,
+  ];
+}
+
+/** HAProxy 2.6 has no limit for the time that a header takes; there the network of the load balancers is trusted to send one. */
+function headerRules(trusted: readonly string[]): string[] {
+  return [
+    `    tcp-request connection expect-proxy layer4 if { src ${trusted.join(' ')} }`,
+    '.if version_atleast(3.0)',
+    `    timeout client-hs ${milliseconds('client-hs', HEADER_MS)}`,
+    '.endif',
   ];
 }
 

@@ -157,6 +157,25 @@ describe.each(BINARIES)('limits on HAProxy $version', (binary) => {
   });
 });
 
+describe('a load balancer that says nothing of its client', () => {
+  it('is cut off after ten seconds, and holds no place for the idle time', { timeout: 60_000 }, async () => {
+    const box = await TestBox.create(NEWEST, 1);
+    try {
+      await box.save({ backends: box.backends(), proxy: { proxyProtocol: { from: ['127.58.0.0/16'] } } });
+      await box.start();
+      let closed = false;
+      const socket = connect({ host: '127.0.0.1', port: box.port, localAddress: '127.58.0.1' }).once('close', () => {
+        closed = true;
+      });
+      socket.on('error', () => socket.destroy()); // refused: the close says so
+      socket.resume();
+      await until('it is cut off', () => closed, 20_000);
+    } finally {
+      await box.dispose();
+    }
+  });
+});
+
 describe('a server whose places earlier workers hold', () => {
   it('says so', async () => {
     const box = await TestBox.create(NEWEST, 1);
