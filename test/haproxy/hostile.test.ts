@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { rm, symlink, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommands } from '../../src/haproxy/runtime-socket.ts';
@@ -56,6 +57,26 @@ describe.each(BINARIES)('what hands and neighbours do to HAProxy $version', (bin
     expect(box.events('HaproxyAdopted')).toHaveLength(1);
     await worksOn(clients);
   });
+
+  it.each(['runtime', 'master'] as const)(
+    'a %s socket that others hold full costs no session, and all goes on once they let go',
+    async (which) => {
+      await serving();
+      const clients = await box.heldSessions(10);
+      const holders = Array.from({ length: 300 }, () => connect(box.sockets[which]));
+      // Above its own limit HAProxy lets them wait, and the kernel refuses what does not even find room to wait.
+      for (const each of holders) each.on('error', () => each.destroy());
+      try {
+        // The master answers nobody else meanwhile: what needs it waits, and the rest does not.
+        if (which === 'runtime') await until('it is reported', () => box.events('Unreachable').length > 0, 10_000);
+        expect(await box.whoServes()).not.toBeNull();
+      } finally {
+        for (const each of holders) each.destroy();
+      }
+      await until('it is synced', () => box.condition('ProxiesSynced') === 'True', 10_000);
+      await worksOn(clients);
+    },
+  );
 
   it('a server with an odd name that was added by hand is taken out, and changes go on', async () => {
     await serving();

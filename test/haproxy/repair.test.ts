@@ -238,16 +238,35 @@ describe.each(BINARIES)('what others did to HAProxy $version', (binary) => {
   });
 });
 
-describe('a full disk', () => {
-  it('stops no change at run time, is reported, and is made good when there is room', async () => {
+const filler = (folder: string): string => join(folder, 'filler');
+
+/** What becomes of a disk, and what ends it. */
+const DISKS = [
+  {
+    name: 'full',
+    begin: async (folder: string) => await writeFile(filler(folder), Buffer.alloc(1_000_000)).catch(() => undefined), // ENOSPC is what it is for
+    end: async (folder: string) => await rm(filler(folder)),
+  },
+  {
+    name: 'read-only',
+    // Another mount on top: the one below is open for writing, and cannot be made read-only.
+    begin: async (folder: string) => {
+      execFileSync('mount', ['--bind', folder, folder]);
+      execFileSync('mount', ['-o', 'remount,bind,ro', folder]);
+    },
+    end: async (folder: string) => void execFileSync('umount', [folder]),
+  },
+];
+
+describe('a state folder on a disk', () => {
+  it.each(DISKS)('that is $name stops no change at run time, is reported, and is made good when it is over', async ({ begin, end }) => {
     const box = await TestBox.create(NEWEST, 2);
     await mkdir(box.stateDir);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=755', 'tmpfs', box.stateDir]);
     try {
       await box.save({ backends: box.backends() });
       await box.start();
-      const filler = join(box.stateDir, 'filler');
-      await writeFile(filler, Buffer.alloc(1_000_000)).catch(() => undefined); // ENOSPC is what it is for
+      await begin(box.stateDir);
       await box.save({ backends: [box.backend(1, { weight: 9 }), box.backend(2)] });
       await until(
         'the weight is effective',
@@ -260,7 +279,7 @@ describe('a full disk', () => {
         5_000,
         () => box.news,
       );
-      await rm(filler);
+      await end(box.stateDir);
       await until(
         'it is made good',
         () => box.events('FileWritten').length > 0,
