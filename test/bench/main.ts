@@ -10,6 +10,7 @@ import { NEWEST } from '../support/binaries.ts';
 import { until } from '../support/until.ts';
 import { type Contender, ours, rival } from './setting.ts';
 import { duration, quantile } from './statistics.ts';
+import { reloadStorm } from './storm.ts';
 
 const table = new Table({ head: ['what', 'who', 'measured', 'goal'], style: { head: [], border: [], compact: true } });
 const wanted = process.argv[2];
@@ -180,6 +181,9 @@ async function greetings(host: string, port: number, count: number): Promise<voi
   await Promise.all(Array.from({ length: 32 }, lane));
 }
 
+/** As many connections as the rival takes. */
+const STORM = { proxy: { maxConnections: 9_000 } };
+
 const groups: Readonly<Record<string, () => Promise<void>>> = {
   async effective() {
     await withEach([() => ours(NEWEST, 2), () => rival('guide', NEWEST, 2)], async (contender) => await eventToEffective(contender, 200));
@@ -189,6 +193,13 @@ const groups: Readonly<Record<string, () => Promise<void>>> = {
       [() => ours(NEWEST, 5), () => rival('guide', NEWEST, 5)],
       async (contender) => await sessionsUnderChanges(contender, 100),
     );
+  },
+  async storm() {
+    await withEach([() => ours(NEWEST, 3, STORM), () => rival('guide', NEWEST, 3)], async (contender) => {
+      const { failed, lost, tried } = await reloadStorm(contender);
+      const what = `a change that needs a reload each second for 20 s, ${tried} connections: not greeted / 500 sessions lost`;
+      row(what, `${contender.name}, ${await contender.reloads()} reloads`, `${failed} / ${lost}`, '0 / 0');
+    });
   },
   async crash() {
     await withEach(

@@ -13,6 +13,8 @@ export interface Contender {
   readonly servers: readonly SimulatedServer[];
   /** Puts weights in force, by index; null takes the server out of rotation in the way that this contender has. */
   set(weights: readonly (number | null)[]): Promise<void>;
+  /** A change for which HAProxy must be reloaded. @param turn makes each of them another one */
+  restructure(turn: number): Promise<void>;
   clients(count: number, options?: Parameters<TestBox['clients']>[1]): readonly SimulatedClient[];
   reloads(): Promise<number>;
   /** Pid of the process that carries the sessions. @throws when there is not one such process */
@@ -23,11 +25,11 @@ export interface Contender {
 /** Ours: the real program on a real HAProxy. */
 export async function ours(binary: HaproxyBinary, servers: number, spec: Record<string, unknown> = {}): Promise<Contender> {
   const box = await TestBox.create(binary, servers);
-  const set = async (weights: readonly (number | null)[]): Promise<void> => {
+  const set = async (weights: readonly (number | null)[], more: Record<string, unknown> = {}): Promise<void> => {
     const backends = weights.map((weight, index) =>
       box.backend(index + 1, { capacity: { maxConnections: 6_000 }, ...(weight === null ? { drain: { enabled: true } } : { weight }) }),
     );
-    await box.save({ backends, ...spec });
+    await box.save({ backends, ...spec, ...more });
   };
   await set(box.servers.map(() => 100));
   await box.start();
@@ -37,6 +39,11 @@ export async function ours(binary: HaproxyBinary, servers: number, spec: Record<
     port: box.port,
     servers: box.servers,
     set,
+    restructure: async (turn) =>
+      await set(
+        box.servers.map(() => 100),
+        { timeouts: { idle: `${30 + turn}m` } },
+      ),
     clients: (count, options) => box.clients(count, options),
     reloads: async () => (await box.processes()).reloads,
     worker: async () => pidOf((await box.processes()).currentPid),
@@ -65,6 +72,7 @@ export async function rival(kind: 'guide' | 'guide + redispatch' | 'nginx', bina
     port,
     servers: box.servers,
     set,
+    restructure: async (turn) => await set(box.servers.map((_, index) => (index === 0 ? 100 + (turn % 2) : 100))),
     clients: (count, options) => box.clients(count, options),
     reloads: async () => applied - 1,
     worker: async () => pidOf(await made.worker()),
