@@ -63,6 +63,10 @@ generate: node_modules ## Write the CRD and the reference from the sources
 build: node_modules ## Bundle the program into dist/
 	node scripts/build.ts
 
+.PHONY: audit
+audit: build ## Check licences, and ask the package registry for known vulnerabilities: ends with 2 where it cannot be asked
+	node scripts/audit.ts
+
 .PHONY: image
 image: node_modules ## Build the container image: make image TAG=cccam-operator:dev
 	./scripts/image.sh $(TAG)
