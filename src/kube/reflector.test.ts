@@ -47,6 +47,25 @@ describe('Reflector', () => {
     expect(server.lists).toHaveLength(1);
   });
 
+  it('resumes soon however often it is cut off, as long as each watch tells something new', async () => {
+    const { reports, run, server } = await reflecting(
+      (_, response) => json(response, 200, listOf()),
+      (call, response, nth) => {
+        open(response);
+        if (nth > 8) return;
+        const version = Number(call.query.get('resourceVersion')) + 1;
+        response.write(`${JSON.stringify({ type: 'ADDED', object: aConfigMap('a', String(version)) })}\n`, () =>
+          response.socket?.resetAndDestroy(),
+        );
+      },
+      { clock: shortened() },
+    );
+    void run();
+    await eventually('it was cut off eight times', () => server.watches.length === 9);
+    const waits = reports.flatMap((report) => (report.kind === 'failed' ? [report.retryInMs] : []));
+    expect([waits.length, Math.max(...waits)]).toEqual([8, 140]);
+  });
+
   it('asks for bookmarks and resumes at the last one', async () => {
     const { server, run } = await reflecting(
       (_, response) => json(response, 200, listOf()),

@@ -38,7 +38,7 @@ const REFUSED_CAP_MS = 3_000;
 const FORBIDDEN_RETRY_MS = { 403: 15_000, 404: 5_000 } as const;
 /** But an API server that has just been started refuses everybody for a moment, until it has read the roles. */
 const QUICK_TRIES = 4;
-/** A watch that lasted this long has worked: its end is not a failure. */
+/** A watch that lasted this long, or has told something new, has worked: its end is not a failure. */
 const LIVED_MS = 1_000;
 /** Silence after which a connection counts as dead. A quiet kind may be silent for a minute, and coming back to where it was costs little. */
 const IDLE_MS = 40_000;
@@ -148,11 +148,11 @@ export class Reflector<T extends Stored> {
 
   async #watch(signal: AbortSignal): Promise<void> {
     const { client, type, namespace, selectors, store, clock, random, report, idleMs } = this.#options;
-    const begun = clock.monotonic();
+    const [begun, from] = [clock.monotonic(), this.#resourceVersion ?? ''];
     const request = {
       path: collectionPath(type, namespace),
       selectors,
-      resourceVersion: this.#resourceVersion ?? '',
+      resourceVersion: from,
       timeoutSeconds: 240 + Math.floor(random() * 240), // at random, so that many watches do not end at once
       idleMs: idleMs ?? IDLE_MS,
     };
@@ -170,7 +170,8 @@ export class Reflector<T extends Stored> {
         if (clock.monotonic() >= this.#relistAt) break;
       }
     } finally {
-      if (clock.monotonic() - begun >= LIVED_MS) [this.#failures, this.#stuckSince] = [0, null];
+      const told = isOlder(from, this.#resourceVersion ?? '');
+      if (told || clock.monotonic() - begun >= LIVED_MS) [this.#failures, this.#stuckSince] = [0, null];
     }
     if (clock.monotonic() >= this.#relistAt) this.#resourceVersion = null;
     // A clean end at once, over and over, must not become a hot loop.

@@ -37,6 +37,15 @@ describe('Store', () => {
     expect(changes).toEqual(['-@- uid-c@3', 'uid-b@2 -@-']);
   });
 
+  it('takes the same version again that a list shows in another shape, as after a change of the schema', () => {
+    const { subject, changes } = store();
+    const shown = (shownBytes: number): Kept[] => listed(aConfigMap('a', '1')).map((object) => ({ ...object, shownBytes }));
+    subject.replace(shown(50), '1');
+    expect([subject.replace(shown(50), '1'), subject.replace(shown(40), '2')]).toEqual([0, 1]);
+    expect(changes).toHaveLength(2);
+    expect(subject.get('ns', 'a')?.shownBytes).toBe(40);
+  });
+
   it('takes an object that was deleted and made again for two', () => {
     const { subject, changes } = store();
     subject.replace(listed(aConfigMap('a', '1', { uid: 'u1' })), '1');

@@ -8,6 +8,8 @@ export interface Stored {
   readonly resourceVersion: string;
   /** Whether not everything that is needed of it was kept, so that the same version may be put in once more. */
   readonly partial?: boolean;
+  /** Size of what the server shows of it, where one version may be shown in two ways: after a change of the kind's schema. */
+  readonly shownBytes?: number;
 }
 
 /** One object of a store that is not as before; null stands for not there. One that was deleted and made again comes as two. */
@@ -71,7 +73,7 @@ export class Store<T extends Stored> {
       const key = objectKey(object.namespace, object.name);
       left.delete(key);
       const before = this.#objects.get(key);
-      const isSame = before?.uid === object.uid && before.resourceVersion === object.resourceVersion;
+      const isSame = before !== undefined && isSameVersion(before, object) && before.shownBytes === object.shownBytes;
       if (isSame && before.partial !== true) continue;
       if (!isSame) missed += 1;
       this.#set(key, object, true);
@@ -148,8 +150,12 @@ export class Store<T extends Stored> {
   }
 }
 
+function isSameVersion(object: Stored, before: Stored): boolean {
+  return object.uid === before.uid && object.resourceVersion === before.resourceVersion;
+}
+
 function isStale(object: Stored, before: Stored): boolean {
-  if (object.uid === before.uid && object.resourceVersion === before.resourceVersion) return before.partial !== true;
+  if (isSameVersion(object, before)) return before.partial !== true;
   return isOlder(object.resourceVersion, before.resourceVersion);
 }
 

@@ -2,6 +2,7 @@ import { PAUSED_ANNOTATION, type ParsedPool, PoolInvalidError, type PoolStatus, 
 import { type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { PoolReading } from '../pool/cluster-view.ts';
+import { jsonSize } from '../runtime/json-size.ts';
 import type { PoolCondition } from './operator-metrics.ts';
 import { Packed } from './packed.ts';
 
@@ -24,22 +25,29 @@ const UNREADABLE: Understanding = {
 /** Issues of one pool that are kept: its status tells the first few. */
 const KEPT_ISSUES = 20;
 
+/** Names what is written in a pool. A server leaves out fields that its schema does not know, and then shows less under the same generation. */
+interface Edition {
+  readonly uid: string;
+  readonly generation: number;
+  readonly shownBytes: number;
+}
+
 /** Reads pools as they come. A pool is understood once per generation: its status changes far more often than its spec. */
 export class PoolReader {
-  readonly #known = new Map<string, { readonly uid: string; readonly generation: number; readonly reading: Packed<Understanding> }>();
+  readonly #known = new Map<string, Edition & { readonly reading: Packed<Understanding> }>();
 
   /** Reduces a pool to what is needed of it. */
   read(object: KubeObject): PoolRecord {
     const { name, namespace = '', uid = '', resourceVersion = '', generation = 0, annotations, deletionTimestamp } = object.metadata;
+    const edition: Edition = { uid, generation, shownBytes: jsonSize(object['spec']).bytes };
     return {
       name,
       namespace,
-      uid,
       resourceVersion,
-      generation,
+      ...edition,
       paused: annotations?.[PAUSED_ANNOTATION] === 'true',
       terminating: deletionTimestamp !== undefined,
-      reading: this.#reading(object, objectKey(namespace, name), uid, generation),
+      reading: this.#reading(object, objectKey(namespace, name), edition),
       status: object['status'] === undefined ? null : new Packed(object['status'] as PoolStatus),
     };
   }
@@ -49,11 +57,12 @@ export class PoolReader {
     this.#known.delete(objectKey(namespace, name));
   }
 
-  #reading(object: KubeObject, key: string, uid: string, generation: number): Packed<Understanding> {
+  #reading(object: KubeObject, key: string, edition: Edition): Packed<Understanding> {
     const known = this.#known.get(key);
-    if (known !== undefined && known.uid === uid && known.generation === generation) return known.reading;
+    const isKnown = known?.uid === edition.uid && known.generation === edition.generation && known.shownBytes === edition.shownBytes;
+    if (isKnown) return known.reading;
     const reading = new Packed(understand(object));
-    this.#known.set(key, { uid, generation, reading });
+    this.#known.set(key, { ...edition, reading });
     return reading;
   }
 }

@@ -95,6 +95,16 @@ describe('understand', () => {
     expect(reading).toEqual({ kind: 'refused', issues: [{ path, message }] });
   });
 
+  it('reads the same generation again once the server leaves a field out that it does not know any more', () => {
+    const reader = new PoolReader();
+    const reading = (more: object): string => {
+      const spec = { backends: [{ name: 'x', external: { address: '192.0.2.1' } }], ...more };
+      return reader.read({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p', generation: 2 }, spec }).reading
+        .value.kind;
+    };
+    expect([reading({ later: 'x' }), reading({}), reading({ later: 'x' })]).toEqual(['refused', 'accepted', 'refused']);
+  });
+
   it('keeps a few of the issues of a pool that is wrong everywhere', () => {
     const backends = Array.from({ length: 128 }, () => ({ name: 'X', port: -1 }));
     const reading = understand({ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', metadata: { name: 'p' }, spec: { backends } });

@@ -198,6 +198,7 @@ function isStatusOnly({ before, after }: Change<PoolRecord>): boolean {
   return (
     before.uid === after.uid &&
     before.generation === after.generation &&
+    before.shownBytes === after.shownBytes &&
     before.paused === after.paused &&
     before.terminating === after.terminating
   );
