@@ -52,7 +52,8 @@ function isSynced({ desired, proxies }: ConditionInput): boolean {
 function proxiesSynced(input: ConditionInput): ConditionDraft {
   const { desired, proxies } = input;
   const complaints = proxies.errors.length === 0 ? '' : ` Errors: ${listed(proxies.errors)}.`;
-  const message = `${proxies.synced} of ${desired} proxies run this config.${complaints}`;
+  const silent = proxies.unheard.length === 0 ? '' : ` No answer from ${listed(proxies.unheard)}.`;
+  const message = `${proxies.synced} of ${desired} proxies run this config.${silent}${complaints}`;
   if (isSynced(input)) return { type: 'ProxiesSynced', status: 'True', reason: 'Synced', message };
   return { type: 'ProxiesSynced', status: 'False', reason: proxies.reachable < desired ? 'Unreachable' : 'Syncing', message };
 }

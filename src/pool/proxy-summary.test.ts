@@ -83,6 +83,12 @@ describe('a server', () => {
 });
 
 describe('summarizeProxies', () => {
+  it('names those that cannot be heard, but not those that end or were not asked yet', () => {
+    const silent = (name: string, more: Partial<ProxyReport> = {}): ProxyReport => aProxy(null, { name, said: 'unreachable', ...more });
+    const proxies = [silent('p-b'), silent('p-a'), aProxy(UP), aProxy(null, { said: 'pending' }), silent('p-c', { terminatingSince: 1 })];
+    expect(summarizeProxies(proxies, 'w', ['s']).unheard).toEqual(['p-a', 'p-b']);
+  });
+
   it('names each complaint once', () => {
     const complaining = aProxy(null, { said: 'unreachable', error: 'CCP_FILE_LIMIT' });
     expect(summarizeProxies([complaining, complaining, aProxy(UP)], 'w', ['s'])).toMatchObject({

@@ -18,6 +18,8 @@ export interface ProxySummary {
   readonly synced: number;
   /** Proxies that are there and do not run what was asked for. */
   readonly lagging: number;
+  /** Names of proxies that cannot be heard. */
+  readonly unheard: readonly string[];
   /** Names of proxies that find no server healthy, while others do. */
   readonly isolated: readonly string[];
   /** Names of proxies that more than half of the capacity stopped answering together. */
@@ -45,6 +47,7 @@ export const NO_PROXIES: ProxySummary = {
   reachable: 0,
   synced: 0,
   lagging: 0,
+  unheard: [],
   isolated: [],
   panicking: [],
   localErrors: [],
@@ -76,6 +79,7 @@ export function summarizeProxies(proxies: readonly ProxyReport[], revision: stri
     reachable: spoken.length,
     synced: synced.length,
     lagging: staying.length - synced.length,
+    unheard: staying.flatMap(({ name, said }) => (said === 'unreachable' ? [name] : [])).sort(),
     isolated: isolated.map(({ name }) => name).sort(),
     panicking: spoken.filter((proxy) => statement(proxy)?.panic === true).map(({ name }) => name),
     localErrors: [...new Set(spoken.flatMap((proxy) => statement(proxy)?.localError ?? []))].sort(),

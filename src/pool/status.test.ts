@@ -131,6 +131,12 @@ describe('poolStatus', () => {
     expect(condition(poolStatus(subject(pool), roster, facts({}, { synced: 0 }), null, null, 0), 'ProxiesSynced')).toBe('False/Syncing');
   });
 
+  it('names the proxy that does not answer', () => {
+    const status = poolStatus(subject(pool), roster, facts({}, { synced: 0, reachable: 0, unheard: ['p-haproxy-x'] }), null, null, 0);
+    const { message } = status.conditions.find(({ type }) => type === 'ProxiesSynced') ?? { message: '' };
+    expect(message).toContain('run this config. No answer from p-haproxy-x.');
+  });
+
   it('moves a transition time only when the condition flips', () => {
     const first = poolStatus(subject(pool), roster, facts({ [a]: UP, [b]: UP }), null, null, 0);
     const second = poolStatus(subject(pool), roster, facts({ [a]: { ...UP, sessions: 9 }, [b]: UP }), null, first, 60_000);
