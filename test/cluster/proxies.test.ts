@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { POD } from '../../src/operator/resources.ts';
 import { until } from '../support/until.ts';
-import { aPool, isReady, Lab } from './lab.ts';
+import { aPool, isReady, Lab, OPERATOR_NAMESPACE } from './lab.ts';
+import { processesOf } from './processes.ts';
+
+const run = promisify(execFile);
 
 let lab: Lab;
 
@@ -100,6 +105,51 @@ describe('a proxy pod that is deleted', () => {
     // Twenty a second and not all at once; the machine may make it slower.
     expect(performance.now() - first).toBeGreaterThan((held / 20 - 1) * 1_000);
     await lab.served(viewers);
+    await viewers.leave();
+  });
+});
+
+describe('an operator that is cut off from one of three proxies', () => {
+  const proxy = { maxConnections: 2_000, replicas: 3, service: { type: 'NodePort' } };
+  const spec = (weight: number): object => aPool([{ name: 'a', replicas: 1, weight }], { proxy });
+
+  /** Drops what comes to a pod from the pods of the operator, or no longer. */
+  async function cut(action: '-I' | '-D', pod: KubeObject): Promise<void> {
+    const [agent] = await processesOf(pod.metadata.uid ?? '', 'proxy-agent');
+    const selected = { type: POD, namespace: OPERATOR_NAMESPACE, selectors: {} };
+    const { items } = await lab.admin.list(selected, (object) => object['status'] as { podIP: string }, AbortSignal.timeout(15_000));
+    for (const { podIP } of items)
+      await run('nsenter', ['-t', String(agent), '-n', 'iptables', '-w', action, 'INPUT', '-s', podIP, '-j', 'DROP']);
+  }
+
+  it('serves through all three, names the one, and hears it again within seconds of its return', async () => {
+    await lab.applyPool('three', spec(10));
+    await until(
+      'three are ready',
+      async () => (await ready('three')).length === 3,
+      90_000,
+      () => lab.diagnosis(),
+    );
+    await lab.untilCondition('three', 'ProxiesSynced', 'True', 30_000);
+    const viewers = await lab.connect('three', 60);
+    await lab.served(viewers);
+    const [away] = await ready('three');
+    if (away === undefined) throw new Error('there is no proxy');
+    await cut('-I', away);
+    try {
+      await lab.applyPool('three', spec(20));
+      const told = async (): Promise<string> => JSON.stringify(await lab.condition('three', 'ProxiesSynced'));
+      const isNamed = async (): Promise<boolean> => /"2 of 3/.test(await told()) && (await told()).includes(away.metadata.name);
+      await until('it is named', isNamed, 60_000, told);
+      const status = await lab.status('three');
+      expect([status?.backends[0]?.weight, status?.proxies]).toMatchObject([20, { desired: 3 }]);
+      await lab.served(await lab.connect('three', 30));
+      expect((await ready('three')).length).toBe(3);
+    } finally {
+      await cut('-D', away);
+    }
+    await lab.untilCondition('three', 'ProxiesSynced', 'True', 15_000);
+    await lab.lostNobody();
     await viewers.leave();
   });
 });
