@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BINARIES } from '../support/binaries.ts';
 import { throughout, until } from '../support/until.ts';
@@ -151,6 +153,8 @@ describe.each(BINARIES)('draining a server on HAProxy $version', (binary) => {
     await box.save(draining());
     await until('it drains', () => box.serverStatus(1)?.state === 'Draining');
     const { since, deadline } = box.serverStatus(1) ?? {};
+    // Nothing waits for the disk: a drain that is not on it yet begins again.
+    await until('it is on disk', async () => (await readFile(join(box.stateDir, 'state.json'), 'utf8')).includes('"kind":"draining"'));
     await box.killProgram();
     await box.start();
     await until('it still drains', () => box.serverStatus(1)?.state === 'Draining');
