@@ -1,4 +1,4 @@
-import { PAUSED_ANNOTATION, type ParsedPool, PoolInvalidError, type PoolStatus, parsePool } from '../api/v1alpha1/index.ts';
+import { PAUSED_ANNOTATION, type ParsedPool, PoolInvalidError, type PoolStatus, parsePool, SPEC_SIZE } from '../api/v1alpha1/index.ts';
 import { type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { PoolReading } from '../pool/cluster-view.ts';
@@ -39,7 +39,8 @@ export class PoolReader {
   /** Reduces a pool to what is needed of it. */
   read(object: KubeObject): PoolRecord {
     const { name, namespace = '', uid = '', resourceVersion = '', generation = 0, annotations, deletionTimestamp } = object.metadata;
-    const edition: Edition = { uid, generation, shownBytes: jsonSize(object['spec']).bytes };
+    // With each event, so not beyond what is refused in whatever shape it is shown.
+    const edition: Edition = { uid, generation, shownBytes: jsonSize(object['spec'], SPEC_SIZE).bytes };
     return {
       name,
       namespace,

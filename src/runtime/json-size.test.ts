@@ -34,4 +34,11 @@ describe('jsonSize', () => {
     for (let level = 0; level < 12; level += 1) laughs = Array.from({ length: 10 }, () => laughs);
     expect(jsonSize(laughs).bytes).toBeGreaterThanOrEqual(4 * 1_048_576);
   });
+
+  it('stops at a ceiling that is given', () => {
+    const wide = Array.from({ length: 1_000 }, () => 'x'.repeat(100));
+    const { bytes } = jsonSize(wide, { depth: 10, bytes: 5_000 });
+    expect(bytes).toBeGreaterThanOrEqual(5_000);
+    expect(bytes).toBeLessThan(6_000);
+  });
 });

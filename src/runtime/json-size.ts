@@ -6,14 +6,16 @@ export interface JsonSize {
   readonly bytes: number;
 }
 
-/** Where measuring stops: whatever is larger is larger than anything may be. */
+/** Where measuring stops unless told otherwise: whatever is larger is larger than anything may be. */
 const CEILING: JsonSize = { depth: 10_000, bytes: 4 * 1_048_576 };
 
 /**
  * Measures data from outside before anything walks it by recursion, which an object that is nested deep enough turns into a stack overflow.
- * Data that refers to itself, or to the same part many times, is measured up to a ceiling of 10 000 levels and 4 MiB.
+ * Data that refers to itself, or to the same part many times, is measured up to the ceiling.
+ *
+ * @param ceiling where measuring stops, with little more than that; 10 000 levels and 4 MiB
  */
-export function jsonSize(value: unknown): JsonSize {
+export function jsonSize(value: unknown, ceiling = CEILING): JsonSize {
   let [deepest, bytes] = [0, 0];
   const waiting: { readonly value: unknown; readonly depth: number }[] = [{ value, depth: 0 }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -28,7 +30,7 @@ export function jsonSize(value: unknown): JsonSize {
         waiting.push({ value: child, depth });
       }
     }
-    if (deepest >= CEILING.depth || bytes >= CEILING.bytes) break;
+    if (deepest >= ceiling.depth || bytes >= ceiling.bytes) break;
   }
   return { depth: deepest, bytes };
 }

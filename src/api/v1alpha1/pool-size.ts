@@ -2,7 +2,7 @@ import { jsonSize } from '../../runtime/json-size.ts';
 import { type FieldPath, type Issue, valueAt } from './issue.ts';
 
 /** What a whole spec may be. Every operator of the cluster keeps every pool, so one may not be as large as the API server allows. */
-const SPEC = { depth: 80, bytes: 262_144 } as const;
+export const SPEC_SIZE = { depth: 80, bytes: 262_144 } as const;
 /** What each part may be that is handed to Kubernetes as it is. */
 const PART = { depth: 64, bytes: 65_536 } as const;
 
@@ -17,7 +17,7 @@ export function* sizeIssues(data: unknown): Generator<Issue> {
       yield issue;
     }
   }
-  if (!ofParts) yield* tooMuch(data, ['spec'], SPEC);
+  if (!ofParts) yield* tooMuch(data, ['spec'], SPEC_SIZE);
 }
 
 function parts(data: unknown): FieldPath[] {
@@ -31,7 +31,7 @@ function parts(data: unknown): FieldPath[] {
   ];
 }
 
-function* tooMuch(data: unknown, path: FieldPath, most: typeof SPEC | typeof PART): Generator<Issue> {
+function* tooMuch(data: unknown, path: FieldPath, most: typeof SPEC_SIZE | typeof PART): Generator<Issue> {
   const { bytes, depth } = jsonSize(valueAt(data, path));
   if (depth > most.depth) {
     yield { path, message: `expected at most ${most.depth} levels of fields below each other, found ${found(depth, 10_000)}: flatten it` };
