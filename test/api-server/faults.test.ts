@@ -1,9 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { throughout, until } from '../support/until.ts';
-import { kubeconfig } from './control-plane.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { aPodTemplate, TestCluster } from './test-cluster.ts';
 
@@ -20,12 +17,7 @@ const spec = () => ({
 beforeAll(async () => {
   cluster = await TestCluster.create(inject('access'));
   proxy = await FaultProxy.start(cluster.access);
-  // The token of the service account, and so exactly its rights, in a kubeconfig: the way from outside of a cluster.
-  await cluster.writeAccount(join(cluster.folder, 'outside'));
-  const token = await readFile(join(cluster.folder, 'outside', 'token'), 'utf8');
-  const config = join(cluster.folder, 'outside.kubeconfig');
-  await writeFile(config, kubeconfig(proxy.url, null, token, cluster.namespace));
-  const operator = await cluster.startOperator({ kubeconfig: config });
+  const operator = await cluster.startOperatorThrough(proxy.url);
   await cluster.applyPool('p', spec());
   await cluster.untilCondition('p', 'Ready', 'True', 30_000);
   const viewers = cluster.connect('p', 20);

@@ -1,11 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../src/kube/resource.ts';
 import { CHILD_TYPES, POOL } from '../../src/operator/resources.ts';
 import { throughout, until } from '../support/until.ts';
-import { kubeconfig } from './control-plane.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { metrics } from './metrics.ts';
 import { aPodTemplate, type RunningOperator, TestCluster } from './test-cluster.ts';
@@ -27,11 +25,7 @@ const spec = () => ({
 beforeAll(async () => {
   cluster = await TestCluster.create(inject('access'));
   proxy = await FaultProxy.start(cluster.access);
-  await cluster.writeAccount(join(cluster.folder, 'outside'));
-  const token = await readFile(join(cluster.folder, 'outside', 'token'), 'utf8');
-  const config = join(cluster.folder, 'outside.kubeconfig');
-  await writeFile(config, kubeconfig(proxy.url, null, token, cluster.namespace));
-  operator = await cluster.startOperator({ kubeconfig: config });
+  operator = await cluster.startOperatorThrough(proxy.url);
   await cluster.applyPool('p', spec());
   await cluster.untilCondition('p', 'Ready', 'True', 40_000);
   const viewers = cluster.connect('p', 20);

@@ -10,7 +10,7 @@ import { CHILD_TYPES, POOL } from '../../src/operator/resources.ts';
 import { Audience, type Viewers } from '../fakes/audience.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
-import { type Access, adminClient, TOOLS } from './control-plane.ts';
+import { type Access, adminClient, kubeconfig, TOOLS } from './control-plane.ts';
 import { Namespace } from './namespace.ts';
 import { TestKubelet } from './test-kubelet.ts';
 
@@ -111,6 +111,15 @@ export class TestCluster extends Namespace {
     const operator = { process: child, port, logFile };
     this.operators.push(operator);
     return operator;
+  }
+
+  /** Starts an operator that reaches its API server elsewhere: the rights of its service account, in a kubeconfig as outside of a cluster. */
+  async startOperatorThrough(url: string): Promise<RunningOperator> {
+    const account = join(this.folder, 'outside');
+    await this.writeAccount(account);
+    const config = join(this.folder, 'outside.kubeconfig');
+    await writeFile(config, kubeconfig(url, null, await readFile(join(account, 'token'), 'utf8'), this.namespace));
+    return await this.startOperator({ kubeconfig: config });
   }
 
   /** Waits until an operator says that it is ready. */
