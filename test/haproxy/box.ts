@@ -35,6 +35,8 @@ export class TestBox {
   readonly binary: HaproxyBinary;
   readonly folder: string;
   readonly port: number;
+  /** Free as well, for a pool that moves. */
+  readonly otherPort: number;
   readonly servers: SimulatedServer[] = [];
   readonly news: NewsLine[] = [];
   status: PoolStatus | null = null;
@@ -43,10 +45,11 @@ export class TestBox {
   readonly #clients: BoxClients;
   readonly #number: number;
 
-  private constructor(binary: HaproxyBinary, folder: string, port: number) {
+  private constructor(binary: HaproxyBinary, folder: string, [port, otherPort]: readonly [number, number]) {
     this.binary = binary;
     this.folder = folder;
     this.port = port;
+    this.otherPort = otherPort;
     this.#clients = new BoxClients(port);
     boxes += 1;
     this.#number = boxes;
@@ -56,7 +59,7 @@ export class TestBox {
   static async create(binary: HaproxyBinary, servers: number, port?: number): Promise<TestBox> {
     const folder = await mkdtemp('/tmp/ccp-');
     await chmod(folder, 0o755); // HAProxy's workers must get through to their sockets
-    const box = new TestBox(binary, folder, port ?? (await freePort()));
+    const box = new TestBox(binary, folder, [port ?? (await freePort()), await freePort()]);
     for (let index = 0; index < servers; index += 1) await box.addServer();
     return box;
   }

@@ -16,13 +16,16 @@ export interface ParsedServer {
   readonly checked: boolean;
 }
 
+/** The only lines that a version of HAProxy decides on. */
+const CONDITIONS: readonly string[] = ['.if version_atleast(3.0)', '.endif'];
+
 /** @throws Error on anything that a configuration of ours never has */
 export function parseConfig(text: string): ParsedConfig {
   if (/[^\x20-\x7e\n]/.test(text)) throw new Error('a byte that is neither printable ASCII nor a line end');
   const sections: string[] = [];
   const lines = new Map<string, string[]>();
   for (const line of text.split('\n')) {
-    if (line === '' || line.startsWith('# ')) continue;
+    if (line === '' || line.startsWith('# ') || CONDITIONS.includes(line)) continue;
     if (!line.startsWith(' ')) {
       sections.push(line);
       lines.set(line, []);

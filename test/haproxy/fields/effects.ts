@@ -64,7 +64,7 @@ const asksNobody = { seen: async (box: TestBox) => (await connections(box)) === 
 
 /** Each field of a pool that has an effect on HAProxy or on its sessions. */
 export const EFFECTS: Readonly<Record<string, Effect>> = {
-  port: { change: (box) => ({ port: otherPort(box) }), ...runsWith((box) => new RegExp(`bind \\S+:${otherPort(box)}\\b`)) },
+  port: { change: (box) => ({ port: box.otherPort }), ...runsWith((box) => new RegExp(`bind \\S+:${box.otherPort}\\b`)) },
   'backends[].name': {
     ...ofBackend({ name: 'other' }),
     ...says('show servers state servers', (box) => new RegExp(` other-${box.server(1).host}:`)),
@@ -185,10 +185,6 @@ export const EFFECTS: Readonly<Record<string, Effect>> = {
     ...runsWith(() => /expect-proxy layer4 if \{ src 192\.0\.2\.0\/24 \}/),
   },
 };
-
-function otherPort(box: TestBox): number {
-  return box.port > 30_000 ? box.port - 7_919 : box.port + 7_919;
-}
 
 const PODS = 'concerns pods, which only a cluster has';
 const LATER = 'is refused until it works';
