@@ -8,8 +8,8 @@ class RetryReporter implements Reporter {
   onTestCaseResult(test: TestCase): void {
     const retries = test.diagnostic()?.retryCount ?? 0;
     if (file === undefined || retries === 0) return;
-    const [why = ''] = (test.result().errors?.[0]?.message ?? '').split('\n');
-    appendFileSync(file, `${test.project.name}: ${test.module.relativeModuleId} > ${test.fullName}: ${why.slice(0, 200)}\n`);
+    const why = (test.result().errors?.[0]?.message ?? '').replace(/\s+/g, ' ');
+    appendFileSync(file, `${test.project.name}: ${test.module.relativeModuleId} > ${test.fullName}: ${why.slice(0, 400)}\n`);
   }
 }
 
