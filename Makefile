@@ -68,8 +68,8 @@ audit: build ## Check licences, and ask the package registry for known vulnerabi
 	node scripts/audit.ts
 
 .PHONY: image
-image: node_modules ## Build the container image: make image TAG=cccam-operator:dev
-	./scripts/image.sh $(TAG)
+image: node_modules ## Build the container image: make image TAG=cccam-operator:dev; what it is made from is in dist/provenance.json
+	CCCAM_PROVENANCE=$(CURDIR)/dist/provenance.json ./scripts/image.sh $(TAG)
 
 .PHONY: bench
 bench: setup ## Measure against the guide's HAProxy and nginx in the same run, and print a table
@@ -85,9 +85,9 @@ bench-cluster: setup ## Measure the operator on a real API server, and print a t
 	CCCAM_TEST_PROGRAM=dist/main.js node test/bench/cluster.ts
 
 .PHONY: soak
-soak: setup ## Take random walks (edits and faults) and compare each with a fresh start: make soak WALKS=32 SEED=7
+soak: setup ## Take random walks, then change pools for an hour and see what is kept: make soak WALKS=32 MINUTES=60 SEED=7
 	node scripts/build.ts
-	CCCAM_TEST_PROGRAM=dist/main.js node test/soak/main.ts $(or $(WALKS),16) $(SEED)
+	CCCAM_TEST_PROGRAM=dist/main.js node test/soak/main.ts $(or $(WALKS),16) $(or $(MINUTES),60) $(SEED)
 
 .PHONY: clean
 clean: ## Remove what was built

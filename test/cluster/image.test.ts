@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,6 +23,17 @@ interface Image {
   readonly layers: readonly string[];
 }
 
+/** As `scripts/provenance.ts` writes it, so far as it is read here. */
+interface Provenance {
+  readonly subject: readonly unknown[];
+  readonly predicate: {
+    readonly buildDefinition: {
+      readonly externalParameters: { readonly platform: string };
+      readonly resolvedDependencies: readonly { readonly name: string; readonly digest: Readonly<Record<string, string>> }[];
+    };
+  };
+}
+
 let folder: string;
 let native: Image;
 let foreign: Image;
@@ -42,7 +54,8 @@ afterAll(async () => {
 async function unpacked(name: string, platform: Record<string, string>): Promise<Image> {
   const [archive, root] = [join(folder, `${name}-archive`), join(folder, name)];
   await Promise.all([mkdir(archive), mkdir(root)]);
-  const env = { ...process.env, CCCAM_BASES: process.env['CCCAM_BASES'] ?? 'debian', ...platform };
+  const bases = process.env['CCCAM_BASES'] ?? 'debian';
+  const env = { ...process.env, CCCAM_BASES: bases, CCCAM_PROVENANCE: join(folder, `${name}.json`), ...platform };
   await run('scripts/image.sh', [IMAGE], { env });
   const { stdout } = await run('scripts/image-archive.sh', [IMAGE], { env });
   await run('tar', ['-xf', stdout.trim(), '-C', archive]);
@@ -93,6 +106,24 @@ describe('the image', () => {
     const { stdout: commit } = await run('git', ['rev-parse', 'HEAD']).catch(() => ({ stdout: 'unknown' }));
     expect(native.config.Labels['org.opencontainers.image.revision']).toBe(commit.trim());
     expect((await outcome('--version')).said).toBe(`${foreign.config.Labels['org.opencontainers.image.version']}\n`);
+  });
+
+  it('comes with what it was made from: commit, dependencies and both base images by digest', async () => {
+    const statement = JSON.parse(await readFile(join(folder, 'foreign.json'), 'utf8')) as Provenance;
+    const { externalParameters, resolvedDependencies } = statement.predicate.buildDefinition;
+    expect(statement.subject).toEqual([{ name: IMAGE, digest: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) } }]);
+    expect(externalParameters.platform).toBe('linux/arm64');
+    const { stdout: commit } = await run('git', ['rev-parse', 'HEAD']);
+    const lockfile = createHash('sha256')
+      .update(await readFile('package-lock.json'))
+      .digest('hex');
+    expect(resolvedDependencies.slice(0, 2)).toEqual([
+      { name: 'sources', digest: { gitCommit: commit.trim() } },
+      { name: 'package-lock.json', digest: { sha256: lockfile } },
+    ]);
+    const bases = resolvedDependencies.slice(2);
+    expect(bases.map(({ name }) => name)).toEqual([expect.stringMatching(/^node:24/), expect.stringMatching(/nodejs24/)]);
+    expect(new Set(bases.map(({ digest }) => digest['sha256'])).size).toBe(2);
   });
 
   it('tells what is in it, with the licences, and has nothing of what a pod never loads', async () => {
