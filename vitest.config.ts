@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/soak/**/*.test.ts'],
           // Against tests that hang. Properties take seconds of CPU time, and a machine may be busy with something else.
           testTimeout: 30_000,
         },

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 
 /** What a scene hands back, as its last line of output. */
 const MARK = 'scene:';
+/** The longest that a scene takes unless it says another time, in milliseconds. */
 const LIMIT_MS = 600_000;
 
 /**
@@ -11,13 +12,14 @@ const LIMIT_MS = 600_000;
  *
  * @param scene name of a module in `scenes`
  * @param args what it is told; plain data
+ * @param limitMs after which it is ended, in milliseconds
  */
-export async function inNamespace<Result>(scene: string, args: Readonly<Record<string, unknown>>): Promise<Result> {
+export async function inNamespace<Result>(scene: string, args: Readonly<Record<string, unknown>>, limitMs = LIMIT_MS): Promise<Result> {
   // A shell is the first process in there: it takes leave of those whose parent has ended, as Node.js does not.
   const unshare = ['--net', '--pid', '--fork', '--mount-proc', '--kill-child', '--', 'sh', '-c', '"$@"; exit $?', 'sh'];
   const child = spawn('unshare', [...unshare, process.execPath, 'test/haproxy/scenes/main.ts', scene, JSON.stringify(args)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: LIMIT_MS,
+    timeout: limitMs,
     killSignal: 'SIGKILL',
   });
   const ended = new Promise<void>((resolve, reject) => {
