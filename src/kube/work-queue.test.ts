@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
+import { until } from '../../test/support/until.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { KeyPace } from './key-pace.ts';
 import { WorkQueue, type WorkQueueOptions, type WorkResult } from './work-queue.ts';
 
@@ -180,6 +182,17 @@ describe('WorkQueue', () => {
     end.abort();
     await running;
     expect(subject.depth + subject.running).toBe(0);
+  });
+
+  it('lets timers and sockets have their turn between keys that have nothing to wait for', async () => {
+    const { end, handled, subject } = queue({ clock: systemClock, workers: 8 });
+    for (let index = 0; index < 1_000; index += 1) subject.add(`key ${index}`, 'resync');
+    const running = subject.run(end.signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(handled.length).toBeLessThanOrEqual(16);
+    await until('all are handled', () => handled.length === 1_000);
+    end.abort();
+    await running;
   });
 
   it('runs once only, and waits for what it began', async () => {

@@ -1,5 +1,5 @@
 import { type Backoff, backoffMs } from '../runtime/backoff.ts';
-import { Bell, type Clock } from '../runtime/clock.ts';
+import { Bell, type Clock, yieldTurn } from '../runtime/clock.ts';
 import type { Rate } from '../runtime/stream-limits.ts';
 import { KeyPace } from './key-pace.ts';
 
@@ -142,6 +142,7 @@ export class WorkQueue {
     } finally {
       this.#running -= 1;
     }
+    await yieldTurn(); // a thousand keys with nothing to do must not be one long turn
   }
 
   #settle(entry: Entry, afterMs: number | null): void {

@@ -36,6 +36,14 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Lets whatever else is due have its turn. Work that goes from one promise to the next without ever waiting for the outside holds up timers
+ * and sockets, and every weak reference that it follows counts as a strong one until then.
+ */
+export async function yieldTurn(): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
 /** Another clock whose `now` is some milliseconds ahead of it. */
 export function aheadBy(clock: Clock, shiftMs: () => number): Clock {
   return {

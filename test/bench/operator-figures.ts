@@ -28,7 +28,7 @@ export async function settled(operator: RunningOperator, pools: number, limitMs 
       );
     },
     limitMs,
-    () => last,
+    () => [last, readFileSync(operator.logFile, 'utf8').split('\n').slice(-10)],
   );
 }
 
