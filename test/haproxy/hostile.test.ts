@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { rm, symlink, unlink } from 'node:fs/promises';
+import { chmod, chown, rm, symlink, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,6 +8,13 @@ import { runCommands } from '../../src/haproxy/runtime-socket.ts';
 import { BINARIES, NEWEST } from '../support/binaries.ts';
 import { throughout, until } from '../support/until.ts';
 import { TestBox } from './box.ts';
+
+const STRANGER = 65_534;
+/** Starts a program as somebody who must keep to the permissions of files, but may read wherever the program is. */
+const AS_STRANGER = [
+  ...['setpriv', `--reuid=${STRANGER}`, `--regid=${STRANGER}`, '--clear-groups'],
+  ...['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'],
+];
 
 describe.each(BINARIES)('what hands and neighbours do to HAProxy $version', (binary) => {
   let box: TestBox;
@@ -77,6 +84,25 @@ describe.each(BINARIES)('what hands and neighbours do to HAProxy $version', (bin
       await worksOn(clients);
     },
   );
+
+  it.each(['runtime', 'master'] as const)('a %s socket that may no longer be opened costs no session, and says so', async (which) => {
+    box = await TestBox.create(binary, 3);
+    await box.save({ backends: box.backends(1, 2, 3) });
+    await chown(box.folder, STRANGER, STRANGER);
+    await box.start(true, { through: AS_STRANGER });
+    const clients = await box.heldSessions(10);
+    await chmod(box.sockets[which], 0);
+    await until(
+      'it is reported',
+      () => box.news.some(({ message }) => message.includes('EACCES')),
+      20_000,
+      () => box.news.slice(-8),
+    );
+    expect(await box.whoServes()).not.toBeNull();
+    await chmod(box.sockets[which], 0o600);
+    await until('it is synced', () => box.condition('ProxiesSynced') === 'True', 20_000);
+    await worksOn(clients);
+  });
 
   it('a server with an odd name that was added by hand is taken out, and changes go on', async () => {
     await serving();
