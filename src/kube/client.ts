@@ -33,8 +33,10 @@ const MERGE_PATCH = 'application/merge-patch+json';
 const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 /** Large enough for few calls, small enough that the text of a page is soon forgotten. */
 const PAGE = 100;
-/** Largest page: a user who may write objects chooses how large they are, and a page is parsed as a whole, into up to ten times its size. */
+/** Largest page: a user who may write objects chooses how large they are, and a page is parsed as a whole. */
 const PAGE_BYTES = 2 * 1_048_576;
+/** Some 10 MB once they are parsed; a hundred pods have half as many. */
+const PAGE_VALUES = 100_000;
 /** Listing is the slowest call there is; the API server’s own promise is thirty seconds. */
 const LIST_TIMEOUT_MS = 30_000;
 
@@ -87,7 +89,8 @@ export class KubeClient {
   /** The version that a collection has now, read with one object of it at most. @throws KubeApiError */
   async version({ namespace, selectors, type }: Collection, signal: AbortSignal): Promise<string> {
     const query = { ...selectors, limit: '1' };
-    const page = (await this.transport.request({ method: 'GET', path: collectionPath(type, namespace), query, signal })) as Page;
+    const call = { method: 'GET', path: collectionPath(type, namespace), query, signal, shape: 'list' } as const;
+    const page = (await this.transport.request(call)) as Page;
     return page.metadata.resourceVersion;
   }
 
@@ -187,9 +190,10 @@ export class KubeClient {
     signal: AbortSignal,
   ): Promise<Page | 'too large'> {
     const query = { ...selectors, limit: String(limit), ...(from === undefined ? {} : { continue: from }) };
-    const maxBytes = limit === 1 ? MAX_OBJECT_BYTES : PAGE_BYTES;
+    const most = limit === 1 ? { maxBytes: MAX_OBJECT_BYTES } : { maxBytes: PAGE_BYTES, maxValues: PAGE_VALUES };
+    const call = { method: 'GET', path, query, signal, timeoutMs: LIST_TIMEOUT_MS, shape: 'list', ...most } as const;
     try {
-      return (await this.transport.request({ method: 'GET', path, query, signal, timeoutMs: LIST_TIMEOUT_MS, maxBytes })) as Page;
+      return (await this.transport.request(call)) as Page;
     } catch (thrown) {
       if (limit > 1 && thrown instanceof KubeApiError && thrown.reason === TOO_LARGE) return 'too large';
       throw thrown;

@@ -32,6 +32,16 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean;
 }
 
+/** Names are not longer, and neither are uids (Kubernetes: 253); a reference to an owner may hold anything. */
+const NAME_LENGTH = 253;
+
+/** What controls an object, or undefined: by a name or a uid that is longer than any, nothing is controlled. */
+export function controllerOf({ ownerReferences }: ObjectMeta, kind?: string): Pick<OwnerReference, 'name' | 'uid'> | undefined {
+  const found = ownerReferences?.find((each) => each.controller === true && (kind === undefined || each.kind === kind));
+  if (found === undefined || found.name.length > NAME_LENGTH || found.uid.length > NAME_LENGTH) return undefined;
+  return { name: found.name, uid: found.uid };
+}
+
 /** Any object of the API, as plain JSON: what a model of it would not know stays in it. */
 export interface KubeObject {
   readonly apiVersion: string;

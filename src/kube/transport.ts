@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { type Clock, TimeLimit } from '../runtime/clock.ts';
 import { CccamError, systemCode } from '../runtime/errors.ts';
+import { type AnswerShape, parseAnswer, TooLargeError } from './answer.ts';
 import { KubeApiError, refusedError, unreachableError } from './api-error.ts';
 import type { ApiServerAccess, Credentials } from './api-server-access.ts';
 import type { TokenBucket } from './token-bucket.ts';
@@ -24,6 +25,10 @@ export interface ApiRequest {
   readonly timeoutMs?: number;
   /** Largest answer; 16 MiB unless said. */
   readonly maxBytes?: number;
+  /** What the answer is; an object unless said. */
+  readonly shape?: AnswerShape;
+  /** How many values may be in the answer; any unless said. */
+  readonly maxValues?: number;
 }
 
 /** Told of each call when it has ended; `status` is null when there was no answer. */
@@ -90,7 +95,7 @@ export class Transport {
       const body = await readAll(response, request.maxBytes ?? MAX_OBJECT_BYTES, limit.signal);
       this.#options.onCall?.(request.method, response.statusCode ?? null, performance.now() - begun);
       if (!isSuccess(response)) throw this.#refused(call, response, body);
-      return JSON.parse(body);
+      return parseAnswer(body, request.shape ?? 'object', request.maxValues);
     } catch (thrown) {
       if (thrown instanceof CccamError && !(thrown instanceof KubeApiError)) throw thrown; // nothing was sent
       if (thrown instanceof TooLargeError) throw new KubeApiError(call, { status: null, reason: TOO_LARGE, message: thrown.message });
@@ -199,9 +204,6 @@ export class Transport {
     for (const socket of idle) socket.destroy();
   }
 }
-
-/** An answer was cut off because of its size. */
-class TooLargeError extends Error {}
 
 function isSuccess(response: IncomingMessage): boolean {
   const status = response.statusCode ?? 0;

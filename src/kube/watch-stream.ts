@@ -1,6 +1,7 @@
 import { messageOf } from '../runtime/errors.ts';
 import { lines } from '../runtime/lines.ts';
 import { Silence, SilentError } from '../runtime/silence.ts';
+import { parseAnswer } from './answer.ts';
 import { KubeApiError } from './api-error.ts';
 import type { KubeObject } from './resource.ts';
 import { MAX_OBJECT_BYTES, SILENT, type Transport } from './transport.ts';
@@ -61,7 +62,7 @@ export async function* watchStream(transport: Transport, request: WatchRequest, 
 }
 
 function readEvent(line: string, call: string): WatchEvent {
-  const event: unknown = JSON.parse(line);
+  const event = parseAnswer(line, 'event');
   const { type, object } = event as { type?: unknown; object?: KubeObject & { code?: unknown; reason?: unknown; message?: unknown } };
   if (type === 'ERROR') {
     const status = typeof object?.code === 'number' ? object.code : 500;

@@ -99,7 +99,8 @@ function withoutForeign(child: Child, answer: KubeObject): object | null {
     const extra = ['data', 'binaryData'].map((field) => [field, extraKeys(answer[field], child[field])] as const);
     return extra.some(([, keys]) => keys !== null) ? { metadata, ...Object.fromEntries(extra.filter(([, keys]) => keys !== null)) } : null;
   }
-  if (!holdsMore(answer['spec'], child['spec'])) return null;
+  // Null stands for more values than are read.
+  if (answer['spec'] !== null && !holdsMore(answer['spec'], child['spec'])) return null;
   if (child.kind === 'Service') {
     const { ports } = child['spec'] as { readonly ports: readonly object[] };
     return { metadata, spec: { ports: [{ $patch: 'replace' }, ...ports] } };
@@ -110,7 +111,8 @@ function withoutForeign(child: Child, answer: KubeObject): object | null {
 }
 
 /** Nothing for each key that is not ours, which takes it away; null where there is none. */
-function extraKeys(actual: unknown, wanted: unknown): Record<string, null> | null {
+function extraKeys(actual: unknown, wanted: unknown): object | null {
+  if (actual === null) return { $patch: 'replace', ...(wanted ?? {}) }; // more than are read
   const keys = Object.keys(actual ?? {}).filter((key) => !Object.hasOwn(wanted ?? {}, key));
   return keys.length === 0 ? null : Object.fromEntries(keys.map((key) => [key, null]));
 }

@@ -1,11 +1,12 @@
 import { AGENT_IMAGE_ANNOTATION, APPLIED_ANNOTATION, POOL_LABEL, TEMPLATE_ANNOTATION } from '../api/v1alpha1/index.ts';
-import type { KubeObject, ObjectMeta } from '../kube/resource.ts';
-import { objectKey } from '../kube/resource.ts';
+import { controllerOf, type KubeObject, type ObjectMeta, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import { type ChildFacts, type ChildKind, comparable, type DeploymentFacts } from '../pool/child.ts';
+import { proxyName } from '../pool/resources/identity.ts';
 import { digest } from '../runtime/digest.ts';
 import { hostPort } from '../runtime/host-port.ts';
 import { readAddress } from '../runtime/server-address.ts';
+import { shortText } from '../runtime/short-text.ts';
 import { unpackText } from '../wire/packed-text.ts';
 import { CONFIG_KEYS, readSavedState, type SavedState } from '../wire/saved-state.ts';
 import { Packed } from './packed.ts';
@@ -26,6 +27,10 @@ export interface ChildRecord extends Stored {
   readonly addresses: readonly string[];
 }
 
+const TEXT_LENGTH = 1_024;
+/** Addresses of a Service that are kept. */
+const MOST_ADDRESSES = 256;
+
 /** What of an object may differ from what was applied. */
 type Content = Readonly<Record<string, unknown>>;
 
@@ -39,13 +44,13 @@ export function childRecord(object: KubeObject, contentBytes = Number.POSITIVE_I
   const { apiVersion: _version, kind, metadata: _metadata, status, ...body } = object;
   const content = new Packed<Content>({ ...comparable(body), labels, annotations: ours(annotations), ownerReferences });
   const outline = childOutline(object);
-  const saved = kind === 'ConfigMap' ? readSaved(body) : null;
+  const saved = kind === 'ConfigMap' && isOfProxies(object.metadata) ? readSaved(body) : null;
   return {
     ...outline,
     partial: false,
     facts: {
       ...outline.facts,
-      applied: annotations?.[APPLIED_ANNOTATION] ?? null,
+      applied: short(annotations?.[APPLIED_ANNOTATION]),
       fingerprint: digest(content.toJSON()),
       content: content.size > contentBytes ? null : content,
       deployment: kind === 'Deployment' ? deploymentFacts(object) : null,
@@ -59,7 +64,7 @@ export function childRecord(object: KubeObject, contentBytes = Number.POSITIVE_I
 
 /** What is kept of an object that is not the pool's, or cannot be read: that it is there, and whose it is. */
 export function childOutline({ kind, metadata }: KubeObject): ChildRecord {
-  const { name, namespace = '', uid = '', resourceVersion = '', labels, ownerReferences } = metadata;
+  const { name, namespace = '', uid = '', resourceVersion = '', labels } = metadata;
   return {
     name,
     namespace,
@@ -68,7 +73,7 @@ export function childOutline({ kind, metadata }: KubeObject): ChildRecord {
     partial: true,
     kind: kind as ChildKind,
     pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''),
-    facts: { uid, ownerUid: controllerUid(ownerReferences), applied: null, fingerprint: '', content: null, deployment: null },
+    facts: { uid, ownerUid: controllerOf(metadata)?.uid ?? null, applied: null, fingerprint: '', content: null, deployment: null },
     saved: null,
     servers: 0,
     address: null,
@@ -76,8 +81,14 @@ export function childOutline({ kind, metadata }: KubeObject): ChildRecord {
   };
 }
 
-function controllerUid(ownerReferences: ObjectMeta['ownerReferences']): string | null {
-  return ownerReferences?.find((reference) => reference.controller === true)?.uid ?? null;
+/** Only one ConfigMap of a pool holds what was saved. */
+function isOfProxies({ labels, name }: ObjectMeta): boolean {
+  return name === proxyName({ name: labels?.[POOL_LABEL] ?? '' });
+}
+
+/** What we write there is a digest, or the name of an image; others could write far more. */
+function short(text: string | undefined): string | null {
+  return text === undefined ? null : shortText(text, TEXT_LENGTH);
 }
 
 /** Annotations that we set may be any; those that controllers set while they work are not a change of the object. */
@@ -100,8 +111,8 @@ function deploymentFacts(object: KubeObject): DeploymentFacts {
     availableReplicas?: number;
   };
   return {
-    template: object.metadata.annotations?.[TEMPLATE_ANNOTATION] ?? null,
-    agentImage: spec.template?.metadata?.annotations?.[AGENT_IMAGE_ANNOTATION] ?? null,
+    template: short(object.metadata.annotations?.[TEMPLATE_ANNOTATION]),
+    agentImage: short(spec.template?.metadata?.annotations?.[AGENT_IMAGE_ANNOTATION]),
     paused: spec.paused === true,
     observed: (status.observedGeneration ?? 0) >= (object.metadata.generation ?? 0),
     wanted: spec.replicas ?? 1,
@@ -124,7 +135,7 @@ function serviceAddresses(spec: unknown, status: unknown): string[] {
   const { clusterIPs = [], externalIPs = [] } = (spec ?? {}) as { clusterIPs?: readonly string[]; externalIPs?: readonly string[] };
   const { loadBalancer } = (status ?? {}) as { loadBalancer?: { ingress?: readonly { ip?: string }[] } };
   const outside = (loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
-  return [...clusterIPs, ...externalIPs, ...outside].flatMap((text) => {
+  return [...clusterIPs, ...outside, ...externalIPs].slice(0, MOST_ADDRESSES).flatMap((text) => {
     const reading = readAddress(text, { loopback: true });
     return reading.kind === 'address' ? [reading.canonical] : [];
   });

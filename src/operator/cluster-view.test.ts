@@ -23,6 +23,7 @@ function reading(before: readonly object[], now: unknown, policy: Partial<Tenant
     metadata: {
       name: 'p-haproxy',
       namespace: 'n',
+      labels: { 'cccam.dev/pool': 'p' },
       ownerReferences: [{ apiVersion: 'x', kind: 'CccamPool', name: 'p', uid: UID, controller: true }],
     },
     data: { 'state.json': savedStateText({ spec: { backends: before }, roster: [] }) },

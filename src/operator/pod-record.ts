@@ -12,14 +12,14 @@ import {
   PORT_ANNOTATION,
   PROXY_AGENT,
 } from '../api/v1alpha1/index.ts';
-import type { KubeObject, ObjectMeta } from '../kube/resource.ts';
-import { objectKey } from '../kube/resource.ts';
+import { controllerOf, type KubeObject, type ObjectMeta, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { AgentFacts } from '../pool/agent-upgrade.ts';
 import type { PodFacts } from '../pool/pod-facts.ts';
 import { DELETION_COST_ANNOTATION } from '../pool/pod-patch.ts';
 import { COMPONENT_LABEL } from '../pool/resources/identity.ts';
 import { readAddress } from '../runtime/server-address.ts';
+import { shortText } from '../runtime/short-text.ts';
 
 /** A pod that says that it is of a pool, reduced to what is needed of it. Whether it is, `isPodOfPool` tells. */
 export interface PodRecord extends Stored {
@@ -45,7 +45,7 @@ export interface ProxyPod {
   readonly agent: AgentFacts | null;
 }
 
-const ANNOTATION_LENGTH = 1_024;
+const TEXT_LENGTH = 1_024;
 
 interface PodSpec {
   readonly initContainers?: readonly { readonly name: string; readonly image?: string }[];
@@ -60,10 +60,9 @@ interface PodStatus {
 
 /** Reduces a pod. */
 export function podRecord(object: KubeObject): PodRecord {
-  const { name, namespace = '', uid = '', resourceVersion = '', labels, ownerReferences } = object.metadata;
+  const { name, namespace = '', uid = '', resourceVersion = '', labels } = object.metadata;
   const pool = labels?.[POOL_LABEL] ?? '';
   const backend = labels?.[BACKEND_LABEL] ?? '';
-  const owner = ownerReferences?.find((reference) => reference.controller === true && reference.kind === 'ReplicaSet');
   const status = (object['status'] ?? {}) as PodStatus;
   const ended = status.phase === 'Succeeded' || status.phase === 'Failed';
   const isProxy = !ended && labels?.[COMPONENT_LABEL] === 'proxy';
@@ -74,7 +73,7 @@ export function podRecord(object: KubeObject): PodRecord {
     uid,
     resourceVersion,
     pool: objectKey(namespace, pool),
-    replicaSet: owner === undefined ? null : { name: owner.name, uid: owner.uid },
+    replicaSet: controllerOf(object.metadata, 'ReplicaSet') ?? null,
     backend: isBackend ? backendFacts(object, status, backend) : null,
     proxy: isProxy
       ? {
@@ -123,9 +122,9 @@ function backendFacts(object: KubeObject, status: PodStatus, backend: string): P
   };
 }
 
-/** An annotation may be 256 KiB long; nothing that is read here is longer than the name of an image. */
+/** An annotation may be 256 KiB long, and an image's name longer; nothing that is read here is. */
 function short(text: string | undefined): string | null {
-  return text === undefined ? null : text.slice(0, ANNOTATION_LENGTH);
+  return text === undefined ? null : shortText(text, TEXT_LENGTH);
 }
 
 function readPort(text: string | undefined): number | null {
@@ -139,7 +138,7 @@ function agentFacts(object: KubeObject, status: PodStatus, container: string): A
   const seen = status.initContainerStatuses?.find(({ name }) => name === container);
   if (image === undefined) return null;
   return {
-    image: short(object.metadata.annotations?.[AGENT_IMAGE_ANNOTATION]) ?? image,
+    image: short(object.metadata.annotations?.[AGENT_IMAGE_ANNOTATION]) ?? shortText(image, TEXT_LENGTH),
     containerId: short(seen?.containerID),
     ready: seen?.ready === true,
     replaced: short(object.metadata.annotations?.[AGENT_REPLACED_ANNOTATION]),

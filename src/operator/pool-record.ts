@@ -1,4 +1,5 @@
 import { PAUSED_ANNOTATION, type ParsedPool, PoolInvalidError, type PoolStatus, parsePool, SPEC_SIZE } from '../api/v1alpha1/index.ts';
+import { MEMBER_VALUES } from '../kube/answer.ts';
 import { type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { PoolReading } from '../pool/cluster-view.ts';
@@ -21,6 +22,10 @@ export type Understanding = Extract<PoolReading, { kind: 'accepted' }> | Omit<Ex
 const UNREADABLE: Understanding = {
   kind: 'refused',
   issues: [{ path: ['spec'], message: 'expected a pool that can be read, found one that cannot: simplify it' }],
+};
+const TOO_MANY: Understanding = {
+  kind: 'refused',
+  issues: [{ path: ['spec'], message: `expected at most ${MEMBER_VALUES} values, found more: take out what the pool does not need` }],
 };
 /** Issues of one pool that are kept: its status tells the first few. */
 const KEPT_ISSUES = 20;
@@ -96,6 +101,7 @@ export interface PoolObject {
 export function understand(object: PoolObject): Understanding {
   const { apiVersion, kind, metadata } = object;
   const spec = object['spec'];
+  if (spec === null) return TOO_MANY; // cut out of the answer; the schema takes no null
   const data = { apiVersion, kind, metadata: { name: metadata.name }, spec };
   try {
     const { pool, warnings }: ParsedPool = parsePool(data, 'cluster');

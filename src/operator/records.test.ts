@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../kube/resource.ts';
 import { childRecord } from './child-record.ts';
@@ -48,6 +49,10 @@ describe('podRecord', () => {
   it('knows the ReplicaSet that controls it, and nothing else that it names', () => {
     expect(podRecord(aPod()).replicaSet).toEqual({ name: 'p-a-6c9f', uid: 'r' });
     for (const owner of [{ kind: 'Job' }, { controller: false }]) expect(podRecord(aPod({ owner })).replicaSet).toBeNull();
+  });
+
+  it.each([{ name: 'r'.repeat(254) }, { uid: 'u'.repeat(254) }])('takes an owner with too long a name or uid for none', (owner) => {
+    expect(podRecord(aPod({ owner })).replicaSet).toBeNull();
   });
 
   it('keeps no long annotation', () => {
@@ -160,6 +165,22 @@ describe('childRecord', () => {
     ['a drain from nowhere', { drain: { kind: 'draining', reason: 'why', since: 0 } }],
   ])('takes nothing from a saved state with %s', (_what, changes) => {
     expect(childRecord(aMap({ ...entry, ...changes })).saved).toBeNull();
+  });
+
+  it('takes nothing from a map that is not the one of its pool’s proxies', () => {
+    const map = aMap(entry);
+    expect(childRecord({ ...map, metadata: { ...map.metadata, name: 'p-haproxy-2' } }).saved).toBeNull();
+  });
+
+  it('takes nothing from a saved state with more servers than a pool can have, or with a million values, and is soon done', () => {
+    const many = (count: number): object[] =>
+      Array.from({ length: count }, (_, at) => ({ ...entry, id: at + 1, name: `s${at}`, address: `10.0.${at >> 8}.${at & 255}` }));
+    expect(childRecord(aMap(...many(8_000))).saved?.value.roster).toHaveLength(8_000);
+    expect(childRecord(aMap(...many(8_001))).saved).toBeNull();
+    const bomb = gzipSync(`{"version":1,"spec":{},"roster":[${'{},'.repeat(1_000_000)}{}]}`).toString('base64');
+    const begun = performance.now();
+    expect(childRecord({ ...aMap(), data: {}, binaryData: { 'state.json.gz': bomb } }).saved).toBeNull();
+    expect(performance.now() - begun).toBeLessThan(2_000);
   });
 
   it('takes nothing from a saved state that names a server or an id twice', () => {

@@ -1,6 +1,5 @@
 import { POOL_LABEL } from '../api/v1alpha1/index.ts';
-import type { KubeObject } from '../kube/resource.ts';
-import { objectKey } from '../kube/resource.ts';
+import { controllerOf, type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 
 /** A ReplicaSet: what stands between a Deployment and its pods. */
@@ -13,14 +12,13 @@ export interface ReplicaSetRecord extends Stored {
 
 /** Reduces a ReplicaSet. */
 export function replicaSetRecord({ metadata }: KubeObject): ReplicaSetRecord {
-  const { name, namespace = '', uid = '', resourceVersion = '', labels, ownerReferences } = metadata;
-  const owner = ownerReferences?.find((reference) => reference.controller === true && reference.kind === 'Deployment');
+  const { name, namespace = '', uid = '', resourceVersion = '', labels } = metadata;
   return {
     name,
     namespace,
     uid,
     resourceVersion,
     pool: objectKey(namespace, labels?.[POOL_LABEL] ?? ''),
-    deployment: owner === undefined ? null : { name: owner.name, uid: owner.uid },
+    deployment: controllerOf(metadata, 'Deployment') ?? null,
   };
 }

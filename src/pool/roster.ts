@@ -1,5 +1,6 @@
 import { type BackendSpec, durationMs, type PoolSpec, type Role } from '../api/v1alpha1/index.ts';
 import { CLOSING_RESERVE_MS } from '../wire/drain-times.ts';
+import { MOST_SAVED } from '../wire/saved-roster.ts';
 import { ACTIVE, type DrainReason, type DrainState, drainVerdict, nextDrainState, type SessionCount } from './drain.ts';
 import { readDrainRequest, readDrainSince } from './drain-request.ts';
 import { type PodFacts, podServerState } from './pod-facts.ts';
@@ -60,9 +61,12 @@ export function nextRoster({ counts, pods = [], previous, spec }: RosterInput, n
     ...pods.flatMap((pod) => podMember(pod, spec, before, now)),
   ];
   const names = new Set(members.map((member) => member.name));
-  const leaving = previous
-    .filter((entry) => !names.has(entry.name) && entry.pod === undefined)
-    .flatMap((entry) => leave(entry, spec, counts.get(entry.name) ?? null, now));
+  const leaving = mostRecent(
+    previous
+      .filter((entry) => !names.has(entry.name) && entry.pod === undefined)
+      .flatMap((entry) => leave(entry, spec, counts.get(entry.name) ?? null, now)),
+    MOST_SAVED - members.length,
+  );
   const known = [...leaving, ...previous.filter((entry) => names.has(entry.name))];
   const ids = assignIds(new Map(known.map((entry) => [entry.name, entry.id])), [...names]);
   const staying = members.map((member): RosterEntry => {
@@ -150,6 +154,13 @@ export function podServerName(pod: Pick<PodFacts, 'name' | 'address' | 'port'>):
 /** Name of an external backend's server. It holds the address and port, so that another address is another server. */
 export function serverName(backend: Pick<BackendSpec, 'name' | 'port' | 'external'>): string {
   return `${backend.name}-${backend.external?.address ?? ''}:${backend.port}`;
+}
+
+/** Those that began to drain last. A spec that gets other servers again and again must not make a pool that grows without end. */
+function mostRecent(leaving: readonly RosterEntry[], most: number): readonly RosterEntry[] {
+  if (leaving.length <= most) return leaving;
+  const since = ({ drain }: RosterEntry): number => (drain.kind === 'draining' ? drain.since : 0);
+  return leaving.toSorted((a, b) => since(b) - since(a)).slice(0, Math.max(0, most));
 }
 
 function leave(entry: RosterEntry, spec: PoolSpec, count: SessionCount | null, now: number): RosterEntry[] {

@@ -26,6 +26,8 @@ export interface StatusInput {
 
 /** Servers that are listed one by one; more are summed up, so that a status stays well below what etcd takes. */
 const LISTED_SERVERS = 256;
+/** Backends that are listed: all of a spec, and some of those that are on their way out. */
+const LISTED_BACKENDS = 256;
 
 /**
  * The status of a pool: what was read back. Transition times move only when a condition's status does.
@@ -59,10 +61,11 @@ interface ListedServer {
 function backendStatuses(specs: StatusInput['backends'], servers: readonly ListedServer[]): BackendStatus[] {
   const weights = servers.filter(({ entry }) => entry.drain.kind === 'active').map(({ entry }) => entry.weight);
   const replicas = new Map(specs.map((backend) => [backend.name, backend.replicas]));
-  const grouped = new Map<string, ListedServer[]>(specs.map((backend) => [backend.name, []]));
-  for (const server of servers) grouped.set(server.entry.backend, [...(grouped.get(server.entry.backend) ?? []), server]);
+  const grouped = Map.groupBy(servers, ({ entry }) => entry.backend);
+  const names = new Set([...specs.map(({ name }) => name), ...grouped.keys()]);
   let left = LISTED_SERVERS;
-  return [...grouped].map(([name, members]) => {
+  return [...names].slice(0, LISTED_BACKENDS).map((name) => {
+    const members = grouped.get(name) ?? [];
     const listed = members.slice(0, left).map(({ status }) => status);
     left -= listed.length;
     const state = members.length === 0 && replicas.get(name) === 0 ? 'Drained' : bestState(members);

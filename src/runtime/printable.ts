@@ -8,6 +8,6 @@ export function withoutControls(text: string): string {
  * server can move a terminal's cursor, forge a log line or hide letters; cut to `limit` characters.
  */
 export function printable(text: string, limit = 200): string {
-  const escaped = text.replace(/[^\x20-\x7e]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  const escaped = text.slice(0, limit + 1).replace(/[^\x20-\x7e]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
   return escaped.length > limit ? `${escaped.slice(0, limit)}...` : escaped;
 }

@@ -7,8 +7,8 @@ export interface MapTexts {
   readonly binaryData: Readonly<Record<string, string>>;
 }
 
-/** What a compressed text may become: more than any ConfigMap of ours, and no bomb. */
-const MOST_BYTES = 16 * 1_048_576;
+/** What a compressed text may become: a pool with 8 000 servers has half of it, and it is no bomb. */
+const MOST_BYTES = 4 * 1_048_576;
 const SUFFIX = '.gz';
 
 /**

@@ -33,12 +33,8 @@ const savedServer = z.object({
   shares: z.optional(z.record(z.string().check(z.maxLength(253)), count)),
 });
 
-/** The servers of a pool as they are saved, in a ConfigMap or in a state folder. Unknown fields are ignored. */
-export const savedRoster = z.array(savedServer).check(
-  z.refine((servers) => isUnique(servers.map(({ id }) => id)) && isUnique(servers.map(({ name }) => name)), {
-    error: 'expected each id and each name once',
-  }),
-);
+/** Servers of one pool that are saved: twice as many as a spec may have, for while all of them are replaced. */
+export const MOST_SAVED = 8_000;
 
 type Read = z.output<typeof savedServer>;
 
@@ -49,14 +45,11 @@ export type SavedServer = Omit<Read, 'pod' | 'containersNotReady' | 'shares'> & 
   readonly shares?: Readonly<Record<string, number>>;
 };
 
-/** The servers that were read. */
-export function savedServers(servers: readonly Read[]): SavedServer[] {
-  return servers.map(({ pod, containersNotReady, shares, ...server }) => ({
-    ...server,
-    ...(pod === undefined ? {} : { pod }),
-    ...(containersNotReady === undefined ? {} : { containersNotReady }),
-    ...(shares === undefined ? {} : { shares }),
-  }));
+/** The servers of a list; null unless every one is readable, with an id and a name of its own, and there are at most `MOST_SAVED`. */
+export function readServers(list: readonly unknown[]): SavedServer[] | null {
+  // One after the other: a schema of the whole list would say of each of a million what is wrong with it.
+  const { dropped, servers } = list.length > MOST_SAVED ? { dropped: 1, servers: [] } : readableServers(list);
+  return dropped === 0 ? servers : null;
 }
 
 /**
@@ -66,11 +59,14 @@ export function savedServers(servers: readonly Read[]): SavedServer[] {
  */
 export function readableServers(list: readonly unknown[]): { readonly servers: SavedServer[]; readonly dropped: number } {
   const found: Read[] = [];
+  const taken = new Set<string | number>();
   for (const each of list) {
     const { data, success } = savedServer.safeParse(each);
-    if (success && !found.some(({ id, name }) => id === data.id || name === data.name)) found.push(data);
+    if (!success || taken.has(data.id) || taken.has(data.name) || found.length >= MOST_SAVED) continue;
+    found.push(data);
+    taken.add(data.id).add(data.name);
   }
-  return { servers: savedServers(found), dropped: list.length - found.length };
+  return { servers: found.map(withoutMissing), dropped: list.length - found.length };
 }
 
 function isCanonical(text: string): boolean {
@@ -78,6 +74,11 @@ function isCanonical(text: string): boolean {
   return reading.kind === 'address' && reading.canonical === text;
 }
 
-function isUnique(values: readonly unknown[]): boolean {
-  return new Set(values).size === values.length;
+function withoutMissing({ pod, containersNotReady, shares, ...server }: Read): SavedServer {
+  return {
+    ...server,
+    ...(pod === undefined ? {} : { pod }),
+    ...(containersNotReady === undefined ? {} : { containersNotReady }),
+    ...(shares === undefined ? {} : { shares }),
+  };
 }

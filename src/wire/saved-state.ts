@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
+import { pruneJson } from '../runtime/pruned-json.ts';
 import { PROXY_CONFIG_KEY } from './proxy-config.ts';
-import { type SavedServer, savedRoster, savedServers } from './saved-roster.ts';
+import { readServers, type SavedServer } from './saved-roster.ts';
 
 /** Keys of the ConfigMap of a pool. */
 export const CONFIG_KEYS = {
@@ -19,18 +20,22 @@ export interface SavedState {
   readonly roster: readonly SavedServer[];
 }
 
-const savedState = z.object({ version: z.literal(1), spec: z.unknown(), roster: savedRoster });
+const savedState = z.object({ version: z.literal(1), spec: z.unknown(), roster: z.array(z.unknown()) });
 
 /** The text that is saved. */
 export function savedStateText({ roster, spec }: SavedState): string {
   return JSON.stringify({ version: 1, spec, roster });
 }
 
+/** Objects, lists and commas of a spec, or of a roster: 4 000 servers behind eight proxies. Who may write the ConfigMap could put in far more. */
+const MOST = { depth: 0, dropped: new Set<string>(), memberValues: 131_072 };
+
 /** Reads what was saved. @returns null for what cannot be read: it was changed by hand, and is written again from what is known */
 export function readSavedState(text: string): SavedState | null {
   try {
-    const { roster, spec } = savedState.parse(JSON.parse(text));
-    return { spec, roster: savedServers(roster) };
+    const { roster, spec } = savedState.parse(JSON.parse(pruneJson(text, MOST).text));
+    const servers = readServers(roster);
+    return servers === null ? null : { spec, roster: servers };
   } catch (thrown) {
     if (thrown instanceof SyntaxError || thrown instanceof z.core.$ZodError) return null;
     throw thrown;

@@ -32,6 +32,7 @@ const LEAVES = [
   'rfc3339',
   'lines',
   'printable',
+  'pruned-json',
   'server-address',
   'stream-limits',
 ].map((name) => `runtime/${name}.ts`);
