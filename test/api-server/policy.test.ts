@@ -56,7 +56,7 @@ describe('what the administrator of a cluster allows', () => {
     await cluster.untilCondition('mended', 'Accepted', 'True');
   });
 
-  it('is in force for pools from before: the last valid spec stays but for servers that are refused now', async () => {
+  it('holds for pools from before: the last valid spec stays but for servers that are refused now', async () => {
     await again([]);
     const backends = ['10.1.2.3', '192.0.2.3'].map((address, at) => ({ name: `b${at}`, external: { address } }));
     await cluster.applyPool('older', { ...aPool(''), backends });
