@@ -1,6 +1,6 @@
 /**
  * Says what an image was made from, as an in-toto statement with SLSA's provenance: commit, base images and dependencies, each by its digest.
- * It is not signed: whoever publishes the image signs it. `node scripts/provenance.ts <tag> <digest> <platform> <base image>=<digest>...`
+ * It is not signed: the publisher of the image signs it. `node scripts/provenance.ts <tag> <digest> <platform> <base image>=<digest>...`
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

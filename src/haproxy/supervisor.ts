@@ -66,6 +66,41 @@ export async function findRunning(process: HaproxyProcess, clock: Clock, signal:
   }
 }
 
+const REVIVE_LIMIT_MS = 20_000;
+/** A signal that comes in the middle of something else may be lost. */
+const REVIVE_EVERY_MS = 4_000;
+
+/**
+ * Takes back that a HAProxy was told to end: a reload gives its master a worker that takes new sessions, beside those that have some left
+ * (seen on 2.6.12 and 3.0.11). A second HAProxy beside it would not know of them.
+ *
+ * @returns whether it goes on; false when its last session has ended meanwhile, and it with it
+ * @throws CccamError CCP_HAPROXY_UNREACHABLE when there is no such worker within twenty seconds
+ */
+export async function reviveHaproxy(process: HaproxyProcess, masterPid: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  const deadline = clock.monotonic() + REVIVE_LIMIT_MS;
+  let signalled = Number.NEGATIVE_INFINITY;
+  while (isAlive(masterPid)) {
+    if ((await findRunning(process, clock, signal).catch(() => null)) === masterPid) return true; // refused while the master becomes itself again
+    if (clock.monotonic() > deadline || signal.aborted) throw notRevived(process);
+    if (clock.monotonic() - signalled > REVIVE_EVERY_MS) {
+      send(masterPid, 'SIGUSR2');
+      signalled = clock.monotonic();
+    }
+    await clock.sleep(ANSWER_POLL_MS, signal);
+  }
+  return false;
+}
+
+function notRevived({ logFile, pidFile }: HaproxyProcess): CccamError {
+  return new CccamError('CCP_HAPROXY_UNREACHABLE', {
+    subject: pidFile,
+    message: 'a HAProxy that was told to end still has sessions, and takes no new ones after a reload',
+    remedy: `See ${logFile}. Check that no other program uses the port, or wait until its sessions have ended.`,
+    retryable: true,
+  });
+}
+
 /** Whether nothing listens on a socket, or no worker does any more. */
 function isAbsent(thrown: unknown): boolean {
   if (!(thrown instanceof CccamError) || thrown.code !== 'CCP_HAPROXY_UNREACHABLE') return false;
@@ -109,7 +144,8 @@ async function waitUntilUp(process: HaproxyProcess, child: ChildProcess, clock: 
   const deadline = clock.monotonic() + START_LIMIT_MS;
   while (ended.how === undefined && !signal.aborted && clock.monotonic() < deadline) {
     const running = await readProcesses(process.sockets).catch(() => null); // refused until the master listens; the deadline ends it
-    if (running !== null && running.currentPid !== null) return running.masterPid;
+    // Another one may still answer there, which is ending.
+    if (running !== null && running.currentPid !== null && running.masterPid === child.pid) return running.masterPid;
     await clock.sleep(START_POLL_MS, signal);
   }
   if (ended.how === undefined) child.kill('SIGKILL');

@@ -4,7 +4,7 @@ import { pruneJson } from '../runtime/pruned-json.ts';
 export type AnswerShape = 'object' | 'event' | 'list';
 
 /**
- * Objects, lists and commas that one member of an object, such as its `spec`, may have. Whoever may write an object may fill it with them, and
+ * Objects, lists and commas that one member of an object, such as its `spec`, may have. A user who may write an object may fill it with them, and
  * each becomes up to a hundred bytes here. Pods have some hundreds, a pool with 4 000 servers has 40 000.
  */
 export const MEMBER_VALUES = 65_536;

@@ -27,7 +27,7 @@ const [BEGIN_OBJECT, BEGIN_LIST, END_OBJECT, END_LIST] = [0x7b, 0x5b, 0x7d, 0x5d
 
 /**
  * Takes out of a JSON text what is not wanted before it is parsed: 1 MB of `{},{},` would become 20 MB of objects. Looks at each character
- * once, and at none as if the text were valid: whoever parses it finds out.
+ * once, and at none as if the text were valid: parsing it will tell.
  */
 export function pruneJson(text: string, pruning: Pruning): Pruned {
   return new Pruner(text, pruning).run();

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { deletedSockets, findMaster, makeSocketsAgain } from '../haproxy/control-sockets.ts';
 import type { Report } from '../haproxy/event.ts';
 import type { Structure } from '../haproxy/model.ts';
-import { findRunning, type HaproxyProcess, isAlive, startHaproxy } from '../haproxy/supervisor.ts';
+import { findRunning, type HaproxyProcess, isAlive, reviveHaproxy, startHaproxy } from '../haproxy/supervisor.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { boundLog } from './haproxy-log.ts';
@@ -40,7 +40,7 @@ export class Keeper {
   /**
    * Adopts a HAProxy that outlived its program, or starts one.
    *
-   * @param prepare writes the configuration to start with; not called for one that runs already
+   * @param prepare writes the configuration to start with; not called for one that runs already and is not ending
    * @throws CccamError CCP_PORT_UNUSABLE, CCP_HAPROXY_NOT_STARTED or CCP_HAPROXY_UNREACHABLE
    */
   async begin(prepare: () => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -52,6 +52,11 @@ export class Keeper {
       return;
     }
     await prepare();
+    if (living !== null && (await reviveHaproxy(this.#process, living, this.#clock, signal))) {
+      this.#masterPid = living;
+      this.#say('Normal', 'HaproxyAdopted', `had been told to end, and goes on with the sessions that it has left (pid ${living})`);
+      return;
+    }
     this.#masterPid = await startHaproxy(this.#process, this.#bind(), this.#clock, signal);
     this.#say('Normal', 'HaproxyStarted', `pid ${this.#masterPid}`);
   }
