@@ -103,6 +103,24 @@ describe('a drain', () => {
     link.destroy();
   });
 
+  it('is not begun by a helper that is restarted alone while another pod holds a call', async () => {
+    await anAgent(async () => FULL, '127.0.0.9');
+    const given = new AbortController();
+    const held = drain(false, given.signal).catch(() => 0);
+    await until('it waits', async () => (await says(0)) && true);
+    const { httpGet } = preStopHook({ deadlineMs: 60_000, close: true, helper: true }, 9_322);
+    const said = new Promise<string>((resolve, reject) => {
+      const call = { host: '127.0.0.1', port: http.port, path: httpGet.path, localAddress: '127.0.0.9' };
+      request(call, (response) => response.on('data', (chunk: Buffer) => resolve(chunk.toString())))
+        .on('error', reject)
+        .end();
+    });
+    expect(await said).toContain('only this container');
+    expect(await says(0)).toBe(true);
+    given.abort();
+    await held;
+  }, 20_000);
+
   it('is not announced when it is asked for from elsewhere than the node, and is answered when no session remains', async () => {
     let sockets = FULL;
     await anAgent(async () => sockets, '192.0.2.1');

@@ -5,6 +5,7 @@ import { createLogger, errorFields, type Logger } from '../runtime/logger.ts';
 import { isFrom } from '../runtime/node-addresses.ts';
 import { Shutdown } from '../runtime/shutdown.ts';
 import { type BackendLine, LINK_HEARTBEAT_MS, LINK_PATH } from '../wire/agent-link.ts';
+import { ForeignCalls } from '../wire/foreign-calls.ts';
 import { HASTY_MS, PRE_STOP_PATH, type PreStopCall, readPreStopCall } from '../wire/pre-stop.ts';
 import { BackendMetrics } from './backend-metrics.ts';
 import { type BackendState, drainBegins, drainOver, drainTakenBack, mayEnd, UNSEEN, withRouting, withSockets } from './backend-state.ts';
@@ -56,7 +57,8 @@ export class BackendAgent {
   readonly #metrics = new BackendMetrics();
   readonly #links: ProxyLinks;
   #state: BackendState = UNSEEN;
-  /** Calls about the server that were not the kubelet's, and wait all the same. */
+  readonly #foreign: ForeignCalls;
+  /** Those among them that are about the server. */
   #waiting = 0;
   #published = '';
   #publishedAt = Number.NEGATIVE_INFINITY;
@@ -67,6 +69,8 @@ export class BackendAgent {
     this.#clock = clock;
     this.#log = log;
     this.#read = read;
+    const said = 'a drain was asked for from elsewhere than this node; nothing is announced';
+    this.#foreign = new ForeignCalls(clock, (from, more) => log.warn({ from, more }, said));
     this.#links = new ProxyLinks({
       first: this.#line(),
       clock,
@@ -138,9 +142,17 @@ export class BackendAgent {
     if (call === null) return sendText(response, 400, 'expected deadlineMs in milliseconds, and close\n');
     const given = new AbortController();
     response.once('close', () => given.abort());
-    if (call.helper === true && !(await this.#ends(given.signal))) return sendText(response, 200, 'only this container is terminating\n');
-    if (isFrom(request, this.#options.node)) await this.#announce(call, given.signal);
-    else await this.#wait(call, request.socket.remoteAddress ?? 'an unknown address', given.signal);
+    const isOfNode = isFrom(request, this.#options.node);
+    const from = request.socket.remoteAddress ?? 'an unknown address';
+    if (!isOfNode && !this.#foreign.begin(from)) return sendText(response, 403, 'too many calls from elsewhere than this node wait\n');
+    try {
+      if (call.helper === true && !(await this.#ends(isOfNode, given.signal)))
+        return sendText(response, 200, 'only this container is terminating\n');
+      if (isOfNode) await this.#announce(call, given.signal);
+      else await this.#wait(call, given.signal);
+    } finally {
+      if (!isOfNode) this.#foreign.end(from);
+    }
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
   }
 
@@ -166,8 +178,7 @@ export class BackendAgent {
    * Anyone else calls, or a kubelet of a network that hides where it calls from: it is answered in time, which does no harm, and the proxies
    * are told nothing; a pod that really ends is drained by the operator.
    */
-  async #wait(call: PreStopCall, from: string, signal: AbortSignal): Promise<void> {
-    this.#log.warn({ from, ...call }, 'a drain was asked for from elsewhere than this node; nothing is announced');
+  async #wait(call: PreStopCall, signal: AbortSignal): Promise<void> {
     let own = drainBegins({ ...this.#state, drain: null }, call, this.#clock.monotonic());
     if (call.helper !== true) this.#waiting += 1;
     do {
@@ -178,10 +189,10 @@ export class BackendAgent {
     if (call.helper !== true) this.#waiting -= 1;
   }
 
-  /** Whether the server itself is being ended. */
-  async #ends(signal: AbortSignal): Promise<boolean> {
+  /** Whether the server itself is being ended; what others say counts only for others. */
+  async #ends(isOfNode: boolean, signal: AbortSignal): Promise<boolean> {
     const until = this.#clock.monotonic() + ALONE_MS;
-    const ends = (): boolean => this.#state.drain !== null || this.#waiting > 0;
+    const ends = (): boolean => this.#state.drain !== null || (!isOfNode && this.#waiting > 0);
     while (!ends() && this.#clock.monotonic() < until && !signal.aborted) await this.#clock.sleep(LOOK_MS.draining, signal);
     return ends();
   }

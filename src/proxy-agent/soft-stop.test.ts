@@ -161,6 +161,19 @@ describe('the soft end of a proxy', () => {
     expect(softStop.end?.frontend).toBe('paused');
   });
 
+  it('takes nothing from a call from elsewhere once the operator has confirmed one, neither its deadline nor its haste', async () => {
+    const { clock, isOver, see, softStop } = stopping(1_000, true, undefined, '192.0.2.9');
+    softStop.deadlineAt = clock.now() + 60_000;
+    await see(3);
+    expect(softStop.end).toMatchObject({ frontend: 'open', deadlineAt: null });
+    await clock.advance(SHUT_MS);
+    await see(3);
+    expect(softStop.end).toMatchObject({ frontend: 'paused', deadlineAt: null });
+    await clock.advance(60_000);
+    expect(softStop.end?.deadlineAt).not.toBeNull();
+    expect(isOver()).toBe(false);
+  });
+
   it('lets a call from elsewhere go at its deadline, and has done nothing', async () => {
     const { clock, isOver, softStop } = stopping(60_000, true, undefined, '192.0.2.9');
     await clock.advance(61_000);

@@ -5,7 +5,8 @@ import type { Clock } from '../runtime/clock.ts';
 import { sendText } from '../runtime/http-server.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { isFrom } from '../runtime/node-addresses.ts';
-import { CLOSING_LIMIT_MS } from '../wire/drain-times.ts';
+import { CLOSING_LIMIT_MS, LONGEST_DRAIN_MS } from '../wire/drain-times.ts';
+import { ForeignCalls } from '../wire/foreign-calls.ts';
 import { ENDING_MS, HASTY_MS, type PreStopCall, readPreStopCall } from '../wire/pre-stop.ts';
 import type { SoftStopState } from './effective-config.ts';
 
@@ -49,8 +50,12 @@ export class SoftStop {
   /** Since when HAProxy has not answered, or null. */
   #silentSince: number | null = null;
 
+  readonly #foreign: ForeignCalls;
+
   constructor(options: SoftStopOptions) {
     this.#options = options;
+    const said = 'a drain was asked for from elsewhere than this node; the operator decides';
+    this.#foreign = new ForeignCalls(options.clock, (from, more) => options.log.warn({ from, more }, said));
   }
 
   /** How this proxy ends; null while it does not. */
@@ -83,24 +88,29 @@ export class SoftStop {
     const given = new AbortController();
     response.once('close', () => given.abort());
     const begun = this.#options.clock.monotonic();
-    if (await this.#isMeant(call, request, given.signal)) {
+    const from = request.socket.remoteAddress ?? 'an unknown address';
+    const meant = isFrom(request, this.#options.node) ? call : await this.#confirmed(call, from, given.signal);
+    if (meant !== null) {
       this.#givenUpAt = null;
       this.#calls += 1;
-      await this.#drain(call, begun, given.signal);
+      await this.#drain(meant, begun, given.signal);
       this.#calls -= 1;
       if (given.signal.aborted && this.#calls === 0) this.#giveUp(begun);
     }
-    if (!given.signal.aborted) sendText(response, 200, 'drained\n');
+    if (given.signal.aborted) return;
+    if (meant === null)
+      sendText(response, 403, 'nothing was drained: expected a call from this node, or an operator that says that this pod ends\n');
+    else sendText(response, 200, 'drained\n');
   }
 
-  /** Whether the pod ends. Anyone may call who reaches the port: the node is believed, and of anyone else what the operator confirms. */
-  async #isMeant(call: PreStopCall, request: IncomingMessage, signal: AbortSignal): Promise<boolean> {
-    const { clock, log, node } = this.#options;
-    if (isFrom(request, node)) return true;
-    log.warn({ from: request.socket.remoteAddress, ...call }, 'a drain was asked for from elsewhere than this node; the operator decides');
+  /** What is meant by a call from elsewhere than the node: nothing but what the operator confirms, and that by the operator's deadline. */
+  async #confirmed(call: PreStopCall, from: string, signal: AbortSignal): Promise<PreStopCall | null> {
+    const { clock } = this.#options;
+    if (!this.#foreign.begin(from)) return null;
     const until = clock.monotonic() + call.deadlineMs;
     while (!signal.aborted && this.deadlineAt === null && clock.monotonic() < until) await clock.sleep(LOOK_MS, signal);
-    return !signal.aborted && this.deadlineAt !== null;
+    this.#foreign.end(from);
+    return signal.aborted || this.deadlineAt === null ? null : { ...call, deadlineMs: LONGEST_DRAIN_MS };
   }
 
   async #drain(call: PreStopCall, begun: number, signal: AbortSignal): Promise<void> {
