@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, link, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { chmod, copyFile, mkdir, realpath, rename, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
@@ -10,6 +8,7 @@ import type { Roster } from '../pool/roster.ts';
 import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 import { printable } from '../runtime/printable.ts';
 import { readableServers } from '../wire/saved-roster.ts';
+import { holdLock } from './folder-lock.ts';
 
 /** What time it was when the state was written. */
 const savedClock = z.object({ boot: z.string().max(64), monotonic: z.number(), now: z.number() });
@@ -46,18 +45,8 @@ export function defaultStateFolder(pool: string): string {
  */
 export async function openStateFolder(path: string): Promise<StateFolder> {
   assertUsablePath(resolve(path));
-  try {
-    const made = await mkdir(path, { recursive: true, mode: 0o755 });
-    if (made !== undefined) await chmod(path, 0o711); // HAProxy's workers, another user, must reach their sockets in it; every file is 0600
-    await assertOurs(path);
-  } catch (thrown) {
-    if (thrown instanceof CccamError) throw thrown;
-    const code = systemCode(thrown);
-    throw unusable(path, `cannot be used (${code ?? messageOf(thrown)})`, HINTS[code ?? ''] ?? ELSEWHERE, thrown);
-  }
-  const real = await realpath(path);
+  const real = await openFolder(path);
   assertUsablePath(real);
-  await holdLock(real);
   return {
     path: real,
     configFile: join(real, 'haproxy.cfg'),
@@ -66,6 +55,22 @@ export async function openStateFolder(path: string): Promise<StateFolder> {
     rosterFile: join(real, 'state.json'),
     sockets: { runtime: join(real, RUNTIME_SOCKET), master: join(real, 'master.sock'), peers: join(real, 'peers.sock') },
   };
+}
+
+/** Makes the folder where it is missing, and holds it. @returns its real path */
+async function openFolder(path: string): Promise<string> {
+  try {
+    const made = await mkdir(path, { recursive: true, mode: 0o755 });
+    if (made !== undefined) await chmod(path, 0o711); // HAProxy's workers, another user, must reach their sockets in it; every file is 0600
+    await assertOurs(path);
+    const real = await realpath(path);
+    await holdLock(real);
+    return real;
+  } catch (thrown) {
+    if (thrown instanceof CccamError) throw thrown;
+    const code = systemCode(thrown);
+    throw unusable(path, `cannot be used (${code ?? messageOf(thrown)})`, HINTS[code ?? ''] ?? ELSEWHERE, thrown);
+  }
 }
 
 const ELSEWHERE = 'Choose another folder with --state-dir.';
@@ -96,47 +101,6 @@ async function assertOurs(path: string): Promise<void> {
 
 function unusable(path: string, message: string, remedy: string, cause?: unknown): CccamError {
   return new CccamError('CCP_STATE_UNWRITABLE', { subject: printable(path), message, remedy, cause });
-}
-
-/**
- * A Unix socket in the abstract namespace is a lock that the kernel lets go when the process ends, however it ends. Its name is a secret in
- * the folder: a name that can be guessed could be taken by every user of the machine, and keep the pool from starting.
- */
-async function holdLock(path: string): Promise<void> {
-  const name = `\0cccam-operator-${await lockName(join(path, 'lock'))}`;
-  const lock = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    lock.once('error', reject);
-    lock.listen(name, resolve);
-  }).catch((thrown: unknown) => {
-    throw new CccamError('CCP_STATE_IN_USE', {
-      subject: path,
-      message: systemCode(thrown) === 'EADDRINUSE' ? 'another cccam-operator uses it' : messageOf(thrown),
-      remedy: 'Stop the other one, or choose another folder with --state-dir.',
-      cause: thrown,
-    });
-  });
-  lock.unref();
-}
-
-const LOCK_NAME = /^[0-9a-f]{32}$/;
-
-/** The name in the file; the first process writes it, as a whole. */
-async function lockName(file: string): Promise<string> {
-  const draft = `${file}.${process.pid}`;
-  try {
-    await writeFile(draft, randomBytes(16).toString('hex'), { mode: 0o600 });
-    await link(draft, file);
-  } catch (thrown) {
-    if (systemCode(thrown) !== 'EEXIST')
-      throw unusable(file, `cannot be written (${systemCode(thrown) ?? messageOf(thrown)})`, ELSEWHERE, thrown);
-  } finally {
-    await rm(draft, { force: true });
-  }
-  const name = await readFile(file, 'utf8');
-  if (LOCK_NAME.test(name)) return name;
-  await replaceFile(file, randomBytes(16).toString('hex')); // cut off by a loss of power
-  return await readFile(file, 'utf8');
 }
 
 /** What an earlier run has left. */
