@@ -60,6 +60,11 @@ export class ConfigStore {
     return await this.#tryToWrite(model.structure, text);
   }
 
+  /** Something else has written the file: it is written again with the next change. */
+  forget(): void {
+    this.#written = undefined;
+  }
+
   async #tryToWrite(structure: Structure, text: string): Promise<boolean> {
     try {
       await this.#check(structure, text);

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -23,6 +23,14 @@ describe('boundLog', () => {
     await writer.write('more\n');
     await writer.close();
     expect([await readFile(path, 'utf8'), (await stat(`${path}.1`)).size]).toEqual(['more\n', 5_000_000]);
+  });
+
+  it('shortens a log even where the one before it cannot be kept', async () => {
+    const path = join(folder, 'haproxy.log');
+    await appendFile(path, 'x'.repeat(5_000_000));
+    await mkdir(`${path}.1`); // in the way of the copy
+    await expect(boundLog(path)).rejects.toThrow();
+    expect(await readFile(path, 'utf8')).toBe('');
   });
 
   it('leaves a short one as it is, and one that is not there', async () => {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { deletedSockets, findMaster, makeSocketsAgain } from '../haproxy/control-sockets.ts';
+import { deletedSockets, findMaster, type LivingHaproxy, makeSocketsAgain } from '../haproxy/control-sockets.ts';
 import type { Report } from '../haproxy/event.ts';
 import type { Structure } from '../haproxy/model.ts';
 import { findRunning, type HaproxyProcess, isAlive, reviveHaproxy, startHaproxy } from '../haproxy/supervisor.ts';
@@ -10,23 +10,44 @@ import { boundLog } from './haproxy-log.ts';
 const LOOK_MS = 100;
 /** Looks between two at the files of HAProxy: they are looked at once a second. */
 const FILES_EVERY = 10;
+/** Least time between two rounds of reloads that make sockets again; each leaves a worker with its sessions. */
+const SOCKETS_APART_MS = 15_000;
+const LONGEST_APART_MS = 600_000;
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 30_000;
+/** One that starts and is ended again and again serves in between. */
+const AFTER_A_START_MS = 2_000;
 /** A HAProxy that lived so long had started well: its end is a new story, and it is started again at once. */
 const GOOD_LIFE_MS = 60_000;
 
+/** A HAProxy of a box, with the socket over which a worker hands its table of clients to the next one. */
+export interface BoxProcess extends HaproxyProcess {
+  readonly sockets: LivingHaproxy['sockets'];
+}
+
+/** Who is told what the keeper has done. */
+export interface KeeperListener {
+  /** HAProxy was started, so that it is converged at once. */
+  readonly onStart: () => void;
+  /** The configuration on disk was written meanwhile. */
+  readonly onWritten: () => void;
+}
+
 /** Keeps HAProxy running: finds the one that is there, starts one where there is none, and starts it again when it ends. */
 export class Keeper {
-  readonly #process: HaproxyProcess;
+  readonly #process: BoxProcess;
   readonly #bind: () => Structure['bind'];
   readonly #clock: Clock;
   readonly #report: Report;
   #masterPid: number | null = null;
-  /** Whether it was already said that the files cannot be tended. */
-  #complained = false;
+  /** What was already said to fail. */
+  readonly #complained = new Set<'SocketsDeleted' | 'FileNotWritten'>();
+  /** When sockets may be made again, on the monotonic clock, and how long after that at least. */
+  #socketsAt = 0;
+  #apartMs = SOCKETS_APART_MS;
 
   /** @param bind where clients should connect now */
-  constructor(process: HaproxyProcess, bind: () => Structure['bind'], clock: Clock, report: Report) {
+  constructor(process: BoxProcess, bind: () => Structure['bind'], clock: Clock, report: Report) {
     this.#process = process;
     this.#bind = bind;
     this.#clock = clock;
@@ -45,7 +66,7 @@ export class Keeper {
    */
   async begin(prepare: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const living = await findMaster(this.#process);
-    if (living !== null) await this.#makeSocketsAgain(living);
+    if (living !== null) await this.#makeSocketsAgain(living, signal);
     this.#masterPid = await findRunning(this.#process, this.#clock, signal);
     if (this.#masterPid !== null) {
       this.#say('Normal', 'HaproxyAdopted', `goes on with all its sessions (pid ${this.#masterPid})`);
@@ -61,59 +82,80 @@ export class Keeper {
     this.#say('Normal', 'HaproxyStarted', `pid ${this.#masterPid}`);
   }
 
-  /** Watches over HAProxy until the signal is aborted. @param onStart called after each start, so that it is converged at once */
-  async run(onStart: () => void, signal: AbortSignal): Promise<void> {
+  /** Watches over HAProxy until the signal is aborted. */
+  async run({ onStart, onWritten }: KeeperListener, signal: AbortSignal): Promise<void> {
     let delayMs = 0;
     let startedAt = this.#clock.monotonic();
     for (let look = 1; !signal.aborted; look += 1) {
       await this.#clock.sleep(LOOK_MS, signal);
       if (signal.aborted) return;
       if (this.#masterPid !== null && isAlive(this.#masterPid)) {
-        if (look % FILES_EVERY === 0) await this.#tendFiles(this.#masterPid);
+        if (look % FILES_EVERY === 0) await this.#tendFiles(this.#masterPid, onWritten, signal);
         continue;
       }
       if (this.#masterPid !== null) this.#say('Warning', 'HaproxyDied', 'it ended by itself; it is started again');
       this.#masterPid = null;
       if (this.#clock.monotonic() - startedAt > GOOD_LIFE_MS) delayMs = 0;
       await this.#clock.sleep(delayMs, signal);
-      delayMs = Math.min(Math.max(2 * delayMs, FIRST_DELAY_MS), LONGEST_DELAY_MS);
       startedAt = this.#clock.monotonic();
-      await this.#restart(onStart, signal);
+      const longest = (await this.#restart(onStart, signal)) ? AFTER_A_START_MS : LONGEST_DELAY_MS;
+      delayMs = Math.min(Math.max(2 * delayMs, FIRST_DELAY_MS), longest);
     }
   }
 
-  /** Sockets that were deleted are made again, and the log is kept short. A disk that is full must not end the program. */
-  async #tendFiles(masterPid: number): Promise<void> {
+  /** Sockets that were deleted are made again, and the log is kept short. */
+  async #tendFiles(masterPid: number, onWritten: () => void, signal: AbortSignal): Promise<void> {
+    await this.#tend('FileNotWritten', async () => await boundLog(this.#process.logFile));
+    if (this.#clock.monotonic() < this.#socketsAt) return;
+    if (await this.#tend('SocketsDeleted', async () => await this.#makeSocketsAgain(masterPid, signal))) onWritten();
+  }
+
+  /** A disk that is full must not end the program. What fails is said once. */
+  async #tend(reason: 'SocketsDeleted' | 'FileNotWritten', work: () => Promise<boolean>): Promise<boolean> {
     try {
-      await this.#makeSocketsAgain(masterPid);
-      await boundLog(this.#process.logFile);
-      this.#complained = false;
+      const isDone = await work();
+      this.#complained.delete(reason);
+      return isDone;
     } catch (thrown) {
-      if (!this.#complained) this.#say('Warning', 'SocketsDeleted', messageOf(thrown));
-      this.#complained = true;
+      if (!this.#complained.has(reason)) this.#say('Warning', reason, messageOf(thrown));
+      this.#complained.add(reason);
+      return true;
     }
   }
 
-  async #makeSocketsAgain(masterPid: number): Promise<void> {
-    const deleted = await deletedSockets(this.#process);
-    if (deleted.length === 0) return;
-    await makeSocketsAgain(this.#process, masterPid, this.#clock);
+  async #makeSocketsAgain(masterPid: number, signal: AbortSignal): Promise<boolean> {
+    const living = { ...this.#process, masterPid };
+    const deleted = await deletedSockets(living);
+    if (deleted.length === 0) {
+      this.#apartMs = SOCKETS_APART_MS;
+      return false;
+    }
+    try {
+      await makeSocketsAgain(living, this.#clock, signal);
+    } finally {
+      this.#socketsAt = this.#clock.monotonic() + this.#apartMs;
+      this.#apartMs = Math.min(2 * this.#apartMs, LONGEST_APART_MS);
+    }
     this.#say('Warning', 'SocketsDeleted', `${deleted.map((path) => basename(path)).join(', ')} had been deleted; made again by reloads`);
+    return true;
   }
 
-  async #restart(onStart: () => void, signal: AbortSignal): Promise<void> {
+  /** @returns whether it runs */
+  async #restart(onStart: () => void, signal: AbortSignal): Promise<boolean> {
     try {
       this.#masterPid = await startHaproxy(this.#process, this.#bind(), this.#clock, signal);
       this.#say('Normal', 'HaproxyStarted', `pid ${this.#masterPid}`);
       onStart();
+      return true;
     } catch (thrown) {
       if (!signal.aborted) this.#say('Warning', 'HaproxyDied', messageOf(thrown));
+      return false;
     }
   }
 
   #say(
     severity: 'Normal' | 'Warning',
-    reason: 'HaproxyAdopted' | 'HaproxyStarted' | 'HaproxyDied' | 'SocketsDeleted',
+    reason: 'HaproxyAdopted' | 'HaproxyStarted' | 'HaproxyDied' | 'SocketsDeleted' | 'FileNotWritten',
     message: string,
   ): void {
     this.#report({ severity, reason, server: null, message });

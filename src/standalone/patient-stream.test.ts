@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -66,6 +67,40 @@ describe('PatientStream', () => {
     expect(performance.now() - begun).toBeLessThan(2_000);
     await until('nothing is kept', () => stream.writableLength === 0, 2_000);
     for (const fd of [reader, writer]) closeSync(fd);
+  });
+
+  it('waits for a slow reader at the end where that is asked for', async () => {
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stream = new PatientStream(openSync(path, 'w'), systemClock);
+    stream.write('x'.repeat(200_000));
+    const finished = stream.finish(new AbortController().signal);
+    let read = 0;
+    await systemClock.sleep(1_000); // longer than it waits for nobody
+    const reading = until('all is read', () => {
+      try {
+        read += readSync(reader, Buffer.alloc(65_536));
+      } catch {
+        // Nothing is there yet.
+      }
+      return read === 200_000;
+    });
+    await Promise.all([finished, reading]);
+    closeSync(reader);
+  });
+
+  it('lets a process end whose output is a socket that is not read, as the journal of the machine may be', async () => {
+    const [module, clock] = ['patient-stream.ts', '../runtime/clock.ts'].map((file) => new URL(file, import.meta.url).href);
+    const script = `import { PatientStream } from '${module}'; import { systemClock } from '${clock}';
+      const stream = new PatientStream(1, systemClock);
+      for (let line = 0; line < 100; line += 1) stream.write('x'.repeat(10_000));
+      await stream.finish();`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const begun = performance.now();
+    await once(child, 'exit'); // its pipe is a socket, and nothing reads it
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    child.stdout.destroy();
   });
 
   it('goes on after an error, such as of a pipe that was closed', async () => {

@@ -1,4 +1,5 @@
 import { constants, fstatSync, openSync, write } from 'node:fs';
+import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Clock } from '../runtime/clock.ts';
@@ -18,21 +19,30 @@ type WriteDone = (error: Error | null | undefined) => void;
 export class PatientStream extends Writable {
   readonly isTTY: boolean;
   readonly #fd: number;
+  /** Where the other end is a socket, such as the journal's. */
+  readonly #socket: Socket | null;
   readonly #clock: Clock;
   #over = false;
 
   constructor(fd: number, clock: Clock) {
     super({ highWaterMark: MOST_BYTES, decodeStrings: true });
     this.#fd = withoutBlocking(fd);
+    this.#socket = fstatSync(fd).isSocket() ? asSocket(fd) : null;
     this.#clock = clock;
     this.isTTY = isatty(fd);
   }
 
-  /** Waits a moment for what is left to be read, and lets go of it then: a process must end though its output is not read. */
-  async finish(): Promise<void> {
+  /**
+   * Waits for what is left to be read, and lets go of it then: a process must end though its output is not read.
+   *
+   * @param patience waits until it is aborted, where the output is all that is wanted; null waits a moment
+   */
+  async finish(patience: AbortSignal | null = null): Promise<void> {
     const limit = this.#clock.monotonic() + LAST_MS;
-    while (this.writableLength > 0 && this.#clock.monotonic() < limit) await this.#clock.sleep(FULL_PAUSE_MS);
+    const isOver = (): boolean => (patience === null ? this.#clock.monotonic() >= limit : patience.aborted);
+    while (this.writableLength > 0 && !isOver()) await this.#clock.sleep(FULL_PAUSE_MS, patience ?? undefined);
     this.#over = true;
+    this.#socket?.destroy();
   }
 
   /** Width of the terminal. */
@@ -52,6 +62,7 @@ export class PatientStream extends Writable {
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, done: WriteDone): void {
+    if (this.#socket !== null) return void this.#socket.write(chunk, () => done(null));
     write(this.#fd, chunk, (error, written) => {
       if (error !== null && systemCode(error) === 'EAGAIN' && !this.#over) return void this.#later(chunk, encoding, done);
       // A full disk or a closed pipe behind the output must not stop the program, and there is nowhere to report it.
@@ -65,6 +76,14 @@ export class PatientStream extends Writable {
     await this.#clock.sleep(FULL_PAUSE_MS);
     this._write(chunk, encoding, done);
   }
+}
+
+/** Written to as every other connection: a descriptor of its own cannot be had. It does not keep the process, and its errors have no reader. */
+function asSocket(fd: number): Socket {
+  const socket = new Socket({ fd, readable: false, writable: true });
+  socket.on('error', () => socket.destroy());
+  socket.unref();
+  return socket;
 }
 
 /** Another descriptor of the same terminal or pipe that does not block, without changing it for those who share it. A file never blocks. */

@@ -34,7 +34,7 @@ export async function run(options: RunOptions, base: Clock = systemClock): Promi
     return options.once ? await serveOnce(standalone, shutdown) : await serve(standalone, options, output, shutdown);
   } finally {
     output.end();
-    await stream.finish();
+    await stream.finish(options.once ? shutdown.stopping : null);
     shutdown.dispose();
   }
 }
@@ -57,7 +57,7 @@ async function serve(standalone: Standalone, options: RunOptions, output: Output
   const work = new AbortController();
   const tasks = Promise.all([
     standalone.converger.run(work.signal),
-    standalone.keeper.run(() => standalone.converger.wake(), work.signal),
+    standalone.keeper.run({ onStart: () => standalone.converger.wake(), onWritten: () => standalone.config.forget() }, work.signal),
     follow(standalone, options.file, work.signal),
     standalone.http?.keepTrying(work.signal),
   ]);

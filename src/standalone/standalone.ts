@@ -43,6 +43,7 @@ export interface Standalone {
   readonly acceptance: Acceptance;
   readonly converger: Converger;
   readonly keeper: Keeper;
+  readonly config: ConfigStore;
   /** Waits until everything that should be on disk is. */
   readonly flush: () => Promise<void>;
   readonly http: BoxHttp | null;
@@ -131,7 +132,7 @@ async function assemble({ first, folder, host, options, output, time }: Ground, 
   const flush = async (): Promise<void> => {
     await Promise.all([rosters.flush(), kept.flush()]);
   };
-  return { seen: first.seen, folder, clock, controller, acceptance, converger, keeper, flush, http };
+  return { seen: first.seen, folder, clock, controller, acceptance, converger, keeper, config, flush, http };
 }
 
 function warning(reason: RunEventReason, subject: string, message: string): RunEvent {

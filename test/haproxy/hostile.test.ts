@@ -39,12 +39,13 @@ describe.each(BINARIES)('what hands and neighbours do to HAProxy $version', (bin
     expect(clients.every((client) => client.lost === 0)).toBe(true);
   }
 
-  it.each([['runtime'], ['master'], ['runtime', 'master']] as const)(
-    'control sockets that are deleted are made again: %s %s',
-    async (...names) => {
+  it.each(['runtime', 'master', 'peers', 'runtime, master and peers'])(
+    'sockets that are deleted are made again, and each client keeps its server over the next reload: %s',
+    { timeout: 90_000 },
+    async (which) => {
       await serving();
       const clients = await box.heldSessions(20);
-      for (const name of names) await unlink(box.sockets[name as 'runtime' | 'master']);
+      for (const name of ['runtime', 'master', 'peers']) if (which.includes(name)) await unlink(join(box.stateDir, `${name}.sock`));
       await until(
         'it is said',
         () => box.events('SocketsDeleted').length > 0,
@@ -52,6 +53,13 @@ describe.each(BINARIES)('what hands and neighbours do to HAProxy $version', (bin
         () => box.news.slice(-8),
       );
       await worksOn(clients);
+      const remembered = async (): Promise<number> => Number(/used:(\d+)/.exec((await box.commands('show table servers'))[0] ?? '')?.[1]);
+      await box.heldSessions(20);
+      const before = await remembered();
+      expect(before).toBeGreaterThanOrEqual(20);
+      await box.save({ backends: box.backends(1, 2, 3), timeouts: { idle: '50m' } });
+      await until('it is reloaded', () => box.events('Reloaded').length > 0, 40_000);
+      await until('the table is handed over', async () => (await remembered()) >= before);
     },
   );
 
