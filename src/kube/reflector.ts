@@ -1,5 +1,6 @@
 import { backoffMs } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { CccamError } from '../runtime/errors.ts';
 import { isStatus, KubeApiError } from './api-error.ts';
 import type { KubeClient, Selectors } from './client.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
@@ -214,7 +215,8 @@ function isCut(thrown: unknown): boolean {
 
 /** Whether the server answered, and the answer could not be taken in: asking again gives the same. */
 function isIndigestible(thrown: unknown): boolean {
-  return !(thrown instanceof KubeApiError) || thrown.reason === TOO_LARGE || isGarbled(thrown);
+  if (thrown instanceof KubeApiError) return thrown.reason === TOO_LARGE || isGarbled(thrown) || thrown.cause instanceof RangeError;
+  return !(thrown instanceof CccamError); // such as a token that cannot be read: nothing was asked
 }
 
 /** Whether a line came whole and could not be read. What was in it is lost, so only a list can tell. */

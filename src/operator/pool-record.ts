@@ -4,6 +4,7 @@ import { type KubeObject, objectKey } from '../kube/resource.ts';
 import type { Stored } from '../kube/store.ts';
 import type { PoolReading } from '../pool/cluster-view.ts';
 import { jsonSize } from '../runtime/json-size.ts';
+import { NamespaceBudget } from './namespace-budget.ts';
 import type { PoolCondition } from './operator-metrics.ts';
 import { Packed } from './packed.ts';
 
@@ -37,9 +38,22 @@ interface Edition {
   readonly shownBytes: number;
 }
 
+/** Text of valid pools that is kept for one namespace: 4 000 small ones, or 60 of the largest. */
+const NAMESPACE_BYTES = 16 * 1_048_576;
+const NO_ROOM: Understanding = {
+  kind: 'refused',
+  issues: [
+    {
+      path: ['metadata', 'namespace'],
+      message: `expected at most ${NAMESPACE_BYTES / 1_048_576} MiB of pools in one namespace: make them smaller, or delete some, and save this one again`,
+    },
+  ],
+};
+
 /** Reads pools as they come. A pool is understood once per generation: its status changes far more often than its spec. */
 export class PoolReader {
   readonly #known = new Map<string, Edition & { readonly reading: Packed<Understanding> }>();
+  readonly #budget = new NamespaceBudget(NAMESPACE_BYTES);
 
   /** Reduces a pool to what is needed of it. */
   read(object: KubeObject): PoolRecord {
@@ -53,7 +67,7 @@ export class PoolReader {
       ...edition,
       paused: annotations?.[PAUSED_ANNOTATION] === 'true',
       terminating: deletionTimestamp !== undefined,
-      reading: this.#reading(object, objectKey(namespace, name), edition),
+      reading: this.#reading(object, edition),
       status: object['status'] === undefined ? null : new Packed(object['status'] as PoolStatus),
     };
   }
@@ -61,13 +75,17 @@ export class PoolReader {
   /** Forgets a pool that is gone. */
   forget(namespace: string, name: string): void {
     this.#known.delete(objectKey(namespace, name));
+    this.#budget.release(namespace, name);
   }
 
-  #reading(object: KubeObject, key: string, edition: Edition): Packed<Understanding> {
+  #reading(object: KubeObject, edition: Edition): Packed<Understanding> {
+    const { name, namespace = '' } = object.metadata;
+    const key = objectKey(namespace, name);
     const known = this.#known.get(key);
     const isKnown = known?.uid === edition.uid && known.generation === edition.generation && known.shownBytes === edition.shownBytes;
     if (isKnown) return known.reading;
-    const reading = new Packed(understand(object));
+    const whole = new Packed(understand(object));
+    const reading = this.#budget.take(namespace, name, whole.size) ? whole : new Packed(NO_ROOM);
     this.#known.set(key, { ...edition, reading });
     return reading;
   }

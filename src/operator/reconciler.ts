@@ -65,6 +65,7 @@ export class Reconciler {
       this.#forget(key); // the garbage collector deletes what it owned
       return DONE;
     }
+    if (this.#uids.get(key) !== pool.uid) this.#forget(key); // one of the same name was deleted and made again
     this.#uids.set(key, pool.uid);
     if (!tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, reportDue: false };
     await this.#readOutlines(pool, signal);

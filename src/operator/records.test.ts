@@ -79,6 +79,30 @@ describe('podRecord', () => {
   });
 });
 
+describe('PoolReader', () => {
+  it('refuses valid pools beyond what one namespace may have, by name, and takes them once there is room', () => {
+    const reader = new PoolReader();
+    const spec = {
+      backends: [{ name: 'a', replicas: 1 }],
+      podTemplate: { spec: { containers: [{ name: 'c', image: 'x'.repeat(60_000) }] } },
+    };
+    const read = (index: number, generation = 1): string =>
+      reader.read({
+        apiVersion: 'cccam.dev/v1alpha1',
+        kind: 'CccamPool',
+        metadata: { name: `p${index}`, namespace: 'n', uid: `u${index}`, generation },
+        spec,
+      }).reading.value.kind;
+    const kinds = Array.from({ length: 400 }, (_, index) => read(index));
+    const taken = kinds.filter((kind) => kind === 'accepted').length;
+    expect(taken).toBeGreaterThan(200);
+    expect(taken).toBeLessThan(300);
+    expect(read(399)).toBe('refused');
+    reader.forget('n', 'p0');
+    expect([read(399, 2), read(398, 2)]).toEqual(['accepted', 'refused']);
+  });
+});
+
 describe('understand', () => {
   it('refuses a pool that is nested so deep that it cannot be walked, and throws nothing', () => {
     let affinity: unknown = {};

@@ -40,6 +40,8 @@ interface Following {
 
 /** Every namespace, as the API server's paths say it. */
 const ALL = '';
+/** Objects of one kind that cannot be read and are reported, each by itself. */
+const MOST_TOLD = 100;
 /** How often it is looked whether a cache is warm, at the start. */
 const SYNC_LOOK_MS = 10;
 
@@ -56,18 +58,24 @@ export class Reflectors {
   /** Follows one more kind. Of the kind that is added first everything is known before another one is listed. @returns what is known of it */
   add<T extends Stored>({ indexOf, onChange, project: read, selectors = {}, type, unreadable }: Watched<T>): Store<T> {
     const { client, clock, random, report } = this.#options;
+    const told = new Set<string>();
     const project = (object: KubeObject): T => {
+      const key = objectKey(object.metadata.namespace ?? '', object.metadata.name);
       try {
-        return read(object);
+        const found = read(object);
+        told.delete(key);
+        return found;
       } catch (thrown) {
-        report(type.kind, { kind: 'unreadable', key: objectKey(object.metadata.namespace ?? '', object.metadata.name), error: thrown });
+        // Once, until it can be read: its owner may change it hundreds of times a second.
+        if (!told.has(key) && told.size < MOST_TOLD) report(type.kind, { kind: 'unreadable', key, error: thrown });
+        if (told.size < MOST_TOLD) told.add(key);
         return unreadable(object);
       }
     };
     const store = new Store<T>(project, indexOf, onChange);
     for (const namespace of this.#scopes) {
-      const told = (said: ReflectorReport): void => report(type.kind, said);
-      const reflector = new Reflector<T>({ client, type, namespace, selectors, store, project, clock, random, report: told });
+      const tell = (said: ReflectorReport): void => report(type.kind, said);
+      const reflector = new Reflector<T>({ client, type, namespace, selectors, store, project, clock, random, report: tell });
       this.#all.push({ kind: type.kind, namespace, begun: false, reflector });
     }
     return store;

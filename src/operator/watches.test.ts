@@ -63,12 +63,40 @@ describe('Watches', () => {
 
   it('wake both pools when an object goes from one to the other, and none when nothing of it has changed', () => {
     const watches = watching();
+    for (const name of ['p', 'q']) watches.put(aPool({ name, uid: name }));
+    woken.splice(0);
     watches.put(aMap('p'));
     watches.put(aMap('p', { resourceVersion: '2' }));
     expect(woken).toEqual(['n/p']);
     watches.put(aMap('q', { name: 'p-haproxy', resourceVersion: '3' }));
     expect(woken).toEqual(['n/p', 'n/p', 'n/q']);
-    expect([watches.childrenOf('n/p').length, watches.childrenOf('n/q').length]).toEqual([0, 1]);
+    expect([watches.childrenOf('n/p').length, watches.childrenOf('n/q').length]).toEqual([0, 0]);
+  });
+
+  it('wake nothing for what names a pool that is not there, or has a name that nothing of its pool has, and look at it no more', () => {
+    const watches = watching();
+    watches.put(aPool());
+    woken.splice(0);
+    for (let index = 0; index < 100; index += 1) {
+      watches.put(aMap(`no-${index}`, { uid: `a${index}` }));
+      watches.put(aMap('p', { name: `p-other-${index}`, uid: `b${index}` }));
+    }
+    expect([woken, watches.childrenOf('n/p')]).toEqual([[], []]);
+  });
+
+  it('keep what was saved of the pools of one namespace up to a bound', () => {
+    const watches = watching();
+    const spec = { note: 'x'.repeat(250_000) };
+    for (let index = 0; index < 100; index += 1) {
+      const [name, uid] = [`p${index}`, `u${index}`];
+      watches.put(aPool({ name, uid }));
+      const ownerReferences = [{ apiVersion: 'cccam.dev/v1alpha1', kind: 'CccamPool', name, uid, controller: true }];
+      watches.put(aMap(name, { uid: `m${index}`, ownerReferences }, { 'state.json': JSON.stringify({ version: 1, spec, roster: [] }) }));
+    }
+    const saved = Array.from({ length: 100 }, (_, index) => watches.childrenOf(`n/p${index}`)[0]?.saved?.size ?? 0);
+    const kept = saved.reduce((sum, size) => sum + size);
+    expect(kept).toBeGreaterThan(15_000_000);
+    expect(kept).toBeLessThan(17_000_000);
   });
 
   it('let go of the content of what was compared, and notice when it changes again', () => {
@@ -87,7 +115,6 @@ describe('Watches', () => {
   it.each([
     ['of no pool', { labels: { 'cccam.dev/pool': 'q' }, name: 'q-haproxy' }],
     ['that another pool owns', { ownerReferences: [{ kind: 'CccamPool', name: 'p', uid: 'earlier', controller: true }] }],
-    ['with a name that nothing of the pool has', { name: 'p-other' }],
   ])('keep no content of an object %s', (_what, changes) => {
     const watches = watching();
     watches.put(aPool());
@@ -175,7 +202,7 @@ describe('Watches', () => {
     proxies.splice(0);
     watches.put(aPool());
     expect([...proxies, ...watches.proxiesOf('n/p').map((pod) => String(watches.isOurs(pod)))]).toEqual(['n/p', 'true']);
-    expect(woken).toEqual(['n/p', 'n/p', 'n/p', 'n/p']);
+    expect(woken).toEqual(['n/p']); // before that there was no pool to wake
   });
 
   it('are synced without a namespace that is refused, and conclude nothing about that one; but never without all of them', async () => {

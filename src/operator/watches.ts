@@ -6,6 +6,7 @@ import { CHILD_KINDS, type ChildKind } from '../pool/child.ts';
 import { childNames, MANAGED_SELECTOR } from '../pool/resources/identity.ts';
 import { type ChildRecord, childOutline, childRecord } from './child-record.ts';
 import { ContentBudget } from './content-budget.ts';
+import { NamespaceBudget } from './namespace-budget.ts';
 import { isPodOfPool } from './pod-owner.ts';
 import { type PodRecord, podOutline, podRecord } from './pod-record.ts';
 import { type PoolReader, type PoolRecord, unreadablePool } from './pool-record.ts';
@@ -22,6 +23,9 @@ export interface WatchesOptions extends ReflectorsOptions {
   readonly onProxies: (pool: string) => void;
 }
 
+/** What was saved of the pools of one namespace: 16 pools of 4 000 servers, or thousands of usual ones. */
+const SAVED_BYTES = 16 * 1_048_576;
+
 /** Every watch of the operator, and what it has seen. Warm in every replica, whether it leads or not. */
 export class Watches {
   readonly pools: Store<PoolRecord>;
@@ -29,6 +33,7 @@ export class Watches {
   readonly #replicaSets: Store<ReplicaSetRecord>;
   readonly #children = new Map<ChildKind, Store<ChildRecord>>();
   readonly #contents = new ContentBudget();
+  readonly #saved = new NamespaceBudget(SAVED_BYTES);
   /** Of every kind, in every namespace. */
   readonly reflectors: Reflectors;
 
@@ -38,7 +43,8 @@ export class Watches {
     // Something whose label was changed leaves one pool and comes to another: both must hear of it.
     const wake = <T extends Stored & { readonly pool: string }>(change: Change<T>): void => {
       if (isSame(change)) return;
-      for (const pool of poolsOf(change)) onPool(pool, urgency(change));
+      // A label may name anything: of what is no pool nothing is remembered.
+      for (const pool of poolsOf(change)) if (this.#isPool(pool)) onPool(pool, urgency(change));
     };
     const wakeForOwner = <T extends Stored & { readonly pool: string }>(change: Change<T>): void => {
       for (const pool of poolsOf(change)) onProxies(pool);
@@ -83,8 +89,13 @@ export class Watches {
         selectors: { labelSelector: MANAGED_SELECTOR },
         project: (object) => this.#child(object),
         unreadable: childOutline,
-        indexOf: (child) => child.pool,
-        onChange: kind === 'Deployment' ? wakeForOwner : wake,
+        indexOf: (child) => (couldBeChild(child) ? child.pool : NO_POOL),
+        onChange: (change) => {
+          if (change.after === null && change.before?.saved != null) this.#saved.release(change.before.namespace, change.before.name);
+          if (![change.before, change.after].some((child) => child !== null && couldBeChild(child))) return;
+          if (kind === 'Deployment') wakeForOwner(change);
+          else wake(change);
+        },
       });
       this.#children.set(kind, store);
     }
@@ -148,7 +159,14 @@ export class Watches {
     if (pool === null || !isChildOf(outline.facts.ownerUid, outline, pool)) return outline;
     const record = childRecord(object, this.#contents.room(outline));
     this.#contents.keep(record);
-    return record;
+    const { saved } = record;
+    if (saved === null || this.#saved.take(record.namespace, record.name, saved.size)) return record;
+    return { ...record, saved: null, servers: 0 };
+  }
+
+  #isPool(key: string): boolean {
+    const [namespace = '', name = ''] = key.split('/');
+    return this.pools.get(namespace, name) !== null;
   }
 }
 
@@ -162,10 +180,21 @@ function poolsOf({ after, before }: Change<Stored & { readonly pool: string }>):
   return new Set([before, after].flatMap((each) => each?.pool ?? []));
 }
 
+/** The index of what has our labels and cannot be of a pool; nothing looks there. */
+const NO_POOL = '';
+
+/** Whether the name of an object is one that objects of its pool have: all others are nothing to the pool, however many there are. */
+function couldBeChild({ kind, name, namespace, pool }: ChildRecord): boolean {
+  return hasName({ kind, name }, pool.slice(namespace.length + 1));
+}
+
+function hasName({ kind, name }: Pick<ChildRecord, 'kind' | 'name'>, pool: string): boolean {
+  return kind === 'Deployment' ? name.startsWith(`${pool}-`) : childNames({ name: pool }).includes(name);
+}
+
 /** Whether an object belongs to a pool and has a name that objects of the pool have. */
 function isChildOf(ownerUid: string | null, { kind, name }: ChildRecord, pool: PoolRecord): boolean {
-  if (ownerUid !== pool.uid) return false;
-  return kind === 'Deployment' ? name.startsWith(`${pool.name}-`) : childNames(pool).includes(name);
+  return ownerUid === pool.uid && hasName({ kind, name }, pool.name);
 }
 
 function keyOf(object: Stored): string {

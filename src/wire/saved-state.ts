@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { jsonSize } from '../runtime/json-size.ts';
 import { pruneJson } from '../runtime/pruned-json.ts';
 import { PROXY_CONFIG_KEY } from './proxy-config.ts';
 import { readServers, type SavedServer } from './saved-roster.ts';
@@ -27,6 +28,8 @@ export function savedStateText({ roster, spec }: SavedState): string {
   return JSON.stringify({ version: 1, spec, roster });
 }
 
+/** More than a spec that was accepted: that has 256 KiB and 80 levels at most, and its pod templates are not saved. */
+const SPEC_SIZE = { bytes: 300_000, depth: 100 };
 /** Objects, lists and commas of a spec, or of a roster: 4 000 servers behind eight proxies. Who may write the ConfigMap could put in far more. */
 const MOST = { depth: 0, dropped: new Set<string>(), memberValues: 131_072 };
 
@@ -34,7 +37,8 @@ const MOST = { depth: 0, dropped: new Set<string>(), memberValues: 131_072 };
 export function readSavedState(text: string): SavedState | null {
   try {
     const { roster, spec } = savedState.parse(JSON.parse(pruneJson(text, MOST).text));
-    const servers = readServers(roster);
+    const { bytes, depth } = jsonSize(spec, SPEC_SIZE);
+    const servers = bytes < SPEC_SIZE.bytes && depth < SPEC_SIZE.depth ? readServers(roster) : null;
     return servers === null ? null : { spec, roster: servers };
   } catch (thrown) {
     if (thrown instanceof SyntaxError || thrown instanceof z.core.$ZodError) return null;
