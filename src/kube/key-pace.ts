@@ -6,6 +6,8 @@ interface Spent {
   turns: number;
   /** Time of the last turn, on the monotonic clock. */
   at: number;
+  /** Until when it rests, on the monotonic clock. */
+  restsUntil: number;
 }
 
 /** Keys that are remembered before those are looked for that have earned everything back. */
@@ -38,16 +40,23 @@ export class KeyPace {
     if (spent === undefined) return 0;
     const { burst, perSecond } = this.#rate;
     const excess = this.#left(spent) + 1 - burst;
-    return Math.max(0, (excess / perSecond) * 1_000, spent.at + spacingMs - this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    return Math.max(0, (excess / perSecond) * 1_000, spent.at + spacingMs - now, spent.restsUntil - now);
   }
 
   /** It is the key's turn. */
   take(key: string): void {
-    const spent = this.#spent.get(key) ?? { turns: 0, at: this.#clock.monotonic() };
+    const spent = this.#spent.get(key) ?? { turns: 0, at: this.#clock.monotonic(), restsUntil: 0 };
     spent.turns = this.#left(spent) + 1;
     spent.at = this.#clock.monotonic();
     this.#spent.set(key, spent);
     if (this.#spent.size > this.#prunedAt) this.#prune();
+  }
+
+  /** After its turn a key rests for so long. */
+  rest(key: string, ms: number): void {
+    const spent = this.#spent.get(key);
+    if (spent !== undefined) spent.restsUntil = this.#clock.monotonic() + ms;
   }
 
   #left({ at, turns }: Spent): number {
@@ -55,7 +64,8 @@ export class KeyPace {
   }
 
   #prune(): void {
-    for (const [key, spent] of this.#spent) if (this.#left(spent) === 0) this.#spent.delete(key);
+    const now = this.#clock.monotonic();
+    for (const [key, spent] of this.#spent) if (this.#left(spent) === 0 && spent.restsUntil <= now) this.#spent.delete(key);
     this.#prunedAt = Math.max(MANY, 2 * this.#spent.size);
   }
 }

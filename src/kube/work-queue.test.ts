@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, settle } from '../../test/fakes/clock.ts';
 import { until } from '../../test/support/until.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { KeyPace } from './key-pace.ts';
 import { WorkQueue, type WorkQueueOptions, type WorkResult } from './work-queue.ts';
 
 const DONE: WorkResult = { kind: 'done' };
@@ -36,18 +35,6 @@ function gate() {
   });
   return { open: () => open(), opened };
 }
-
-describe('KeyPace', () => {
-  it('forgets keys that have been calm for long enough', async () => {
-    const clock = new FakeClock();
-    const pace = new KeyPace(clock, { perSecond: 10, burst: 2 });
-    for (let key = 0; key < 1_000; key += 1) pace.take(String(key));
-    await clock.advance(1_000);
-    for (let key = 1_000; key < 1_100; key += 1) pace.take(String(key));
-    expect(pace.size).toBeLessThanOrEqual(100);
-    expect([pace.waitMs('999', 0), pace.waitMs('1099', 0), pace.waitMs('1099', 500)]).toEqual([0, 0, 500]);
-  });
-});
 
 describe('WorkQueue', () => {
   it('handles a key once, however often it came', async () => {
@@ -262,6 +249,25 @@ describe('WorkQueue', () => {
     await clock.advance(2_000);
     expect(turns.map((at) => at - (turns[0] ?? 0))).toEqual([0, 200, 400, 600]);
     end.abort();
+    await running;
+  });
+
+  it('lets a key rest that kept the process busy, and no other', async () => {
+    const { clock, end, handled, subject } = queue({
+      handle: async (key) => {
+        handled.push(key);
+        return { ...DONE, busyMs: key === 'large' ? 100 : 1 };
+      },
+    });
+    const running = subject.run(end.signal);
+    for (let time = 0; time < 20; time += 1) {
+      for (const key of ['large', 'small']) subject.add(key);
+      await clock.advance(100);
+    }
+    const count = (key: string): number => handled.filter((each) => each === key).length;
+    expect([count('large'), count('small')]).toEqual([3, 20]);
+    end.abort();
+    await clock.advance(0);
     await running;
   });
 

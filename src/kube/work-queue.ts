@@ -4,7 +4,10 @@ import type { Rate } from '../runtime/stream-limits.ts';
 import { KeyPace } from './key-pace.ts';
 
 /** What a worker says of a key that it has handled. */
-export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };
+export type WorkResult = ({ readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number }) & {
+  /** How long nothing else could be done meanwhile, in milliseconds. A key that keeps the process busy rests for it. */
+  readonly busyMs?: number;
+};
 
 /** How keys are handled. */
 export interface WorkQueueOptions {
@@ -31,6 +34,15 @@ interface Entry {
   running: boolean;
   /** Set when it came again while it was being handled: how soon after the last time it may be handled once more, in milliseconds. */
   again: number | null;
+}
+
+/** What is so short costs the others nothing. */
+const BUSY_MS = 5;
+const LONGEST_REST_MS = 5_000;
+
+/** So long that a key takes a tenth of the process at most. */
+function restMs(busyMs: number): number {
+  return busyMs < BUSY_MS ? 0 : Math.min(9 * busyMs, LONGEST_REST_MS);
 }
 
 /**
@@ -131,6 +143,7 @@ export class WorkQueue {
     entry.urgency = 'resync';
     try {
       const result = await handle(entry.key, signal);
+      this.#pace.rest(entry.key, restMs(result.busyMs ?? 0));
       entry.failures = 0;
       this.#settle(entry, result.kind === 'requeue' ? result.afterMs : null);
     } catch (thrown) {

@@ -47,6 +47,8 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Uids by key, for when the pool is gone. */
   readonly #uids = new Map<string, string>();
+  /** How long decisions about each pool took since they were asked for, in milliseconds. */
+  readonly #busy = new Map<string, number>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -80,8 +82,9 @@ export class Reconciler {
     const retryMs = await applyOutcome({ tools, view, state, signal }, outcome);
     const waits = [outcome.requeueAfterMs, retryMs].filter((ms) => ms !== null);
     const { pods, status } = outcome.report;
+    const next: WorkResult = waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(SOONEST_MS, Math.min(...waits)) };
     return {
-      work: waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(SOONEST_MS, Math.min(...waits)) },
+      work: { ...next, busyMs: this.#busyMs(pool.uid) },
       reportDue: pods.length > 0 || outcome.upgrades.length > 0 || status !== null || state.pendingEvents.length > 0,
     };
   }
@@ -109,13 +112,23 @@ export class Reconciler {
     attempts.finish();
     // A number that moved while the one before was being written is too soon to write, and no pass may be due that would call again.
     const { requeueAfterMs } = outcome;
-    return outcome.report.status === null && requeueAfterMs !== null ? { kind: 'requeue', afterMs: requeueAfterMs } : { kind: 'done' };
+    const again = outcome.report.status === null && requeueAfterMs !== null;
+    return { ...(again ? { kind: 'requeue', afterMs: requeueAfterMs } : { kind: 'done' }), busyMs: this.#busyMs(pool.uid) };
   }
 
   #decide(pool: PoolRecord, state: ReconcileState): { view: ClusterView; outcome: Outcome } {
     const { listeners, settings, tools } = this.#options;
-    const view = clusterView(pool, { watches: tools.watches, listeners, settings }, state, tools.clock.monotonic());
-    return { view, outcome: reconcile(view, tools.clock.now()) };
+    const begun = tools.clock.monotonic();
+    const view = clusterView(pool, { watches: tools.watches, listeners, settings }, state, begun);
+    const outcome = reconcile(view, tools.clock.now());
+    this.#busy.set(pool.uid, (this.#busy.get(pool.uid) ?? 0) + tools.clock.monotonic() - begun);
+    return { view, outcome };
+  }
+
+  #busyMs(uid: string): number {
+    const busy = this.#busy.get(uid) ?? 0;
+    this.#busy.delete(uid);
+    return busy;
   }
 
   /** What came before its pool was not kept as a whole. */
@@ -164,6 +177,7 @@ export class Reconciler {
   #forget(key: string): void {
     const uid = this.#uids.get(key);
     if (uid !== undefined) this.#options.states.forget(uid);
+    if (uid !== undefined) this.#busy.delete(uid);
     this.#uids.delete(key);
   }
 }
