@@ -94,6 +94,7 @@ make_standin() {
       ;;
   esac
   as_root rm -rf "$work"
+  echo "$image" >>"$containers/stand-ins"
 }
 
 # What our image stands on is of the machine that it is for, all else of this one.

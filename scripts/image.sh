@@ -56,4 +56,6 @@ volumes=(--volume "$authorities:$authorities:ro" --volume "$npmrc:/root/.npmrc:r
 # Debian’s buildah does not know by itself what it runs on.
 buildah build --platform "$platform" --build-arg "BUILDPLATFORM=linux/$(dpkg --print-architecture)" --build-arg "BUILD_BASE=$build_base" --build-arg "RUNTIME_BASE=$runtime_base" --pull=never --isolation chroot --layers --timestamp 0 "${volumes[@]}" "${arguments[@]}" "$sources" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 digest_of() { buildah inspect --type image --format '{{.FromImageDigest}}' "$1"; }
-write_provenance "$platform" "$(digest_of "$tag")" "$(digest_of "$build_base")" "$(digest_of "$runtime_base")"
+base_digest() { echo "$(digest_of "$1")$(grep -qxF "$1" "$containers/stand-ins" 2>/dev/null && echo '=stand-in' || true)"; }
+write_provenance "$platform" "$(digest_of "$tag")" "$(base_digest "$build_base")" "$(base_digest "$runtime_base")"
+[ -z "${CCCAM_PROVENANCE:-}" ] || echo "$tag is in the storage that $CONTAINERS_STORAGE_CONF names: buildah images"

@@ -1,6 +1,6 @@
 /**
  * Says what an image was made from, as an in-toto statement with SLSA's provenance: commit, base images and dependencies, each by its digest.
- * It is not signed: the publisher of the image signs it. `node scripts/provenance.ts <tag> <digest> <platform> <base image>=<digest>...`
+ * It is not signed: the publisher of the image signs it. `node scripts/provenance.ts <tag> <digest> <platform> <base image>=<digest>[=stand-in]...`
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,6 +10,7 @@ const [tag = '', image = '', platform = '', ...bases] = process.argv.slice(2);
 const lockfile = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
 const commit = git('rev-parse', 'HEAD');
 
+const STAND_IN = 'a stand-in of that name, made from packages of Debian because it could not be pulled';
 const statement = {
   _type: 'https://in-toto.io/Statement/v1',
   subject: [{ name: tag, digest: digestSet(image) }],
@@ -22,8 +23,8 @@ const statement = {
         ...(commit === null ? [] : [{ name: 'sources', digest: { gitCommit: commit } }]),
         { name: 'package-lock.json', digest: { sha256: lockfile } },
         ...bases.map((base) => {
-          const at = base.lastIndexOf('=');
-          return { name: base.slice(0, at), digest: digestSet(base.slice(at + 1)) };
+          const [name = '', digest = '', standIn] = base.split('=');
+          return { name, digest: digestSet(digest), ...(standIn === undefined ? {} : { annotations: { madeHere: STAND_IN } }) };
         }),
       ],
     },

@@ -44,7 +44,8 @@ export class RememberedCounts {
    * @returns clients by server id
    */
   async read(ids: readonly number[]): Promise<ReadonlyMap<number, number>> {
-    for (const map of [this.#countedAt, this.#forgottenAt]) for (const id of map.keys()) if (!ids.includes(id)) map.delete(id);
+    const asked = new Set(ids);
+    for (const map of [this.#countedAt, this.#forgottenAt]) for (const id of map.keys()) if (!asked.has(id)) map.delete(id);
     const some = this.#choose(ids);
     if (some.length === 0) return new Map();
     const { clock, report, socket } = this.#options;

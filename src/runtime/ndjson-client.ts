@@ -20,7 +20,6 @@ export interface NdjsonClientOptions<Line> extends Omit<NdjsonStream<Line>, 'met
   readonly host: string;
   readonly port: number;
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
   /** Present where the client speaks, too: it then sends a POST. */
   readonly outgoing?: Outgoing;
   /** How long the far end may take to answer, in milliseconds. */
@@ -114,12 +113,12 @@ export class NdjsonClient<Line> {
   }
 
   async #open(signal: AbortSignal): Promise<{ request: ClientRequest; response: IncomingMessage }> {
-    const { clock, connectMs, headers = {}, host, outgoing, path, port } = this.#options;
+    const { clock, connectMs, host, outgoing, path, port } = this.#options;
     const answered = new AbortController();
     try {
       return await new Promise((resolve, reject) => {
         const method = outgoing === undefined ? 'GET' : 'POST';
-        const request = httpRequest({ host, port, path, method, headers, agent: false, signal });
+        const request = httpRequest({ host, port, path, method, agent: false, signal });
         request.on('error', reject);
         // Node closes the connection of an unasked-for 101, and of a request that was destroyed, without an error.
         request.once('upgrade', (_response, socket) => {

@@ -25,10 +25,10 @@ async function readBytes(path: string): Promise<Buffer> {
         .then((stat) => ({ size: stat.size, isFile: stat.isFile(), isFolder: stat.isDirectory() }));
       if (kind.isFolder) throw unreadable(path, 'it is a folder', 'Name the file in it.');
       if (!kind.isFile) throw unreadable(path, 'it is not a regular file', 'Name a regular file: a pipe or a device cannot be followed.');
-      if (size > MAX_BYTES) throw tooLarge(path, size);
+      if (size > MAX_BYTES) throw tooLarge(path);
       const bytes = Buffer.alloc(MAX_BYTES + 1);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-      if (bytesRead > MAX_BYTES) throw tooLarge(path, bytesRead);
+      if (bytesRead > MAX_BYTES) throw tooLarge(path);
       return bytes.subarray(0, bytesRead);
     } finally {
       await file.close();
@@ -88,8 +88,9 @@ function firstInvalid(bytes: Buffer): number {
   return low;
 }
 
-function tooLarge(path: string, bytes: number): CccamError {
-  return unreadable(path, `it has ${bytes} bytes or more`, `A pool file has at most ${MAX_BYTES}. Check that it is the right file.`);
+/** Without its size: of a file that grows each would be another message. */
+function tooLarge(path: string): CccamError {
+  return unreadable(path, `it has more than ${MAX_BYTES} bytes`, 'Check that it is the right file: no pool is so large.');
 }
 
 function unreadable(path: string, message: string, remedy: string, cause?: unknown): CccamError {

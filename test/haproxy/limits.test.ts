@@ -164,12 +164,18 @@ describe('a load balancer that says nothing of its client', () => {
       await box.save({ backends: box.backends(), proxy: { proxyProtocol: { from: ['127.58.0.0/16'] } } });
       await box.start();
       let closed = false;
+      let connected = 0;
       const socket = connect({ host: '127.0.0.1', port: box.port, localAddress: '127.58.0.1' }).once('close', () => {
         closed = true;
       });
       socket.on('error', () => socket.destroy()); // refused: the close says so
+      socket.once('connect', () => {
+        connected = performance.now();
+      });
       socket.resume();
       await until('it is cut off', () => closed, 20_000);
+      expect(performance.now() - connected).toBeGreaterThan(9_000);
+      expect(connected).toBeGreaterThan(0);
     } finally {
       await box.dispose();
     }

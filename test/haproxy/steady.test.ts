@@ -11,9 +11,8 @@ it.concurrent.each(BINARIES)(
   'a box whose pool changes for five minutes keeps no memory, file, worker or session on HAProxy $version',
   { timeout: 400_000 },
   async (haproxy) => {
-    const { edits, lost, reloads, samples } = await inNamespace<SteadyResult>('steady', { minutes: MINUTES, haproxy });
+    const { lost, reloads, samples } = await inNamespace<SteadyResult>('steady', { minutes: MINUTES, haproxy });
     expect(lost).toEqual([]);
-    expect(edits).toBe(60);
     expect(reloads).toBeGreaterThanOrEqual(4);
     expect(growth(samples, STEADY_MOST), JSON.stringify(samples)).toEqual([]);
   },

@@ -18,7 +18,6 @@ export interface SteadyResult {
   readonly samples: readonly Sample[];
   /** Sessions that ended against their clients' will: when, and on which server. */
   readonly lost: readonly string[];
-  readonly edits: number;
   readonly reloads: number;
 }
 
@@ -56,7 +55,7 @@ export async function play({ haproxy, minutes }: SteadyArgs): Promise<SteadyResu
       await systemClock.sleep(begun + turn * TURN_MS - systemClock.monotonic());
     }
     await until('everybody is served', () => clients.every(({ servedBy }) => servedBy !== null), 20_000);
-    return { samples, lost, edits: turns, reloads: (await box.processes()).reloads };
+    return { samples, lost, reloads: (await box.processes()).reloads };
   } finally {
     await box.dispose();
   }
