@@ -58,6 +58,14 @@ describe('applyOutcome', () => {
     expect(server.calledWith('GET').map(({ path }) => path.split('/').at(-1))).toEqual(['p']);
   });
 
+  it('remembers a bounded number of Events while no status can be written', async () => {
+    const { pass } = aPass(await serving());
+    for (let turn = 0; turn < 300; turn += 1) {
+      await applyOutcome(pass, anOutcome({}, { events: [{ type: 'Normal', reason: 'ServerUp', note: `turn ${turn}` }] }));
+    }
+    expect(pass.state.pendingEvents).toHaveLength(100);
+  });
+
   it('deletes only the very object that was decided about', async () => {
     const { pass } = aPass(await serving());
     await applyOutcome(pass, anOutcome({ remove: [{ kind: 'Deployment', name: 'p-a', uid: 'u-a' }] }));

@@ -3,6 +3,7 @@ import { isStatus, KubeApiError } from '../kube/api-error.ts';
 import type { KubeObject, ObjectRef } from '../kube/resource.ts';
 import { type Child, type ChildKind, childKey, countOf, holdsMore } from '../pool/child.ts';
 import type { Outcome } from '../pool/cluster-view.ts';
+import type { PoolEvent } from '../pool/pool-event.ts';
 import { childRecord } from './child-record.ts';
 import { afterApply, contestWaitMs } from './contest.ts';
 import { Packed } from './packed.ts';
@@ -13,6 +14,8 @@ import { CHILD_TYPES } from './resources.ts';
 const COUNT_MANAGER = `${MANAGER}-count`;
 const REFUSED_RETRY_MS = 60_000;
 const NOT_OWNED_RETRY_MS = 15_000;
+/** Events that wait until the status is written, which an API server may refuse for ever. */
+const MOST_EVENTS = 100;
 
 /**
  * Does what was decided about the objects of a pool: what clients feel. An object that the API server refuses does not keep the others
@@ -24,7 +27,7 @@ const NOT_OWNED_RETRY_MS = 15_000;
 export async function applyOutcome(pass: Pass, { changes, report, roster }: Outcome): Promise<number | null> {
   const { signal, state, tools, view } = pass;
   state.roster = new Packed(roster);
-  for (const event of report.events) if (!state.pendingEvents.some((each) => each.note === event.note)) state.pendingEvents.push(event);
+  for (const event of report.events) remember(state.pendingEvents, event);
   const attempts = new Attempts();
   const waits = [await applyChildren(pass, changes.apply, attempts)];
   for (const { kind, name, uid } of changes.remove) {
@@ -85,6 +88,10 @@ async function write({ signal, state, tools, view }: Pass, child: Child, owner: 
   state.applied.set(key, afterApply(state.applied.get(key), contentOf(child), tools.clock.monotonic()));
   tools.watches.put(answer);
   tools.watches.settle(record);
+}
+
+function remember(pending: PoolEvent[], event: PoolEvent): void {
+  if (pending.length < MOST_EVENTS && !pending.some(({ note }) => note === event.note)) pending.push(event);
 }
 
 /**
