@@ -40,9 +40,9 @@ interface Entry {
 const BUSY_MS = 5;
 const LONGEST_REST_MS = 5_000;
 
-/** So long that a key takes a tenth of the process at most. */
+/** So long that a key takes little more than a tenth of the process; nothing for one that takes little. */
 function restMs(busyMs: number): number {
-  return busyMs < BUSY_MS ? 0 : Math.min(9 * busyMs, LONGEST_REST_MS);
+  return Math.min(9 * Math.max(0, busyMs - BUSY_MS), LONGEST_REST_MS);
 }
 
 /**
