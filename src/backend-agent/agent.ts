@@ -144,15 +144,11 @@ export class BackendAgent {
     response.once('close', () => given.abort());
     const isOfNode = isFrom(request, this.#options.node);
     const from = request.socket.remoteAddress ?? 'an unknown address';
-    if (!isOfNode && !this.#foreign.begin(from)) return sendText(response, 403, 'too many calls from elsewhere than this node wait\n');
-    try {
-      if (call.helper === true && !(await this.#ends(isOfNode, given.signal)))
-        return sendText(response, 200, 'only this container is terminating\n');
-      if (isOfNode) await this.#announce(call, given.signal);
-      else await this.#wait(call, given.signal);
-    } finally {
-      if (!isOfNode) this.#foreign.end(from);
-    }
+    if (!isOfNode) this.#foreign.told(from);
+    if (call.helper === true && !(await this.#ends(isOfNode, given.signal)))
+      return sendText(response, 200, 'only this container is terminating\n');
+    if (isOfNode) await this.#announce(call, given.signal);
+    else await this.#wait(call, given.signal);
     if (!given.signal.aborted) sendText(response, 200, 'drained\n');
   }
 

@@ -4,7 +4,7 @@ import { CccamError, systemCode } from '../runtime/errors.ts';
 import { readIfThere, replaceFile } from './config-file.ts';
 import { readProcesses } from './readback.ts';
 import type { ControlSockets } from './runtime-socket.ts';
-import type { HaproxyProcess } from './supervisor.ts';
+import { type HaproxyProcess, isAlive } from './supervisor.ts';
 
 const MADE_LIMIT_MS = 20_000;
 const SIGNAL_EVERY_MS = 4_000;
@@ -59,7 +59,7 @@ async function reloadUntil(paths: readonly string[], { clock, living, signal }: 
   const deadline = clock.monotonic() + MADE_LIMIT_MS;
   let signalled = Number.NEGATIVE_INFINITY;
   for (let gone = await missing(paths); gone.length > 0 || !(await hasWorker(living.sockets)); gone = await missing(paths)) {
-    if (clock.monotonic() > deadline || signal.aborted) throw notMade(gone[0] ?? living.sockets.master);
+    if (clock.monotonic() > deadline || signal.aborted || !isAlive(living.masterPid)) throw notMade(gone[0] ?? living.sockets.master);
     if (gone.length > 0 && clock.monotonic() - signalled > SIGNAL_EVERY_MS) {
       process.kill(living.masterPid, 'SIGUSR2');
       signalled = clock.monotonic();

@@ -144,8 +144,7 @@ async function waitUntilUp(process: HaproxyProcess, child: ChildProcess, clock: 
   const deadline = clock.monotonic() + START_LIMIT_MS;
   while (ended.how === undefined && !signal.aborted && clock.monotonic() < deadline) {
     const running = await readProcesses(process.sockets).catch(() => null); // refused until the master listens; the deadline ends it
-    // Another one may still answer there, which is ending.
-    if (running !== null && running.currentPid !== null && running.masterPid === child.pid) return running.masterPid;
+    if (running !== null && running.currentPid !== null) return running.masterPid;
     await clock.sleep(START_POLL_MS, signal);
   }
   if (ended.how === undefined) child.kill('SIGKILL');

@@ -3,7 +3,7 @@ import { CccamError } from '../runtime/errors.ts';
 import { isStatus, KubeApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { microTime } from './micro-time.ts';
-import type { KubeObject, ObjectRef, ResourceType } from './resource.ts';
+import type { KubeObject, ObjectMeta, ObjectRef, ResourceType } from './resource.ts';
 
 /** Leases, by which operators elect their leader. */
 export const LEASE: ResourceType = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases' };
@@ -144,7 +144,7 @@ export class LeaseElector {
       if (!this.#isOver(lease, spec)) return false;
     }
     const next = this.#object(spec, (spec.leaseTransitions ?? 0) + (ours ? 0 : 1), !ours);
-    await writer.replace(ref, { ...next, metadata: lease.metadata }, MANAGER, signal);
+    await writer.replace(ref, { ...next, metadata: written(lease.metadata) }, MANAGER, signal);
     return true;
   }
 
@@ -184,7 +184,7 @@ export class LeaseElector {
       if (lease === null || (lease['spec'] as LeaseSpec | undefined)?.holderIdentity !== identity) return;
       const time = microTime(clock.now());
       const spec = { ...(lease['spec'] as LeaseSpec), holderIdentity: '', leaseDurationSeconds: 1, acquireTime: time, renewTime: time };
-      await client.replace(ref, { ...lease, spec }, MANAGER, limit.signal);
+      await client.replace(ref, { ...lease, metadata: written(lease.metadata), spec }, MANAGER, limit.signal);
     } catch (thrown) {
       onError(thrown); // it runs out by itself
     }
@@ -210,3 +210,8 @@ export class LeaseElector {
 }
 
 const MANAGER = 'cccam-operator-lease';
+
+/** Metadata as it may be written back: what was not read is not taken away. */
+function written(metadata: ObjectMeta): ObjectMeta {
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null)) as unknown as ObjectMeta;
+}

@@ -28,6 +28,7 @@ export interface ChildRecord extends Stored {
 }
 
 const TEXT_LENGTH = 1_024;
+const PLAIN_BYTES = 8_192;
 /** Addresses of a Service that are kept. */
 const MOST_ADDRESSES = 256;
 
@@ -145,5 +146,5 @@ function serviceAddresses(spec: unknown, status: unknown): string[] {
 function readSaved(body: Readonly<Record<string, unknown>>): ChildRecord['saved'] {
   const text = unpackText(body, CONFIG_KEYS.state);
   const saved = text === undefined ? null : readSavedState(text);
-  return saved === null ? null : new Packed(saved);
+  return saved === null ? null : new Packed(saved, PLAIN_BYTES);
 }

@@ -38,8 +38,9 @@ interface Edition {
   readonly shownBytes: number;
 }
 
-/** Text of valid pools that is kept for one namespace: 4 000 small ones, or 60 of the largest. */
+/** What is kept of the pools of one namespace: many thousands, or some hundred of the largest. */
 const NAMESPACE_BYTES = 16 * 1_048_576;
+const PLAIN_BYTES = 8_192;
 const NO_ROOM: Understanding = {
   kind: 'refused',
   issues: [
@@ -73,9 +74,10 @@ export class PoolReader {
   }
 
   /** Forgets a pool that is gone. */
-  forget(namespace: string, name: string): void {
-    this.#known.delete(objectKey(namespace, name));
-    this.#budget.release(namespace, name);
+  forget({ name, namespace, uid }: Pick<Stored, 'namespace' | 'name' | 'uid'>): void {
+    const key = objectKey(namespace, name);
+    if (this.#known.get(key)?.uid === uid) this.#known.delete(key); // and not one of the same name that is there by now
+    this.#budget.release(namespace, `${name} ${uid}`);
   }
 
   #reading(object: KubeObject, edition: Edition): Packed<Understanding> {
@@ -84,8 +86,11 @@ export class PoolReader {
     const known = this.#known.get(key);
     const isKnown = known?.uid === edition.uid && known.generation === edition.generation && known.shownBytes === edition.shownBytes;
     if (isKnown) return known.reading;
-    const whole = new Packed(understand(object));
-    const reading = this.#budget.take(namespace, name, whole.size) ? whole : new Packed(NO_ROOM);
+    const reading = new Packed(understand(object), PLAIN_BYTES);
+    if (!this.#budget.take(namespace, `${name} ${edition.uid}`, reading.size)) {
+      this.#known.delete(key); // and it is looked at again with whatever comes of it next
+      return new Packed(NO_ROOM);
+    }
     this.#known.set(key, { ...edition, reading });
     return reading;
   }

@@ -40,8 +40,8 @@ interface Following {
 
 /** Every namespace, as the API server's paths say it. */
 const ALL = '';
-/** Objects of one kind that cannot be read and are reported, each by itself. */
-const MOST_TOLD = 100;
+/** Objects of one kind that cannot be read and were reported, as far as is remembered. */
+const MOST_TOLD = 1_000;
 /** How often it is looked whether a cache is warm, at the start. */
 const SYNC_LOOK_MS = 10;
 
@@ -67,8 +67,10 @@ export class Reflectors {
         return found;
       } catch (thrown) {
         // Once, until it can be read: its owner may change it hundreds of times a second.
-        if (!told.has(key) && told.size < MOST_TOLD) report(type.kind, { kind: 'unreadable', key, error: thrown });
-        if (told.size < MOST_TOLD) told.add(key);
+        if (!told.has(key)) report(type.kind, { kind: 'unreadable', key, error: thrown });
+        told.add(key);
+        const [oldest] = told;
+        if (told.size > MOST_TOLD && oldest !== undefined) told.delete(oldest);
         return unreadable(object);
       }
     };

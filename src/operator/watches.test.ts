@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, FakeApiServer, json, refuse } from '../../test/fakes/api-server.ts';
 import { shortened } from '../../test/fakes/reflecting.ts';
@@ -86,7 +87,7 @@ describe('Watches', () => {
 
   it('keep what was saved of the pools of one namespace up to a bound', () => {
     const watches = watching();
-    const spec = { note: 'x'.repeat(250_000) };
+    const spec = { note: randomBytes(180_000).toString('base64') }; // which cannot be compressed much
     for (let index = 0; index < 100; index += 1) {
       const [name, uid] = [`p${index}`, `u${index}`];
       watches.put(aPool({ name, uid }));

@@ -23,7 +23,7 @@ export interface WatchesOptions extends ReflectorsOptions {
   readonly onProxies: (pool: string) => void;
 }
 
-/** What was saved of the pools of one namespace: 16 pools of 4 000 servers, or thousands of usual ones. */
+/** What is kept of what was saved of the pools of one namespace: a hundred pools of 4 000 servers, or many thousands of usual ones. */
 const SAVED_BYTES = 16 * 1_048_576;
 
 /** Every watch of the operator, and what it has seen. Warm in every replica, whether it leads or not. */
@@ -57,7 +57,7 @@ export class Watches {
       indexOf: keyOf,
       onChange: (change) => {
         if (change.after === null && change.before !== null) {
-          pools.forget(change.before.namespace, change.before.name);
+          pools.forget(change.before);
           this.#contents.forget(keyOf(change.before));
         }
         if (change.before === null || change.after === null) onProxies(keyOf(either(change)));
@@ -91,7 +91,7 @@ export class Watches {
         unreadable: childOutline,
         indexOf: (child) => (couldBeChild(child) ? child.pool : NO_POOL),
         onChange: (change) => {
-          if (change.after === null && change.before?.saved != null) this.#saved.release(change.before.namespace, change.before.name);
+          if (change.after === null && change.before !== null) this.#saved.release(change.before.namespace, savedName(change.before));
           if (![change.before, change.after].some((child) => child !== null && couldBeChild(child))) return;
           if (kind === 'Deployment') wakeForOwner(change);
           else wake(change);
@@ -155,13 +155,14 @@ export class Watches {
   /** A user who may make objects can label them as ours: only of those that a pool owns more than the outline is kept, and of no pool much. */
   #child(object: KubeObject): ChildRecord {
     const outline = childOutline(object);
+    this.#saved.release(outline.namespace, savedName(outline));
     const pool = this.pools.get(outline.namespace, outline.pool.slice(outline.namespace.length + 1));
     if (pool === null || !isChildOf(outline.facts.ownerUid, outline, pool)) return outline;
     const record = childRecord(object, this.#contents.room(outline));
     this.#contents.keep(record);
     const { saved } = record;
-    if (saved === null || this.#saved.take(record.namespace, record.name, saved.size)) return record;
-    return { ...record, saved: null, servers: 0 };
+    if (saved === null || this.#saved.take(record.namespace, savedName(record), saved.size)) return record;
+    return { ...record, saved: null };
   }
 
   #isPool(key: string): boolean {
@@ -178,6 +179,11 @@ function proxiesIn(pool: string): string {
 /** The pools that an object was of and is of. */
 function poolsOf({ after, before }: Change<Stored & { readonly pool: string }>): Set<string> {
   return new Set([before, after].flatMap((each) => each?.pool ?? []));
+}
+
+/** What is saved in an object counts by its uid: one of the same name may be there before it is gone. */
+function savedName({ kind, name, uid }: ChildRecord): string {
+  return `${kind} ${name} ${uid}`;
 }
 
 /** The index of what has our labels and cannot be of a pool; nothing looks there. */

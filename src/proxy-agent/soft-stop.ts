@@ -106,10 +106,9 @@ export class SoftStop {
   /** What is meant by a call from elsewhere than the node: nothing but what the operator confirms, and that by the operator's deadline. */
   async #confirmed(call: PreStopCall, from: string, signal: AbortSignal): Promise<PreStopCall | null> {
     const { clock } = this.#options;
-    if (!this.#foreign.begin(from)) return null;
+    this.#foreign.told(from);
     const until = clock.monotonic() + call.deadlineMs;
     while (!signal.aborted && this.deadlineAt === null && clock.monotonic() < until) await clock.sleep(LOOK_MS, signal);
-    this.#foreign.end(from);
     return signal.aborted || this.deadlineAt === null ? null : { ...call, deadlineMs: LONGEST_DRAIN_MS };
   }
 

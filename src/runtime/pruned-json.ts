@@ -13,6 +13,8 @@ export interface Pruned {
   readonly text: string;
   /** Objects, lists and commas that are left. */
   readonly values: number;
+  /** What was taken out, in order: the name of each member, and its text. */
+  readonly cut: readonly { readonly key: string; readonly text: string }[];
 }
 
 interface Member {
@@ -36,7 +38,7 @@ export function pruneJson(text: string, pruning: Pruning): Pruned {
 class Pruner {
   readonly #text: string;
   readonly #pruning: Pruning;
-  readonly #cuts: { readonly start: number; readonly end: number }[] = [];
+  readonly #cuts: { readonly key: string; readonly start: number; readonly end: number }[] = [];
   #level = 0;
   #values = 0;
   #key = '';
@@ -74,7 +76,8 @@ class Pruner {
           this.#beginMember(at + 1);
       }
     }
-    return { text: this.#withoutCuts(), values: this.#values };
+    const cut = this.#cuts.map(({ end, key, start }) => ({ key, text: text.slice(start, end) }));
+    return { text: this.#withoutCuts(), values: this.#values, cut };
   }
 
   /** @returns where the string ends */
@@ -109,7 +112,7 @@ class Pruner {
   #judge({ key, start, values }: Member, end: number): void {
     if (!this.#pruning.dropped.has(key) && this.#values - values <= this.#pruning.memberValues) return;
     while ((this.#cuts.at(-1)?.start ?? -1) >= start) this.#cuts.pop(); // of what goes as a whole
-    this.#cuts.push({ start, end });
+    this.#cuts.push({ key, start, end });
     this.#values = values;
   }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { readIfThere, replaceFile } from '../haproxy/config-file.ts';
 import { CccamError, messageOf, systemCode } from '../runtime/errors.ts';
 
@@ -18,7 +18,10 @@ export async function holdLock(folder: string): Promise<void> {
   const file = join(folder, 'lock');
   for (const name of [await nameIn(file), null]) {
     const taken = name ?? (await newName(file));
-    if (await isHeldNow(taken)) return;
+    if (await isHeldNow(taken)) {
+      if ((await readFile(file, 'utf8')) === taken) return;
+      throw inUse(folder, 'another cccam-operator has begun to use it just now');
+    }
     const pid = await holderOf(taken);
     if (pid !== null) throw inUse(folder, `another cccam-operator uses it (pid ${pid})`);
   }
@@ -82,12 +85,29 @@ async function holderOf(name: string): Promise<number | null> {
 async function holds(pid: number, socket: string): Promise<boolean> {
   try {
     if ((await stat(`/proc/${pid}`)).uid !== process.getuid?.()) return false;
-    const links = (await readdir(`/proc/${pid}/fd`)).map(async (fd) => await readlink(`/proc/${pid}/fd/${fd}`).catch(messageOf));
+    const links = (await readdir(`/proc/${pid}/fd`)).map(async (fd) => await readlink(`/proc/${pid}/fd/${fd}`).catch(unlessDenied));
     return (await Promise.all(links)).includes(socket);
   } catch (thrown) {
     if (systemCode(thrown) === undefined) throw thrown;
-    return false; // it has ended meanwhile
+    // It has ended meanwhile; or it has a capability that this process has not, and may well be the holder.
+    return isDenied(thrown) && (await isThisProgram(pid));
   }
+}
+
+function isDenied(thrown: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(systemCode(thrown) ?? '');
+}
+
+function unlessDenied(thrown: unknown): string {
+  if (isDenied(thrown)) throw thrown;
+  return messageOf(thrown); // a file that was closed meanwhile
+}
+
+async function isThisProgram(pid: number): Promise<boolean> {
+  const program = process.argv[1];
+  if (program === undefined) return false;
+  const words = (await readIfThere(`/proc/${pid}/cmdline`))?.split('\0') ?? [];
+  return words.some((word) => basename(word) === basename(program)); // one of them may be relative
 }
 
 function inUse(folder: string, message: string): CccamError {

@@ -39,8 +39,8 @@ export class PatientStream extends Writable {
    */
   async finish(patience: AbortSignal | null = null): Promise<void> {
     const limit = this.#clock.monotonic() + LAST_MS;
-    const isOver = (): boolean => (patience === null ? this.#clock.monotonic() >= limit : patience.aborted);
-    while (this.writableLength > 0 && !isOver()) await this.#clock.sleep(FULL_PAUSE_MS, patience ?? undefined);
+    const isOver = (): boolean => this.#clock.monotonic() >= limit && patience?.aborted !== false;
+    while (this.writableLength > 0 && !isOver()) await this.#clock.sleep(FULL_PAUSE_MS);
     this.#over = true;
     this.#socket?.destroy();
   }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { listItems } from '../runtime/json-list.ts';
 import { readAddress } from '../runtime/server-address.ts';
 import { LONGEST_DRAIN_MS } from './drain-times.ts';
 
@@ -35,6 +36,8 @@ const savedServer = z.object({
 
 /** Servers of one pool that are saved: twice as many as a spec may have, for while all of them are replaced. */
 export const MOST_SAVED = 8_000;
+/** Text of one server, with its shares of twenty proxies. */
+const LONGEST_SERVER = 16_384;
 
 type Read = z.output<typeof savedServer>;
 
@@ -45,11 +48,19 @@ export type SavedServer = Omit<Read, 'pod' | 'containersNotReady' | 'shares'> & 
   readonly shares?: Readonly<Record<string, number>>;
 };
 
-/** The servers of a list; null unless every one is readable, with an id and a name of its own, and there are at most `MOST_SAVED`. */
-export function readServers(list: readonly unknown[]): SavedServer[] | null {
-  // One after the other: a schema of the whole list would say of each of a million what is wrong with it.
-  const { dropped, servers } = list.length > MOST_SAVED ? { dropped: 1, servers: [] } : readableServers(list);
-  return dropped === 0 ? servers : null;
+/** The servers of a list, given as text; null unless every one is readable, each has an id and a name of its own, and there are at most `MOST_SAVED`. */
+export function readServers(list: string): SavedServer[] | null {
+  const found: Read[] = [];
+  const taken = new Set<string | number>();
+  if (!/^\s*\[/.test(list)) return null;
+  // One after the other: a list of a million objects would be a hundred times as large as its text.
+  for (const item of listItems(list)) {
+    const { data, success } = savedServer.safeParse(item.length > LONGEST_SERVER ? null : JSON.parse(item));
+    if (!success || taken.has(data.id) || taken.has(data.name) || found.length >= MOST_SAVED) return null;
+    found.push(data);
+    taken.add(data.id).add(data.name);
+  }
+  return found.map(withoutMissing);
 }
 
 /**

@@ -21,7 +21,7 @@ export interface SavedState {
   readonly roster: readonly SavedServer[];
 }
 
-const savedState = z.object({ version: z.literal(1), spec: z.unknown(), roster: z.array(z.unknown()) });
+const savedState = z.object({ version: z.literal(1), spec: z.unknown() });
 
 /** The text that is saved. */
 export function savedStateText({ roster, spec }: SavedState): string {
@@ -30,15 +30,18 @@ export function savedStateText({ roster, spec }: SavedState): string {
 
 /** More than a spec that was accepted: that has 256 KiB and 80 levels at most, and its pod templates are not saved. */
 const SPEC_SIZE = { bytes: 300_000, depth: 100 };
-/** Objects, lists and commas of a spec, or of a roster: 4 000 servers behind eight proxies. Who may write the ConfigMap could put in far more. */
-const MOST = { depth: 0, dropped: new Set<string>(), memberValues: 131_072 };
+/** The roster is read server by server; a spec has fewer objects, lists and commas. Who may write the ConfigMap could put in far more. */
+const MOST = { depth: 0, dropped: new Set(['roster']), memberValues: 65_536 };
 
 /** Reads what was saved. @returns null for what cannot be read: it was changed by hand, and is written again from what is known */
 export function readSavedState(text: string): SavedState | null {
   try {
-    const { roster, spec } = savedState.parse(JSON.parse(pruneJson(text, MOST).text));
+    const pruned = pruneJson(text, MOST);
+    const { spec } = savedState.parse(JSON.parse(pruned.text));
     const { bytes, depth } = jsonSize(spec, SPEC_SIZE);
-    const servers = bytes < SPEC_SIZE.bytes && depth < SPEC_SIZE.depth ? readServers(roster) : null;
+    const roster = pruned.cut.find(({ key }) => key === 'roster');
+    if (roster === undefined || bytes >= SPEC_SIZE.bytes || depth >= SPEC_SIZE.depth) return null;
+    const servers = readServers(roster.text);
     return servers === null ? null : { spec, roster: servers };
   } catch (thrown) {
     if (thrown instanceof SyntaxError || thrown instanceof z.core.$ZodError) return null;

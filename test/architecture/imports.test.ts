@@ -28,6 +28,7 @@ const LEAVES = [
   'digest',
   'duration',
   'host-port',
+  'json-list',
   'json-size',
   'rfc3339',
   'lines',
