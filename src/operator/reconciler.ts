@@ -47,8 +47,6 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Uids by key, for when the pool is gone. */
   readonly #uids = new Map<string, string>();
-  /** How long decisions about each pool took since they were asked for, in milliseconds. */
-  readonly #busy = new Map<string, number>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -72,11 +70,13 @@ export class Reconciler {
     if (!tools.watches.knows(pool.namespace)) return { work: { kind: 'requeue', afterMs: UNKNOWN_MS }, reportDue: false };
     await this.#readOutlines(pool, signal);
     const state = states.of(pool.uid);
-    let { view, outcome } = this.#decide(pool, state);
+    let { view, outcome, busyMs } = this.#decide(pool, state);
     if (outcome.changes.disruptive) {
       const live = await this.#readLive(pool, signal);
       if (live === null) return DONE;
-      ({ view, outcome } = this.#decide(live, state));
+      const before = busyMs;
+      ({ view, outcome, busyMs } = this.#decide(live, state));
+      busyMs += before;
     }
     this.#verify(key, { tools, view, state, signal }, outcome.changes.apply);
     const retryMs = await applyOutcome({ tools, view, state, signal }, outcome);
@@ -84,7 +84,7 @@ export class Reconciler {
     const { pods, status } = outcome.report;
     const next: WorkResult = waits.length === 0 ? { kind: 'done' } : { kind: 'requeue', afterMs: Math.max(SOONEST_MS, Math.min(...waits)) };
     return {
-      work: { ...next, busyMs: this.#busyMs(pool.uid) },
+      work: { ...next, busyMs },
       reportDue: pods.length > 0 || outcome.upgrades.length > 0 || status !== null || state.pendingEvents.length > 0,
     };
   }
@@ -100,7 +100,7 @@ export class Reconciler {
     const pool = this.#find(key);
     if (pool === null) return { kind: 'done' };
     const state = states.of(pool.uid);
-    const { view, outcome } = this.#decide(pool, state);
+    const { view, outcome, busyMs } = this.#decide(pool, state);
     const now = tools.clock.monotonic();
     const waits = outcome.changes.apply.some((child) => child.kind === 'ConfigMap');
     state.waitingSince = waits ? (state.waitingSince ?? now) : null;
@@ -113,22 +113,16 @@ export class Reconciler {
     // A number that moved while the one before was being written is too soon to write, and no pass may be due that would call again.
     const { requeueAfterMs } = outcome;
     const again = outcome.report.status === null && requeueAfterMs !== null;
-    return { ...(again ? { kind: 'requeue', afterMs: requeueAfterMs } : { kind: 'done' }), busyMs: this.#busyMs(pool.uid) };
+    return { ...(again ? { kind: 'requeue', afterMs: requeueAfterMs } : { kind: 'done' }), busyMs };
   }
 
-  #decide(pool: PoolRecord, state: ReconcileState): { view: ClusterView; outcome: Outcome } {
+  /** @returns how long it took, too, in milliseconds: nothing else could be done meanwhile */
+  #decide(pool: PoolRecord, state: ReconcileState): { view: ClusterView; outcome: Outcome; busyMs: number } {
     const { listeners, settings, tools } = this.#options;
     const begun = tools.clock.monotonic();
     const view = clusterView(pool, { watches: tools.watches, listeners, settings }, state, begun);
     const outcome = reconcile(view, tools.clock.now());
-    this.#busy.set(pool.uid, (this.#busy.get(pool.uid) ?? 0) + tools.clock.monotonic() - begun);
-    return { view, outcome };
-  }
-
-  #busyMs(uid: string): number {
-    const busy = this.#busy.get(uid) ?? 0;
-    this.#busy.delete(uid);
-    return busy;
+    return { view, outcome, busyMs: tools.clock.monotonic() - begun };
   }
 
   /** What came before its pool was not kept as a whole. */
@@ -177,7 +171,6 @@ export class Reconciler {
   #forget(key: string): void {
     const uid = this.#uids.get(key);
     if (uid !== undefined) this.#options.states.forget(uid);
-    if (uid !== undefined) this.#busy.delete(uid);
     this.#uids.delete(key);
   }
 }
