@@ -1,4 +1,4 @@
-import { pruneJson } from '../runtime/pruned-json.ts';
+import { pruneJson } from '../runtime/json-text.ts';
 
 /** Where the objects are in an answer: it is one, an event of a watch has one in `object`, a list has many in `items`. */
 export type AnswerShape = 'object' | 'event' | 'list';

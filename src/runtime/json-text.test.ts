@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { pruneJson } from './pruned-json.ts';
+import { listItems, pruneJson } from './json-text.ts';
 
 const ANY = { depth: 0, dropped: new Set<string>(), memberValues: 1_000_000 };
 
@@ -55,4 +55,23 @@ describe('pruneJson', () => {
       expect(pruneJson(text, ANY).text).toBe(text);
     },
   );
+});
+
+describe('listItems', () => {
+  it('gives the items of any list', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue()), fc.constantFrom(0, 2), (list, space) => {
+        const items = [...listItems(JSON.stringify(list, null, space))].map((item) => JSON.parse(item) as unknown);
+        expect(items).toEqual(JSON.parse(JSON.stringify(list)));
+      }),
+    );
+  });
+
+  it.each(['', '[]', ' [ ] ', '{}', '1', '[', 'null'])('gives none where there is none: %j', (text) => {
+    expect([...listItems(text)]).toEqual([]);
+  });
+
+  it('ends with a text that is no JSON', () => {
+    for (const text of ['["]', '[1,,]', '[}}}]', '["\\"]']) expect([...listItems(text)].length).toBeGreaterThan(0);
+  });
 });

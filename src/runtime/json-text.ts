@@ -83,10 +83,7 @@ class Pruner {
   /** @returns where the string ends */
   #string(start: number): number {
     const text = this.#text;
-    let end = start;
-    do end = text.indexOf('"', end + 1);
-    while (end > 0 && isEscaped(text, end));
-    if (end < 0) return text.length;
+    const end = endOfString(text, start);
     // Only a member's name can be followed by a colon, and only few are asked for.
     const isOfObject = this.#level === this.#pruning.depth + 1;
     if (isOfObject || this.#level === this.#pruning.depth + 2) this.#key = end - start < 64 ? text.slice(start + 1, end) : '';
@@ -125,6 +122,35 @@ class Pruner {
     }
     return kept.length === 0 ? this.#text : kept.join('') + this.#text.slice(from);
   }
+}
+
+/**
+ * The items of a JSON list, each as the text that it has: a long list can be read one item at a time, and be given up at the first that is
+ * wrong. What is no list has no items; an item may be no JSON.
+ */
+export function* listItems(text: string): Generator<string> {
+  const list = text.trim();
+  if (!list.startsWith('[') || !list.endsWith(']') || list.slice(1, -1).trim() === '') return;
+  let [level, from] = [0, 1];
+  for (let at = 1; at < list.length - 1; at += 1) {
+    const character = list.charCodeAt(at);
+    if (character === QUOTE) at = endOfString(list, at);
+    else if (character === BEGIN_OBJECT || character === BEGIN_LIST) level += 1;
+    else if (character === END_OBJECT || character === END_LIST) level -= 1;
+    else if (character === COMMA && level === 0) {
+      yield list.slice(from, at);
+      from = at + 1;
+    }
+  }
+  yield list.slice(from, -1);
+}
+
+/** Where a string ends that begins there; where the text ends, if it does not. */
+function endOfString(text: string, start: number): number {
+  let end = start;
+  do end = text.indexOf('"', end + 1);
+  while (end > 0 && isEscaped(text, end));
+  return end < 0 ? text.length : end;
 }
 
 /** Whether an odd number of backslashes stands before a quotation mark. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { listItems } from '../runtime/json-list.ts';
+import { listItems } from '../runtime/json-text.ts';
 import { readAddress } from '../runtime/server-address.ts';
 import { LONGEST_DRAIN_MS } from './drain-times.ts';
 

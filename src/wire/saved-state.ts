@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { jsonSize } from '../runtime/json-size.ts';
-import { pruneJson } from '../runtime/pruned-json.ts';
+import { pruneJson } from '../runtime/json-text.ts';
 import { PROXY_CONFIG_KEY } from './proxy-config.ts';
 import { readServers, type SavedServer } from './saved-roster.ts';
 
@@ -29,7 +29,7 @@ export function savedStateText({ roster, spec }: SavedState): string {
 }
 
 /** More than a spec that was accepted: that has 256 KiB and 80 levels at most, and its pod templates are not saved. */
-const SPEC_SIZE = { bytes: 300_000, depth: 100 };
+const LARGEST_SPEC = { bytes: 300_000, depth: 100 };
 /** The roster is read server by server; a spec has fewer objects, lists and commas. Who may write the ConfigMap could put in far more. */
 const MOST = { depth: 0, dropped: new Set(['roster']), memberValues: 65_536 };
 
@@ -38,9 +38,9 @@ export function readSavedState(text: string): SavedState | null {
   try {
     const pruned = pruneJson(text, MOST);
     const { spec } = savedState.parse(JSON.parse(pruned.text));
-    const { bytes, depth } = jsonSize(spec, SPEC_SIZE);
+    const { bytes, depth } = jsonSize(spec, LARGEST_SPEC);
     const roster = pruned.cut.find(({ key }) => key === 'roster');
-    if (roster === undefined || bytes >= SPEC_SIZE.bytes || depth >= SPEC_SIZE.depth) return null;
+    if (roster === undefined || bytes >= LARGEST_SPEC.bytes || depth >= LARGEST_SPEC.depth) return null;
     const servers = readServers(roster.text);
     return servers === null ? null : { spec, roster: servers };
   } catch (thrown) {

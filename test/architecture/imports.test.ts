@@ -28,12 +28,11 @@ const LEAVES = [
   'digest',
   'duration',
   'host-port',
-  'json-list',
   'json-size',
+  'json-text',
   'rfc3339',
   'lines',
   'printable',
-  'pruned-json',
   'server-address',
   'stream-limits',
 ].map((name) => `runtime/${name}.ts`);
