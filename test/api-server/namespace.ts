@@ -71,6 +71,18 @@ export class Namespace {
     return events.filter((event) => (event['regarding'] as { name?: string }).name === pool).map((event) => String(event['reason']));
   }
 
+  /** Gives the operator’s account of a namespace one of the operator’s roles in this one, by a binding of that name. */
+  async bindOperator(name: string, accountNamespace: string, role = 'cccam-operator-by-hand'): Promise<void> {
+    const binding = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name, namespace: this.namespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+      subjects: [{ kind: 'ServiceAccount', name: 'cccam-operator', namespace: accountNamespace }],
+    };
+    await this.create(binding, 'rolebindings');
+  }
+
   async create(object: KubeObject, plural: string, namespace = this.namespace): Promise<void> {
     const ref = { type: { apiVersion: object.apiVersion, kind: object.kind, plural }, namespace, name: object.metadata.name };
     await this.admin.create(ref, object, 'test', signal());

@@ -28,16 +28,7 @@ describe('an operator of several namespaces', () => {
     await cluster.applyPool('p', SPEC);
     await cluster.untilCondition('p', 'Ready', 'True', 30_000);
     expect(await other.list(CHILD_TYPES.Deployment)).toEqual([]);
-    await other.create(
-      {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'RoleBinding',
-        metadata: { name: 'late', namespace: other.namespace },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cccam-operator-by-hand' },
-        subjects: [{ kind: 'ServiceAccount', name: 'cccam-operator', namespace: cluster.namespace }],
-      },
-      'rolebindings',
-    );
+    await other.bindOperator('late', cluster.namespace);
     await until('its pool has its objects', async () => (await other.list(CHILD_TYPES.Deployment)).length === 2, 40_000);
   });
 

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { expect, inject } from 'vitest';
-import type { KubeObject } from '../../src/kube/resource.ts';
 import { until } from '../support/until.ts';
 import { Tenant } from './tenant.ts';
 import { answer, aPodTemplate, type RunningOperator, TestCluster } from './test-cluster.ts';
@@ -28,16 +27,7 @@ export class Neighbours {
     const good = await TestCluster.create(inject('access'));
     const bad = await TestCluster.create(inject('access'));
     bad.kubelet.idle = true;
-    await bad.create(
-      {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'RoleBinding',
-        metadata: { name: 'operator', namespace: bad.namespace },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cccam-operator-by-hand' },
-        subjects: [{ kind: 'ServiceAccount', name: 'cccam-operator', namespace: good.namespace }],
-      } as unknown as KubeObject,
-      'rolebindings',
-    );
+    await bad.bindOperator('neighbour', good.namespace);
     const tenant = await Tenant.in(bad);
     const operator = await startIn(good, bad);
     await good.applyPool('p', { backends: [{ name: 'a', replicas: 1 }], podTemplate: aPodTemplate(), proxy: { maxConnections: 2_000 } });

@@ -17,6 +17,8 @@ import { TestKubelet } from './test-kubelet.ts';
 const run = promisify(execFile);
 const PROGRAM = process.env['CCCAM_TEST_PROGRAM'] ?? 'src/main.ts';
 
+const OPERATOR_ROLES = ['cccam-operator-by-hand', 'cccam-operator-by-hand-lease'];
+
 /** An operator as a process of its own. */
 export interface RunningOperator {
   readonly process: ChildProcess;
@@ -55,18 +57,7 @@ export class TestCluster extends Namespace {
     const cluster = new TestCluster(access, namespace, folder);
     await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, 'namespaces', '');
     await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'cccam-operator', namespace } }, 'serviceaccounts');
-    for (const role of ['cccam-operator-by-hand', 'cccam-operator-by-hand-lease']) {
-      await cluster.create(
-        {
-          apiVersion: 'rbac.authorization.k8s.io/v1',
-          kind: 'RoleBinding',
-          metadata: { name: role, namespace },
-          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-          subjects: [{ kind: 'ServiceAccount', name: 'cccam-operator', namespace }],
-        },
-        'rolebindings',
-      );
-    }
+    for (const role of OPERATOR_ROLES) await cluster.bindOperator(role, namespace, role);
     await until(
       'the default service account is there',
       async () => (await cluster.admin.get({ type: CHILD_TYPES.ServiceAccount, namespace, name: 'default' }, signal())) !== null,
